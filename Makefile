@@ -1,0 +1,64 @@
+# `make demo` and `make test` are all a newcomer needs; each makes the virtual environment it runs in.
+# Needs Python 3.11 or newer with venv, and make.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# pyspf has no wheel: its build uses the locked setuptools instead of one fetched by pip.
+INSTALL := $(PIP) install --require-hashes --no-build-isolation --no-deps -r
+
+.PHONY: venv venv-run demo test test-long check bench crash-test screenshots lock clean
+
+venv: $(VENV)/.dev
+venv-run: $(VENV)/.run
+
+$(VENV)/.base: requirements/build.txt
+	@test -n "$(PYTHON)" || { echo "spfcheck needs Python 3.11 or newer with the venv module (on Debian: apt-get install python3-venv)." >&2; exit 2; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes --no-deps -r requirements/build.txt
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.base requirements/run.txt pyproject.toml
+	@echo "Installing what spfcheck needs to run (locked, checked by hash) ..."
+	@$(INSTALL) requirements/run.txt
+	@PYTHONWARNINGS=ignore $(PIP) install --no-build-isolation --no-deps --editable . 2>/dev/null || $(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@echo "Installing what its tests need (locked, checked by hash) ..."
+	@$(INSTALL) requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/.run
+	@$(BIN)/spfcheck demo $(if $(ONCE),--once)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+# The same tests with larger numbers.
+test-long: $(VENV)/.dev
+	@TEST_PROFILE=long $(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m bench $(if $(PART),--part $(PART)) $(if $(QUICK),--quick)
+
+crash-test: $(VENV)/.dev
+	@$(BIN)/python -m tests.crash $(ARGS)
+
+# Locks name packages and hashes, never an index. Needs uv.
+lock:
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header requirements/build.in -o requirements/build.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header pyproject.toml -o requirements/run.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Questions and answers: the only door to the network for DNS."""
