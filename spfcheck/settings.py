@@ -1,0 +1,283 @@
+"""Settings: `spfcheck.toml` for structure, `SPFCHECK_*` variables over it, secrets from variables or a directory.
+
+Unknown keys are refused, in the file and in the environment: a typing slip must not silently leave a default in force.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "SPFCHECK_"
+CONFIG_VARIABLE = "SPFCHECK_CONFIG"
+SECRETS_VARIABLE = "SPFCHECK_SECRETS_DIR"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message is one clear sentence for each fault."""
+
+
+def _split(value: object) -> object:
+    """A comma-separated text as the list that a variable means by it."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sender(_Section):
+    """One set of servers that sends for customers."""
+
+    name: str = "default"
+    include: str = Field(description="What a customer includes, such as `_spf.mail.example`.")
+    networks: list[str] = Field(default_factory=list, description="CIDR networks; empty: read from the include.")
+
+
+class Intercom(_Section):
+    """The messaging API."""
+
+    token: SecretStr = Field(default=SecretStr(""), description="Access token of a private app in the workspace.")
+    url: str = Field(default="https://api.intercom.io", description="The region's base address, or the sandbox's.")
+    version: str = Field(default="2.16", description="Sent as `Intercom-Version`.")
+    workspace: str = Field(default="", description="The workspace's id code; a token of another one is refused.")
+    admin_id: int = Field(default=0, description="The admin in whose name messages are sent.")
+
+
+class DomainSource(_Section):
+    """One place where a contact's sending domain may stand; the first that yields something wins."""
+
+    origin: Literal["contact", "company"] = "contact"
+    path: str = Field(description="Such as `custom_attributes.sending_domain`.")
+    split: str = Field(default="", description="Characters that part several domains in one value.")
+
+
+class Audience(_Section):
+    """Who is asked for, and where their sending domains stand."""
+
+    domain_sources: list[DomainSource] = Field(
+        default_factory=lambda: [DomainSource(path="custom_attributes.sending_domain")],
+        description="Read in order; the first that yields a domain wins.",
+    )
+    filters: list[dict[str, Any]] = Field(
+        default_factory=lambda: [{"field": "role", "operator": "=", "value": "user"}],
+        description="Filters of the messaging API's search, all of which must hold.",
+    )
+    exclude_tags: list[str] = Field(default_factory=lambda: ["spf-no-notify"], description="Tags that opt out.")
+    max_domains_per_contact: int = Field(default=20, ge=1, le=1000, description="More are reported, not guessed.")
+
+
+class Notify(_Section):
+    """The guards of the notifier."""
+
+    enabled: bool = Field(default=False, description="Nothing is sent while this is false.")
+    open_conversation: bool = Field(
+        default=False,
+        description="A message opens a conversation, which search can find after a crash; it fills the inbox.",
+    )
+    min_runs: int = Field(default=2, ge=1, description="Runs in which a fault must have been seen.")
+    min_hours_between_runs: float = Field(default=20.0, ge=0, description="Hours between the first and the last.")
+    ceiling_per_run: int = Field(default=50, ge=0, description="Messages a run; the rest waits for the next.")
+    cool_off_days: int = Field(default=30, ge=0, description="Days between the episodes of one person and domain.")
+    quiet_hours: str = Field(default="", description="Such as `17:00-09:00`, in the workspace's zone; empty: none.")
+    stage: Literal["self", "cohort", "everyone"] = Field(default="self", description="How far the roll-out has come.")
+    allow: list[str] = Field(default_factory=list, description="Domains and contact ids messaged in stage self.")
+    percent: int = Field(default=0, ge=0, le=100, description="Share of domains, by stable hash, in stage cohort.")
+    rate_per_second: float = Field(default=1.0, gt=0, description="Messages a second at most.")
+    plan_max_age_hours: float = Field(default=24.0, gt=0, description="An older plan is not sent.")
+    audience_change_max: float = Field(default=0.10, ge=0, le=1, description="Share of the audience that may move.")
+    temperror_max: float = Field(default=0.05, ge=0, le=1, description="Share of domains that DNS may fail.")
+    newly_broken_max: float = Field(default=0.02, ge=0, le=1, description="Share newly broken since the baseline.")
+    newly_broken_floor: int = Field(default=5, ge=0, description="So many newly broken never stop a night.")
+    recovery_max: float = Field(default=0.10, ge=0, le=1, description="Share that may recover at once.")
+    disagreement_max: float = Field(default=0.01, ge=0, le=1, description="Share on which two engines may differ.")
+    unclear_quiet_minutes: float = Field(default=15.0, ge=0, description="Wait before an unclear message is looked up.")
+    pause_file: str = Field(default="spfcheck.pause", description="Sending stops while this file exists.")
+    hash_key: SecretStr = Field(default=SecretStr(""), description="Key of the hashes that stand for people.")
+    subject_template: str = Field(default="", description="Path of a template; empty: the one that is shipped.")
+    body_template: str = Field(default="", description="Path of a template; empty: the one that is shipped.")
+
+
+class Settings(BaseSettings):
+    """All settings; every field stands in the README or in `docs/settings.md`, and a test says so."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        extra="forbid",
+        frozen=True,
+        validate_default=False,
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address that `serve` listens on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port that `serve` listens on.")
+    public_url: str = Field(default="", description="Where people reach the service; links in messages begin with it.")
+    nameservers: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="`ip[:port],...`; empty: the system's."
+    )
+    second_nameservers: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Asked again before a message."
+    )
+    zone_rate: float = Field(default=200.0, gt=0, description="Questions a second for one registrable zone.")
+    cache_mb: int = Field(default=128, ge=1, description="Memory for DNS answers, in MB.")
+    mail_from: str = Field(default="postmaster@{domain}", description="The MAIL FROM that we send with.")
+    helo: str = Field(default="mail.invalid", description="The HELO name of our servers.")
+    sender_include: str = Field(default="", description="What a customer includes: the short form of one sender.")
+    sender_networks: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="CIDR networks of that sender; empty: read from the include."
+    )
+    senders: list[Sender] = Field(default_factory=list, description="Several senders, in the file.")
+    api_keys: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Hashes made by `spfcheck keys new`, separated by commas."
+    )
+    database_url: str = Field(default="sqlite:///spfcheck.sqlite3", description="Where ledger and reports are kept.")
+    log_format: Literal["auto", "json", "console"] = Field(default="auto", description="auto: JSON unless a terminal.")
+    intercom: Intercom = Field(default_factory=Intercom)
+    audience: Audience = Field(default_factory=Audience)
+    notify: Notify = Field(default_factory=Notify)
+
+    @field_validator("nameservers", "second_nameservers", "sender_networks", "api_keys", mode="before")
+    @classmethod
+    def _split_lists(cls, value: object) -> object:
+        return _split(value)
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_from_names_the_domain(cls, value: str) -> str:
+        if "@" not in value or "{domain}" not in value:
+            raise ValueError("must be an address with {domain} in it, such as postmaster@{domain}")
+        return value
+
+    @model_validator(mode="after")
+    def _one_way_to_name_senders(self) -> Settings:
+        if self.senders and (self.sender_include or self.sender_networks):
+            raise ValueError("name your senders either by sender_include and sender_networks or by [[senders]]")
+        if self.sender_networks and not self.sender_include:
+            raise ValueError("sender_networks needs sender_include: it is what a customer adds")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments over variables over secrets over the file; no `.env` is read behind anybody's back."""
+        del settings_cls, dotenv_settings
+        return init_settings, env_settings, file_secret_settings
+
+    def sender_profiles(self) -> list[Sender]:
+        """The senders, however they were named; empty when none is."""
+        if self.senders:
+            return list(self.senders)
+        if self.sender_include:
+            return [Sender(include=self.sender_include, networks=self.sender_networks)]
+        return []
+
+
+def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Raises `SettingsError`, with one sentence for each fault, for a file that cannot be read, an unknown key or a value
+    that is none. *overrides* stand above all else (the command line's options).
+    """
+    environ = os.environ if environ is None else environ
+    _refuse_unknown_variables(environ)
+    values = _read_file(environ)
+    secrets = environ.get(SECRETS_VARIABLE)
+    if secrets and not Path(secrets).is_dir():
+        raise SettingsError(f"The secrets directory {secrets} ({SECRETS_VARIABLE}) does not exist.")
+    try:
+        return _validated(values, environ, secrets, overrides)
+    except ValidationError as error:
+        raise SettingsError(" ".join(_sentence(fault) for fault in error.errors())) from error
+
+
+def _validated(
+    values: dict[str, Any], environ: Mapping[str, str], secrets: str | None, overrides: dict[str, Any]
+) -> Settings:
+    merged = dict(values)
+    for name, value in _from_environment(environ, secrets).items():
+        merged[name] = {**merged.get(name, {}), **value} if isinstance(value, dict) else value
+    merged.update({name: value for name, value in overrides.items() if value is not None})
+    return Settings.model_validate(merged)
+
+
+def _from_environment(environ: Mapping[str, str], secrets: str | None) -> dict[str, Any]:
+    """The values that variables and secret files give, by field; a variable stands over a secret file."""
+    found: dict[str, Any] = {}
+    for name, path in known_variables().items():
+        raw = environ.get(name)
+        if raw is None and secrets:
+            file = Path(secrets) / name.lower()
+            raw = file.read_text().strip() if file.is_file() else None
+        if raw is None:
+            continue
+        if len(path) == 1:
+            found[path[0]] = raw
+        else:
+            found.setdefault(path[0], {})[path[1]] = _plain_list(path, raw)
+    return found
+
+
+def _plain_list(path: tuple[str, ...], raw: str) -> object:
+    section = Settings.model_fields[path[0]].annotation
+    assert isinstance(section, type)
+    assert issubclass(section, BaseModel)
+    wants_list = "list[str]" in str(section.model_fields[path[1]].annotation)
+    return _split(raw) if wants_list else raw
+
+
+@cache
+def known_variables() -> dict[str, tuple[str, ...]]:
+    """Every variable that the product reads, with the field that it sets."""
+    names: dict[str, tuple[str, ...]] = {}
+    for name, info in Settings.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            for inner in kind.model_fields:
+                names[f"{PREFIX}{name}_{inner}".upper()] = (name, inner)
+        elif name != "senders":
+            names[f"{PREFIX}{name}".upper()] = (name,)
+    return names
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    known = set(known_variables()) | {CONFIG_VARIABLE, SECRETS_VARIABLE}
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(f"No setting is called {', '.join(unknown)}; see docs/settings.md for those that exist.")
+
+
+def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
+    named = environ.get(CONFIG_VARIABLE)
+    path = Path(named or "spfcheck.toml")
+    if not named and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {path} is not valid TOML: {error}.") from error
+
+
+def _sentence(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"No setting is called {where}."
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"The setting {where} cannot be used: {message}." if where else f"The settings cannot be used: {message}."
