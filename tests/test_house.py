@@ -1,0 +1,72 @@
+"""The rules of the house that a machine can hold us to."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PRODUCT = sorted((ROOT / "spfcheck").rglob("*.py"))
+TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+
+DNS_DOORS = {"spfcheck/resolver/transport.py", "spfcheck/resolver/authoritative.py"}
+"""The one room that asks over the network, and the server that answers for the demo and the tests."""
+
+
+def calls(path: Path) -> set[str]:
+    """The names of all functions and methods that a module calls."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            target = node.func
+            names.add(target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", ""))
+    return names
+
+
+def test_only_the_transport_opens_dns_sockets() -> None:
+    doors = {
+        str(path.relative_to(ROOT))
+        for path in PRODUCT
+        if calls(path) & {"create_datagram_endpoint", "open_connection", "SOCK_DGRAM"}
+    }
+    assert doors <= DNS_DOORS
+
+
+def test_locks_name_packages_and_hashes_but_no_index() -> None:
+    for lock in (ROOT / "requirements").glob("*.txt"):
+        text = lock.read_text()
+        assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", text), lock.name
+        requirements = re.findall(r"^[a-z0-9][^\n]*==", text, re.MULTILINE)
+        assert requirements, lock.name
+        for block in re.split(r"\n(?=[a-z0-9])", text.strip()):
+            assert "--hash=sha256:" in block, f"{lock.name}: {block.splitlines()[0]} has no hash"
+
+
+def test_every_run_time_dependency_is_declared_and_locked() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    locked = (ROOT / "requirements/run.txt").read_text()
+    for requirement in declared:
+        name = re.split(r"[<>=!~; ]", requirement)[0]
+        assert re.search(rf"^{re.escape(name)}==", locked, re.MULTILINE | re.IGNORECASE), name
+
+
+@pytest.mark.parametrize("pattern", [r"(?<![\w.-])/(home|root|work)/[a-z]", r"\bTODO\b", r"\bFIXME\b"])
+def test_nothing_committed_names_a_machine_or_leaves_a_task_behind(pattern: str) -> None:
+    found = []
+    for name in TRACKED:
+        path = ROOT / name
+        if path == Path(__file__) or not path.is_file() or path.suffix in {".svg", ".png", ".woff2"}:
+            continue
+        if re.search(pattern, path.read_text(errors="replace")):
+            found.append(name)
+    assert not found
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [str(path.relative_to(ROOT)) for path in PRODUCT if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert not silent
