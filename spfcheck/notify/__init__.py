@@ -1,0 +1,42 @@
+"""The notifier: finds the users whose domain is affected and sends each the repair, once.
+
+How a face uses it (all methods are coroutines; every refusal is a `NotifyError` whose text is one clear sentence, and
+`Refused` is the kind that a guard raises)::
+
+    from spfcheck.notify.night import Notifier
+    from spfcheck.notify.policy import Guards
+    from spfcheck.notify.checks import DnsChecks
+    from spfcheck.intercom import Intercom
+
+    async with Intercom(settings.intercom) as intercom:
+        checks = await DnsChecks.prepare(settings, lookup, second=None, fresh=None)
+        async with Notifier(settings, intercom=intercom, checks=checks) as notifier:
+            plan = await notifier.plan(progress=show)          # dry run: everything but the last call
+            await notifier.approve(plan.id, who="mira")        # the first plan is a baseline that a person approves
+            summary = await notifier.send(plan.id, progress=show)
+
+``Notifier(settings, *, intercom, checks, guards=None, clock=time.time, sleep=asyncio.sleep, stop=None)``
+    *guards* default to `Guards.from_settings(settings.notify)`; the demo passes `Guards.demo()`, whose
+    `lines()` say in words what is relaxed. *stop* is an `asyncio.Event`: set by SIGTERM, sending ends after the row
+    in hand. Entering it opens the ledger (and migrates it, where it is SQLite); leaving it closes it.
+
+====================================== =====================================================================
+``plan(progress=None) -> Plan``        the whole night but the last call; stored, frozen, hashed
+``show(plan_id="") -> Plan``           a stored plan; the newest by default
+``rows(plan_id) -> AsyncIterator``     every `PlanRow` of it, domains that are fine included
+``approve(plan_id, who, reason="")``   makes it the baseline; a plan that a brake holds needs `resume` first
+``send(plan_id, progress=None)``       `SendSummary`; refuses an unapproved, old, changed or braked plan
+``run(progress=None) -> RunSummary``   plan, barrier, send within the approved baseline: for cron
+``preview(domain) -> Message``         the first message as that domain's owner would get it (subject, html, text)
+``status() -> NotifyStatus``           pause, brakes, last runs, ledger states
+``pause(reason, who)``                 stops sending before the very next message
+``resume(reason, who)``                lifts the pause and every brake that tripped; the reason is kept
+``reconcile() -> ReconcileSummary``    looks up unclear messages whose quiet time is over
+``unclear() -> list[UnclearMessage]``  what a person must decide
+``decide(ref, "sent"|"resend", who, reason)``
+``forget(address) -> int``             erases a person; how many rows it touched
+``suppress(address, reason, who)``     puts a person on the local suppression list
+====================================== =====================================================================
+
+*progress* is called with `Progress(stage, done, total, item)` and must not block.
+"""
