@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from spfcheck.rfc7208.lookup import Question, Rtype
 
-__all__ = ["FAILURES", "Answer", "Lookup", "Outcome", "Question", "Rtype"]
+__all__ = ["FAILURES", "LOCAL", "Answer", "Lookup", "Outcome", "Question", "Rtype"]
 
 
 class Outcome(StrEnum):
@@ -55,8 +55,8 @@ class Answer:
     """What came back for one question; satisfies `spfcheck.rfc7208.lookup.Reply`.
 
     *records* as described there. *ttl* in seconds: of the records, or of the negative answer (0 on failure).
-    *resolver* is ``address:port`` of who said so (the last one tried on failure; ``zone`` or ``recorded`` where no
-    network was involved). *took_ms* is the time from the question to this answer.
+    *resolver* is ``address:port`` of who said so (the last one tried on failure; one of `LOCAL` where no network was
+    involved). *took_ms* is the time from the question to this answer.
     """
 
     question: Question
@@ -91,6 +91,18 @@ class Answer:
     def nxdomain(self) -> bool:
         """True when the name does not exist."""
         return self.outcome is Outcome.NXDOMAIN
+
+    @property
+    def proven(self) -> bool:
+        """True when this may be evidence for a message: an answer, fresh, unambiguous, and a negative with its SOA."""
+        if self.failed or self.stale or self.illegal_cname:
+            return False
+        return self.outcome is Outcome.OK or self.soa_seen or self.resolver in LOCAL
+
+
+LOCAL = frozenset(("local", "zone"))
+"""*resolver* of an answer that no network gave: ``local`` for a name that no DNS message can carry, ``zone`` for a zone
+text."""
 
 
 class Lookup(Protocol):

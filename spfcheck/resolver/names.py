@@ -1,0 +1,73 @@
+"""Names between text and wire: the text of `Question`, and the uncompressed lower-case wire form that this room uses."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+LONGEST_NAME = 255
+"""Bytes of a name on the wire, length bytes and the root included (RFC 1035 2.3.4)."""
+LONGEST_LABEL = 63
+"""Bytes of one label (RFC 1035 2.3.4)."""
+
+_PREFIX = [bytes([length]) for length in range(LONGEST_LABEL + 1)]
+# What stands for itself in the text of a name: printable ASCII but the dot that separates labels and the backslash.
+_PLAIN = re.compile(rb"[!-\-/-\[\]-~]*", re.DOTALL)
+
+
+def encode(name: str) -> bytes | None:
+    """The wire form of *name*, lower-case; None when no DNS message can carry it.
+
+    A name with an empty label, a label over 63 bytes, more than 253 characters or a character over U+00FF cannot be
+    asked for, and so cannot exist. The empty string is the root.
+    """
+    if not name:
+        return b"\0"
+    try:
+        labels = name.encode("latin-1").split(b".")
+    except UnicodeEncodeError:
+        return None
+    wire = bytearray()
+    for label in labels:
+        length = len(label)
+        if not 0 < length <= LONGEST_LABEL:
+            return None
+        wire += _PREFIX[length]
+        wire += label
+    wire += b"\0"
+    # Length bytes are at most 63, below "A": lowering the whole form touches letters only (RFC 4343 3).
+    return bytes(wire).lower() if len(wire) <= LONGEST_NAME else None
+
+
+def labels_of(wire: bytes) -> list[bytes]:
+    """The labels of an uncompressed wire name, without the root."""
+    labels = []
+    position = 0
+    while length := wire[position]:
+        labels.append(wire[position + 1 : position + 1 + length])
+        position += 1 + length
+    return labels
+
+
+def decode(wire: bytes) -> str:
+    """The text of an uncompressed wire name; an ambiguous byte stands as ``\\DDD`` (RFC 1035 5.1)."""
+    return ".".join(_label_text(label) for label in labels_of(wire))
+
+
+def is_below(wire: bytes, ancestor: bytes) -> bool:
+    """True when the wire name is *ancestor* or a name under it; both lower-case."""
+    if not wire.endswith(ancestor):
+        return False
+    # The suffix must begin at a label, not inside one.
+    position = 0
+    start = len(wire) - len(ancestor)
+    while position < start:
+        position += 1 + wire[position]
+    return position == start
+
+
+@lru_cache(maxsize=4096)
+def _label_text(label: bytes) -> str:
+    if _PLAIN.fullmatch(label):
+        return label.decode("ascii")
+    return "".join(chr(byte) if _PLAIN.fullmatch(bytes([byte])) else f"\\{byte:03d}" for byte in label)
