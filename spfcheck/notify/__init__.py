@@ -1,7 +1,7 @@
 """The notifier: finds the users whose domain is affected and sends each the repair, once.
 
 How a face uses it (all methods are coroutines; every refusal is a `NotifyError` whose text is one clear sentence, and
-`Refused` is the kind that a guard raises)::
+`RefusedError` is the kind that a guard raises)::
 
     from spfcheck.notify.night import Notifier
     from spfcheck.notify.policy import Guards

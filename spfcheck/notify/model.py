@@ -17,7 +17,7 @@ class NotifyError(Exception):
     """The notifier cannot or may not go on; the message is one clear sentence."""
 
 
-class Refused(NotifyError):
+class RefusedError(NotifyError):
     """A guard refuses: nothing was sent, and nothing will be until what it says is settled."""
 
 

@@ -1,0 +1,302 @@
+"""What the messaging API's answers mean: facts taken from hostile JSON, and the table of outcomes of one message.
+
+Pure: nothing here asks anybody. Answers are input: a field of the wrong type is as good as missing, an unknown field is
+ignored, and what cannot be done without raises `MalformedAnswerError`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+MAX_ID = 64
+"""Ids are 24 hexadecimal digits or short numbers; anything longer is no id."""
+
+
+class ApiError(Exception):
+    """The messaging API did not do what was asked; the message is one sentence."""
+
+    def __init__(self, sentence: str, *, status: int = 0, code: str = "", request_id: str = "") -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+
+
+class TokenRefusedError(ApiError):
+    """The token is refused (401), or may not do this (403)."""
+
+
+class UnavailableError(ApiError):
+    """The API could not be reached, or went on failing."""
+
+
+class MalformedAnswerError(ApiError):
+    """An answer came that cannot be used."""
+
+
+class EndlessSearchError(ApiError):
+    """A search does not come to an end: a cursor repeats, a page brings nothing new, or there are too many pages."""
+
+
+class GoneError(ApiError):
+    """The contact does not exist (404), or was merged into another (410)."""
+
+
+class Outcome(StrEnum):
+    """How one attempt to send a message ended."""
+
+    ACCEPTED = "accepted"
+    """Accepted, which is not delivered."""
+    NOT_SENT = "not-sent"
+    """The connection was never made."""
+    THROTTLED = "throttled"
+    """429: refused before it was processed."""
+    REJECTED = "rejected"
+    """400, 422: our fault, or bad data."""
+    UNSUBSCRIBED = "unsubscribed"
+    """The API says that the person unsubscribed."""
+    NOT_FOUND = "not-found"
+    """The contact is too new, or gone."""
+    TOKEN_REFUSED = "token-refused"  # noqa: S105 - the name of an outcome
+    """401: nothing will be accepted."""
+    FORBIDDEN = "forbidden"
+    """403, 405, a redirect: the plan, the app or the admin may not send at all."""
+    UNCLEAR = "unclear"
+    """408, 409, 5xx, a time-out, a reset: it may have been processed."""
+
+
+_BY_STATUS: Mapping[int, Outcome] = {
+    400: Outcome.REJECTED,
+    401: Outcome.TOKEN_REFUSED,
+    403: Outcome.FORBIDDEN,
+    404: Outcome.NOT_FOUND,
+    405: Outcome.FORBIDDEN,
+    408: Outcome.UNCLEAR,
+    409: Outcome.UNCLEAR,
+    410: Outcome.NOT_FOUND,
+    422: Outcome.REJECTED,
+    429: Outcome.THROTTLED,
+}
+
+
+def outcome_of(status: int, fault: Fault) -> Outcome:
+    """The outcome of ``POST /messages`` by its *status* and error envelope."""
+    if 200 <= status < 300:
+        return Outcome.ACCEPTED
+    if status in (400, 403, 422) and "unsubscrib" in f"{fault.code} {fault.message}".lower():
+        return Outcome.UNSUBSCRIBED
+    if 300 <= status < 400:
+        return Outcome.FORBIDDEN
+    if 400 <= status < 500:
+        return _BY_STATUS.get(status, Outcome.REJECTED)
+    return Outcome.UNCLEAR
+
+
+class Fault(NamedTuple):
+    """The first error of an error envelope; empty where the body was none."""
+
+    code: str = ""
+    message: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What came of one attempt."""
+
+    outcome: Outcome
+    status: int = 0
+    message_id: str = ""
+    conversation_id: str = ""
+    request_id: str = ""
+    code: str = ""
+    detail: str = ""
+    """In a few words, for the ledger; never a body."""
+    wait: float = 0.0
+    """Seconds to wait before anything else is asked, when throttled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Me:
+    """Whose token it is."""
+
+    workspace: str
+    region: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """A contact, as far as the notifier needs it."""
+
+    id: str
+    role: str
+    email: str
+    unsubscribed: bool | None
+    bounced: bool | None
+    marked_spam: bool | None
+    tags: frozenset[str]
+    """Ids; only the first ten where *more_tags*."""
+    more_tags: bool
+    companies: tuple[str, ...]
+    more_companies: bool
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """The contact as it came, for configured paths such as ``custom_attributes.sending_domain``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactPage:
+    """One page of a search."""
+
+    contacts: tuple[Contact, ...]
+    dropped: int
+    """Entries that were no contact."""
+    total: int
+    cursor: str
+    """Empty on the last page."""
+
+
+def decode(body: bytes) -> Any:
+    """*body* as JSON; raises `MalformedAnswerError` for HTML, half a document, or nesting without end."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise MalformedAnswerError("The messaging API answered with something that is no JSON.") from error
+
+
+def fault_of(body: bytes, headers: Mapping[str, str]) -> Fault:
+    """The error of an answer, whatever its body is."""
+    request_id = text_of(headers.get("x-request-id"))
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return Fault(request_id=request_id)
+    if not isinstance(document, dict):
+        return Fault(request_id=request_id)
+    request_id = text_of(document.get("request_id")) or request_id
+    errors = document.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    return Fault(text_of(first.get("code")), text_of(first.get("message"))[:200], request_id)
+
+
+def me_of(document: Any) -> Me:
+    """``GET /me``."""
+    app = _mapping(_mapping(document).get("app"))
+    workspace = text_of(app.get("id_code"))
+    if not workspace:
+        raise MalformedAnswerError("The messaging API does not say which workspace the token belongs to.")
+    return Me(workspace=workspace, region=text_of(app.get("region")), timezone=text_of(app.get("timezone")) or "UTC")
+
+
+def admin_ids(document: Any) -> frozenset[int]:
+    """``GET /admins``: ids, which come as text."""
+    admins = _mapping(document).get("admins")
+    found = [text_of(_mapping(admin).get("id")) for admin in admins] if isinstance(admins, list) else []
+    return frozenset(int(text) for text in found if text.isascii() and text.isdigit())
+
+
+def attribute_types(document: Any) -> Mapping[str, str]:
+    """``GET /data_attributes``: the type by full name, archived ones left out."""
+    data = _mapping(document).get("data")
+    found: dict[str, str] = {}
+    for entry in data if isinstance(data, list) else []:
+        attribute = _mapping(entry)
+        if attribute.get("archived") is not True:
+            found[text_of(attribute.get("full_name"))] = text_of(attribute.get("data_type"))
+    return found
+
+
+def tag_names(document: Any) -> Mapping[str, str]:
+    """``GET /tags``: the id by lower-cased name; the API knows no difference of case."""
+    data = _mapping(document).get("data")
+    tags = [_mapping(entry) for entry in data] if isinstance(data, list) else []
+    return {text_of(tag.get("name")).lower(): identifier(tag.get("id")) for tag in tags}
+
+
+def contact_of(document: Any) -> Contact | None:
+    """A contact, or None when it has no usable id."""
+    raw = _mapping(document)
+    contact_id = identifier(raw.get("id"))
+    if not contact_id:
+        return None
+    tags, more_tags = _ids(raw.get("tags"))
+    companies, more_companies = _ids(raw.get("companies"))
+    return Contact(
+        id=contact_id,
+        role=text_of(raw.get("role")),
+        email=text_of(raw.get("email")),
+        unsubscribed=_flag(raw.get("unsubscribed_from_emails")),
+        bounced=_flag(raw.get("has_hard_bounced")),
+        marked_spam=_flag(raw.get("marked_email_as_spam")),
+        tags=frozenset(tags),
+        more_tags=more_tags,
+        companies=companies,
+        more_companies=more_companies,
+        fields=raw,
+    )
+
+
+def page_of(document: Any) -> ContactPage:
+    """One page of ``POST /contacts/search``; raises `MalformedAnswerError` when it is none."""
+    raw = _mapping(document)
+    data, total = raw.get("data"), raw.get("total_count")
+    if not isinstance(data, list) or not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        raise MalformedAnswerError("A page of the contact search has no list of contacts or no count.")
+    contacts = [contact_of(entry) for entry in data]
+    kept = tuple(contact for contact in contacts if contact is not None)
+    following = _mapping(_mapping(raw.get("pages")).get("next"))
+    cursor = following.get("starting_after")
+    return ContactPage(
+        contacts=kept,
+        dropped=len(contacts) - len(kept),
+        total=total,
+        cursor=cursor if isinstance(cursor, str) else "",
+    )
+
+
+def conversation_ids(document: Any) -> tuple[str, ...]:
+    """``POST /conversations/search``: its key is ``conversations``; raises where there is none."""
+    found = _mapping(document).get("conversations")
+    if not isinstance(found, list):
+        raise MalformedAnswerError("The conversation search has no list of conversations.")
+    return tuple(filter(None, (identifier(_mapping(entry).get("id")) for entry in found)))
+
+
+def company_scroll(document: Any) -> tuple[tuple[Mapping[str, Any], ...], str]:
+    """One page of ``GET /companies/scroll`` and the parameter of the next."""
+    raw = _mapping(document)
+    data = raw.get("data")
+    if not isinstance(data, list):
+        raise MalformedAnswerError("A page of the company scroll has no list of companies.")
+    return tuple(_mapping(entry) for entry in data), text_of(raw.get("scroll_param"))
+
+
+def identifier(value: Any) -> str:
+    """*value* as an id that is safe in a path and in a log; empty when it is none."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else text_of(value)
+    safe = len(text) <= MAX_ID and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
+    return text if safe else ""
+
+
+def text_of(value: Any) -> str:
+    """*value* when it is text, else empty."""
+    return value if isinstance(value, str) else ""
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _ids(value: Any) -> tuple[tuple[str, ...], bool]:
+    listing = _mapping(value)
+    data = listing.get("data")
+    ids = [identifier(_mapping(entry).get("id")) for entry in data] if isinstance(data, list) else []
+    return tuple(filter(None, ids)), listing.get("has_more") is True
