@@ -1,0 +1,173 @@
+"""check_host() and the partition of a set of addresses, as generators of questions (RFC 7208 section 4).
+
+Drive a generator with `spfcheck.rfc7208.drive`, or by hand: it yields `Question`s, is sent `Reply`s, and returns its
+verdict. Nothing here waits, and nothing raises for what the DNS or a record does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from spfcheck.rfc7208.explain import explanation
+from spfcheck.rfc7208.limits import AUDIT_QUESTIONS, STRICT, Budget, Policy
+from spfcheck.rfc7208.lookup import Question, Reply, Rtype
+from spfcheck.rfc7208.message import Message, ascii_domain, client, identity
+from spfcheck.rfc7208.ranges import Ranges, normalise
+from spfcheck.rfc7208.record import Result
+from spfcheck.rfc7208.trace import Tracer
+from spfcheck.rfc7208.verdict import Cause, Cell, Partition, PathStep, Verdict
+from spfcheck.rfc7208.walk import Decided, Strand, Walk, published
+
+__all__ = ["check_host", "partition"]
+
+
+def check_host(
+    ip: str | IPv4Address | IPv6Address,
+    domain: str,
+    sender: str | None = None,
+    helo: str | None = None,
+    *,
+    policy: Policy = STRICT,
+    trace: bool = False,
+    explain: bool = False,
+    receiver: str = "unknown",
+    timestamp: int = 0,
+) -> Generator[Question, Reply, Verdict]:
+    """Judge whether *ip* may send as *domain* (RFC 7208 4.1): yields questions and returns a `Verdict`.
+
+    *sender* is the MAIL FROM address, for macros only; without one it is ``postmaster`` at *domain*. *helo* is the HELO
+    name, for ``%{h}``. *trace* asks for an event a step, *explain* for the domain's own text with a fail (6.2), which
+    may take one more question. *receiver* and *timestamp* (Unix seconds) are what ``%{r}`` and ``%{t}`` stand for.
+
+    Raises `ValueError` only where *ip* is no address.
+    """
+    family, address = client(ip)
+    name = ascii_domain(domain)
+    if name is None:
+        return Verdict(result=Result.NONE, cause=Cause.INVALID_DOMAIN)
+    tracer = Tracer() if trace else None
+    message = _message(name, sender if sender is not None else f"postmaster@{name}", helo, receiver, timestamp)
+    walk = Walk(family, message, policy, tracer=tracer)
+    budget = Budget(policy)
+    (decided,) = yield from _evaluate(walk, name, Strand(((address, address),), budget))
+    text = None
+    if explain and decided.result is Result.FAIL:
+        text = yield from explanation(walk, decided)
+    budget = decided.strand.budget
+    return Verdict(
+        result=decided.result,
+        cause=decided.cause,
+        path=decided.path,
+        explanation=text,
+        lookups=budget.lookups,
+        void_lookups=budget.voids,
+        questions=budget.questions,
+        failure=decided.failure,
+        trace=tuple(tracer.events) if tracer else (),
+    )
+
+
+def partition(
+    addresses: Ranges,
+    family: int,
+    domain: str,
+    sender: str | None = None,
+    helo: str | None = None,
+    *,
+    policy: Policy = STRICT,
+    ceiling: int = AUDIT_QUESTIONS,
+) -> Generator[Question, Reply, Partition]:
+    """Judge every address of a set at once: yields questions and returns a `Partition`.
+
+    The cells say exactly what check_host() says of each address by itself, counters and limits included. *addresses*
+    is a set as `spfcheck.rfc7208.ranges` makes it, of *family* 4 or 6 (RFC 7208 5: an IPv4-mapped address belongs to
+    family 4, so it has no place in a set of family 6). *sender* and *helo* may be None: they differ from message to
+    message, and a term that depends on them is marked in `Cell.depends` and taken as no match. So is a term that
+    depends on the address (``%{i}``, ``%{p}``, ptr) where more than 16 addresses are undecided; for fewer, each is
+    asked about. *ceiling* is the most different questions that the walk may ask; what it leaves is temperror.
+    """
+    name = ascii_domain(domain)
+    if name is None:
+        cell = Cell(
+            addresses=addresses,
+            result=Result.NONE,
+            cause=Cause.INVALID_DOMAIN,
+            path=(),
+            lookups=0,
+            void_lookups=0,
+            questions=0,
+        )
+        return Partition(family=family, cells=(cell,) if addresses else ())
+    if not addresses:
+        return Partition(family=family, cells=())
+    walk = Walk(family, _message(name, sender, helo), policy, ceiling=ceiling)
+    decided = yield from _evaluate(walk, name, Strand(addresses, Budget(policy)))
+    return Partition(family=family, cells=_cells(decided), complete=walk.complete)
+
+
+def _message(
+    domain: str, sender: str | None, helo: str | None, receiver: str = "unknown", timestamp: int = 0
+) -> Message:
+    if sender is None:
+        return Message(domain=domain, helo=helo, receiver=receiver, timestamp=timestamp)
+    who = identity(sender, domain)
+    return Message(
+        domain=ascii_domain(who.domain) or domain,
+        local_part=who.local_part,
+        helo=helo,
+        receiver=receiver,
+        timestamp=timestamp,
+    )
+
+
+def _evaluate(walk: Walk, domain: str, strand: Strand) -> Generator[Question, Reply, list[Decided]]:
+    """Find the record of *domain* (RFC 7208 4.4, 4.5) and evaluate it."""
+    tracer = walk.tracer
+    if tracer is not None:
+        tracer.begin(domain, None, 0)
+    question = Question(domain, Rtype.TXT)
+    reply = yield from walk.ask(question, strand.budget)
+    found = published(reply.records)
+    path: tuple[PathStep, ...] = (PathStep(domain, None, None),)
+    failure = None
+    if reply.failed:
+        result, cause, failure = Result.TEMPERROR, Cause.DNS_FAILURE, question
+    elif found == 0:
+        result, cause = Result.NONE, Cause.NO_DOMAIN if reply.nxdomain else Cause.NO_RECORD
+    elif isinstance(found, int):
+        result, cause = Result.PERMERROR, Cause.MULTIPLE_RECORDS
+    elif found.problems:
+        result, cause, path = Result.PERMERROR, Cause.SYNTAX_ERROR, (PathStep(domain, found, None),)
+    else:
+        if tracer is not None:
+            tracer.found(None, None)
+        return (yield from walk.evaluate(found, domain, strand, (domain,)))
+    if tracer is not None:
+        tracer.found(result, cause)
+    return [Decided(strand, result, cause, path, failure)]
+
+
+def _cells(decided: list[Decided]) -> tuple[Cell, ...]:
+    """The decided parts as cells, those with the same facts joined."""
+    groups: dict[Any, list[Decided]] = {}
+    for item in decided:
+        budget = item.strand.budget
+        counters = (budget.lookups, budget.voids, budget.questions)
+        key = (item.result, item.cause, item.path, counters, item.strand.depends, item.failure)
+        groups.setdefault(key, []).append(item)
+    return tuple(
+        Cell(
+            addresses=normalise(one for item in group for one in item.strand.addresses),
+            result=result,
+            cause=cause,
+            path=path,
+            lookups=lookups,
+            void_lookups=voids,
+            questions=questions,
+            depends=depends,
+            failure=failure,
+        )
+        for (result, cause, path, (lookups, voids, questions), depends, failure), group in groups.items()
+    )

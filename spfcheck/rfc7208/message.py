@@ -1,0 +1,115 @@
+"""What an evaluation knows of the message: who sends, from where, and what macros make of it (RFC 7208 2, 4.1, 7.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from spfcheck.rfc7208.macro import dns_name
+from spfcheck.rfc7208.ranges import format_address
+
+__all__ = ["Identity", "Message", "ascii_domain", "client", "identity", "reverse_name"]
+
+_LONGEST_DOMAIN = 1024
+"""Longer text is refused before it is converted: IDNA takes its time with long input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """The message side of macros. *local_part* and *helo* are None where they differ from message to message."""
+
+    domain: str
+    """The domain of the sender (``%{o}``)."""
+    local_part: str | None = None
+    helo: str | None = None
+    receiver: str = "unknown"
+    """Who checks (``%{r}``, explanations only)."""
+    timestamp: int = 0
+    """Unix time in seconds (``%{t}``, explanations only)."""
+
+    def values(self, family: int, address: int, domain: str) -> dict[str, str]:
+        """The value of each macro letter but ``p``; *domain* is the one whose record is evaluated (RFC 7208 7.2)."""
+        readable = format_address(address, family)
+        local_part = self.local_part or "postmaster"
+        return {
+            "s": f"{local_part}@{self.domain}",
+            "l": local_part,
+            "o": self.domain,
+            "d": domain,
+            "i": readable if family == 4 else ".".join(f"{address:032X}"),
+            "v": "in-addr" if family == 4 else "ip6",
+            "h": self.helo if self.helo is not None else "unknown",
+            "c": readable,
+            "r": self.receiver,
+            "t": str(self.timestamp),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a check judges: the MAIL FROM domain, or the HELO name where MAIL FROM is empty (RFC 7208 2.4)."""
+
+    domain: str
+    local_part: str
+    is_helo: bool
+
+
+def identity(sender: str, helo: str) -> Identity:
+    """Split a MAIL FROM address; an empty one stands for ``postmaster@`` the HELO name (RFC 7208 2.4, 4.3).
+
+    The address is split at its last ``@``: a quoted local part may hold others. Text outside latin-1 becomes its UTF-8
+    bytes, each standing as one character.
+    """
+    is_helo = not sender
+    local_part, _, domain = (f"@{helo}" if is_helo else sender).rpartition("@")
+    # RFC 7208 4.3: "If the <sender> has no local-part, substitute the string "postmaster"".
+    return Identity(domain, _as_bytes(local_part) or "postmaster", is_helo)
+
+
+def _as_bytes(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
+def ascii_domain(domain: str) -> str | None:
+    """The name to check, lower-case, in A-labels, without a trailing dot; None where it is no such name.
+
+    RFC 7208 4.3: a name must have at least two labels of 1 to 63 bytes. An address literal is no name.
+    """
+    if len(domain) > _LONGEST_DOMAIN or domain.startswith("["):
+        return None
+    if not domain.isascii():
+        import idna  # noqa: PLC0415  (slow to import, and few names need it)
+
+        try:
+            domain = idna.encode(domain.removesuffix("."), uts46=True).decode("ascii")
+        except (idna.IDNAError, UnicodeError):
+            return None
+    name = domain.lower().removesuffix(".")
+    # Unlike a name that macros make (7.3), this one is not cut to fit.
+    if len(name) > 253 or "." not in name:
+        return None
+    return dns_name(name)
+
+
+@lru_cache(maxsize=4096)
+def client(ip: str | IPv4Address | IPv6Address) -> tuple[int, int]:
+    """The family and the integer of an address; raises `ValueError` for text that is no address.
+
+    RFC 7208 5: an IPv4-mapped IPv6 address is judged as the IPv4 address that it holds.
+    """
+    address = ip_address(ip)
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            raise ValueError(f"{ip!r} has a zone index, which means nothing on another host")
+        if address.ipv4_mapped is not None:
+            return 4, int(address.ipv4_mapped)
+        return 6, int(address)
+    return 4, int(address)
+
+
+def reverse_name(address: int, family: int) -> str:
+    """The name under which the names of an address are published (RFC 1035 3.5, RFC 3596 2.5)."""
+    if family == 4:
+        return ".".join(str(byte) for byte in reversed(address.to_bytes(4, "big"))) + ".in-addr.arpa"
+    return ".".join(reversed(f"{address:032x}")) + ".ip6.arpa"

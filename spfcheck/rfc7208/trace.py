@@ -1,0 +1,91 @@
+"""The making of a trace, for evaluations that are asked to explain themselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spfcheck.rfc7208.limits import Budget
+from spfcheck.rfc7208.lookup import Question, Reply, Rtype
+from spfcheck.rfc7208.program import Kind
+from spfcheck.rfc7208.record import Result, Term
+from spfcheck.rfc7208.verdict import Cause, Event, Why
+
+__all__ = ["Tracer"]
+
+_ADDRESSES = (Rtype.A, Rtype.AAAA)
+
+
+class Tracer:
+    """Collects events: `begin` a step, report what is asked, `end` it; steps nest as includes do."""
+
+    __slots__ = ("_open", "events")
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._open: list[tuple[int, list[tuple[Question, Reply]]]] = []
+
+    def begin(self, domain: str, term: Term | None, depth: int) -> None:
+        """A step begins; without a *term* it is the search for the record of *domain*."""
+        self._open.append((len(self.events), []))
+        text, span = (term.text, term.span) if term else ("", None)
+        self.events.append(Event(depth=depth, domain=domain, term=text, span=span, why=Why.ERROR))
+
+    def asked(self, question: Question, reply: Reply) -> None:
+        """The innermost open step was given *reply*."""
+        if self._open:
+            self._open[-1][1].append((question, reply))
+
+    def found(self, result: Result | None, cause: Cause | None) -> None:
+        """The search for a record ends: with a record, or with the result of the evaluation."""
+        index, asked = self._open.pop()
+        why = Why.RECORD if result is None else Why.NO_RECORD if result is Result.NONE else Why.ERROR
+        self.events[index] = replace(self.events[index], why=why, result=result, cause=cause, asked=tuple(asked))
+
+    def end(self, kind: Kind, result: Result | None, cause: Cause | None, budget: Budget) -> None:
+        """The innermost open step ends, decided with *result* or without a match."""
+        index, asked = self._open.pop()
+        self.events[index] = replace(
+            self.events[index],
+            why=_why(kind, result, asked),
+            result=result,
+            cause=cause,
+            asked=tuple(asked),
+            lookups=budget.lookups,
+            void_lookups=budget.voids,
+        )
+
+    def default(self, domain: str, depth: int, budget: Budget) -> None:
+        """A record ends without a match and without a redirect."""
+        self.events.append(
+            Event(
+                depth=depth,
+                domain=domain,
+                term="",
+                span=None,
+                why=Why.DEFAULT,
+                result=Result.NEUTRAL,
+                cause=Cause.DEFAULT,
+                lookups=budget.lookups,
+                void_lookups=budget.voids,
+            )
+        )
+
+
+def _why(kind: Kind, result: Result | None, asked: list[tuple[Question, Reply]]) -> Why:
+    if result is not None:
+        if kind is Kind.REDIRECT:
+            return Why.FOLLOWED if asked and asked[-1][1].records else Why.ERROR
+        return Why.ERROR if result in (Result.TEMPERROR, Result.PERMERROR) else Why.MATCHED
+    if kind is Kind.NETWORKS:
+        return Why.NOT_IN_NETWORK
+    if kind is Kind.OTHER_FAMILY:
+        return Why.OTHER_FAMILY
+    if kind is Kind.INCLUDE:
+        return Why.NOT_PASS if asked else Why.IMPOSSIBLE_NAME
+    if not asked:
+        return Why.IMPOSSIBLE_NAME
+    if kind is Kind.PTR:
+        return Why.NO_NAME_MATCHED if asked[0][1].records else Why.VOID
+    if any(reply.records and question.rtype in _ADDRESSES for question, reply in asked):
+        return Why.NO_ADDRESS_MATCHED
+    return Why.VOID
