@@ -1,4 +1,4 @@
-"""Names between text and wire: the text of `Question`, and the uncompressed lower-case wire form that this room uses."""
+"""Names between text and wire: the text of `Question`, and the uncompressed lower-case wire form used in this room."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ LONGEST_LABEL = 63
 _PREFIX = [bytes([length]) for length in range(LONGEST_LABEL + 1)]
 # What stands for itself in the text of a name: printable ASCII but the dot that separates labels and the backslash.
 _PLAIN = re.compile(rb"[!-\-/-\[\]-~]*", re.DOTALL)
+_ESCAPE = re.compile(rb"\\(\d{3})")
 
 
 def encode(name: str) -> bytes | None:
@@ -52,6 +53,14 @@ def labels_of(wire: bytes) -> list[bytes]:
 def decode(wire: bytes) -> str:
     """The text of an uncompressed wire name; an ambiguous byte stands as ``\\DDD`` (RFC 1035 5.1)."""
     return ".".join(_label_text(label) for label in labels_of(wire))
+
+
+def encode_printed(text: str) -> bytes:
+    """The wire form of what `decode` gave; raises ValueError for text that it cannot have given."""
+    if not text:
+        return b"\0"
+    labels = [_ESCAPE.sub(lambda match: bytes([int(match[1])]), label) for label in text.encode("latin-1").split(b".")]
+    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
 
 
 def is_below(wire: bytes, ancestor: bytes) -> bool:

@@ -287,7 +287,7 @@ def _error_text(text: bytes) -> str:
 
 
 def read_general(packet: bytes) -> Message:
-    """The message in *packet* as dnspython reads it; raises MalformedError where it cannot, or over `GENERAL_LIMIT` bytes.
+    """The message in *packet* as dnspython reads it; raises MalformedError where it cannot or where it is too large.
 
     Bytes after the end make a packet malformed, always: a message that says two things about its size is not believed.
     """

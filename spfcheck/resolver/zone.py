@@ -20,14 +20,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .names import decode, encode
+from .reading import LONGEST_CHAIN
 from .types import Answer, Outcome, Question, Rtype
 
 __all__ = ["Found", "Zone", "ZoneError", "ZoneLookup"]
 
 DEFAULT_TTL = 300
 """Seconds, where a line gives no TTL."""
-LONGEST_CHAIN = 10
-"""CNAME links that are followed; more is a failure. RFC 1034 3.6.2 names no number, resolvers stop at 8 to 16."""
 LONGEST_STRING = 255
 """Bytes of one character-string (RFC 1035 3.3); a longer one in a zone text is cut into several."""
 MAX_TTL = 2**31 - 1
@@ -95,7 +94,7 @@ class Zone:
         return name in self._nodes
 
     def add(self, name: str, rtype: Rtype | None, value: Any, ttl: int = DEFAULT_TTL) -> None:
-        """Add one record: *value* as in `spfcheck.rfc7208.lookup.Reply`, or an `Outcome`; *rtype* None is every type."""
+        """Add one record: *value* as `rfc7208.lookup.Reply` has it, or an `Outcome`; *rtype* None is every type."""
         name = name.lower().removesuffix(".")
         entry = self._nodes.setdefault(name, {}).setdefault(rtype, _Entry())
         if isinstance(value, Outcome):

@@ -1,0 +1,197 @@
+"""Answers by their TTL, bounded by the memory that they take.
+
+An answer is kept as one short ``bytes``: a million small objects would cost several times more, and the garbage
+collector would walk over them again and again. What is asked for often is kept ready-made beside it.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Callable
+from dataclasses import replace
+from sys import getsizeof
+
+from .types import Answer, Outcome, Question
+
+__all__ = ["MAX_NEGATIVE_TTL", "MAX_STALE", "MAX_TTL", "AnswerCache"]
+
+MAX_TTL = 86400
+"""Seconds for which a record is believed at most, whatever its TTL says."""
+MAX_NEGATIVE_TTL = 3600
+"""Seconds for which "there is nothing" is believed at most (RFC 2308 5 suggests one to three hours)."""
+FAILURE_TTL = 5
+"""Seconds for which a failure is remembered (RFC 9520 3.2): spares a broken zone, over before a person asks again."""
+MAX_STALE = 86400
+"""Seconds past its TTL for which an answer may still be shown to a person (RFC 8767 5 suggests one to three days)."""
+
+GENERATIONS = 4
+"""Parts of the cache; the oldest is dropped whole when the newest is full, so room is made without any bookkeeping."""
+SLOT = 128
+"""Bytes of one place in a dict at its emptiest, and of what the allocator adds to the two objects in it."""
+READY_SHARE = 8
+"""One part in this many of the memory is for ready-made answers."""
+READY_FACTOR = 8
+"""How much larger a ready-made answer is than its packed form, with a fixed part of `READY_FIXED` bytes."""
+READY_FIXED = 1000
+MOST_FAILURES = 20000
+"""Failures remembered before all are forgotten; they live for seconds."""
+
+_OUTCOMES = tuple(Outcome)
+_NUMBER = {outcome: number for number, outcome in enumerate(_OUTCOMES)}
+_LONGEST_READY = 4096
+
+
+class AnswerCache:
+    """A bounded store of answers; *clock* is monotonic seconds.
+
+    `fresh` gives what its TTL still covers, `stale` what it no longer covers (never a failure), `size` the estimate of
+    the memory in use, which stays below *limit* bytes.
+    """
+
+    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._ready_limit = limit // READY_SHARE
+        self._part = (limit - self._ready_limit) // GENERATIONS
+        self._parts: list[dict[bytes, bytes]] = [{} for _ in range(GENERATIONS)]
+        self._sizes = [0] * GENERATIONS
+        self._ready: dict[Question, tuple[float, Answer]] = {}
+        self._ready_size = 0
+        self._failures: dict[Question, tuple[float, Answer]] = {}
+        self._servers: list[str] = []
+        self._server_numbers: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    @property
+    def size(self) -> int:
+        """The memory that the answers take, estimated from the measured sizes of what is stored."""
+        return sum(self._sizes) + self._ready_size
+
+    def fresh(self, question: Question) -> Answer | None:
+        """An answer that its TTL, or for a failure our own few seconds, still covers."""
+        now = self._clock()
+        ready = self._ready.get(question)
+        if ready is not None and ready[0] > now:
+            return ready[1]
+        if self._failures:
+            failure = self._failures.get(question)
+            if failure is not None:
+                if failure[0] > now:
+                    return failure[1]
+                del self._failures[question]
+        packed = self._find(question)
+        if packed is None:
+            return None
+        expires, answer = self._unpack(question, packed)
+        if expires <= now:
+            return None
+        if len(packed) <= _LONGEST_READY:
+            self._make_ready(question, expires, answer, len(packed))
+        return answer
+
+    def stale(self, question: Question) -> Answer | None:
+        """An answer whose time is over by no more than `MAX_STALE`, or one that is still fresh; never a failure."""
+        packed = self._find(question)
+        if packed is None:
+            return None
+        expires, answer = self._unpack(question, packed)
+        now = self._clock()
+        if expires > now:
+            return answer
+        return replace(answer, stale=True) if expires + MAX_STALE > now else None
+
+    def put(self, answer: Answer) -> None:
+        """Keep *answer* for as long as its TTL says; a failure for seconds, beside the last good answer."""
+        question = answer.question
+        now = self._clock()
+        if answer.failed:
+            if len(self._failures) >= MOST_FAILURES:
+                self._failures.clear()
+            self._failures[question] = (now + FAILURE_TTL, answer)
+            return
+        self._failures.pop(question, None)
+        self._ready.pop(question, None)
+        self._store(_key(question), self._pack(now + answer.ttl, answer))
+
+    def _store(self, key: bytes, packed: bytes) -> None:
+        for number, part in enumerate(self._parts):
+            old = part.pop(key, None)
+            if old is not None:
+                self._sizes[number] -= _size(key, old)
+        size = _size(key, packed)
+        if size > self._part:
+            return
+        if self._sizes[0] + size > self._part:
+            self._parts = [{}, *self._parts[:-1]]
+            self._sizes = [0, *self._sizes[:-1]]
+        self._parts[0][key] = packed
+        self._sizes[0] += size
+
+    def _find(self, question: Question) -> bytes | None:
+        key = _key(question)
+        for number, part in enumerate(self._parts):
+            packed = part.get(key)
+            if packed is not None:
+                if number > 1:  # in use: move it out of the way of the next drop
+                    self._store(key, packed)
+                return packed
+        return None
+
+    def _make_ready(self, question: Question, expires: float, answer: Answer, packed: int) -> None:
+        self._ready_size += READY_FIXED + READY_FACTOR * packed
+        if self._ready_size > self._ready_limit:
+            self._ready.clear()
+            self._ready_size = READY_FIXED + READY_FACTOR * packed
+        self._ready[question] = (expires, answer)
+
+    def _pack(self, expires: float, answer: Answer) -> bytes:
+        server = self._server_numbers.get(answer.resolver)
+        if server is None:
+            server = self._server_numbers[answer.resolver] = len(self._servers)
+            self._servers.append(answer.resolver)
+        bits = answer.authenticated | answer.soa_seen << 1 | answer.illegal_cname << 2 | answer.stale << 3
+        fields = (
+            expires,
+            answer.received_at,
+            answer.ttl,
+            answer.took_ms,
+            # Small numbers share one integer: each on its own would cost five bytes.
+            _NUMBER[answer.outcome] | bits << 8 | server << 16,
+            answer.rcode,
+            answer.records,
+        )
+        return marshal.dumps((*fields, answer.chain, answer.detail) if answer.chain or answer.detail else fields)
+
+    def _unpack(self, question: Question, packed: bytes) -> tuple[float, Answer]:
+        # The bytes are our own and never left this process.
+        fields = marshal.loads(packed)  # noqa: S302
+        expires, received_at, ttl, took_ms, small, rcode, records = fields[:7]
+        bits = small >> 8
+        return expires, Answer(
+            question=question,
+            outcome=_OUTCOMES[small & 0xFF],
+            records=records,
+            ttl=ttl,
+            resolver=self._servers[small >> 16],
+            took_ms=took_ms,
+            rcode=rcode,
+            authenticated=bool(bits & 1),
+            soa_seen=bool(bits & 2),
+            chain=fields[7] if len(fields) > 7 else (),
+            illegal_cname=bool(bits & 4),
+            detail=fields[8] if len(fields) > 7 else "",
+            stale=bool(bits & 8),
+            received_at=received_at,
+        )
+
+
+def _key(question: Question) -> bytes:
+    return question.name.encode("utf-8", "surrogatepass") + _SUFFIXES[question.rtype]
+
+
+_SUFFIXES = [b"." + bytes([rtype]) for rtype in range(256)]
+
+
+def _size(key: bytes, packed: bytes) -> int:
+    return getsizeof(key) + getsizeof(packed) + SLOT

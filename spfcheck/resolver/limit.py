@@ -1,0 +1,47 @@
+"""How fast one zone may be asked: nobody floods a third party through us."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from publicsuffixlist import PublicSuffixList
+
+__all__ = ["ZoneLimit", "registrable"]
+
+MOST_ZONES = 65536
+"""Zones remembered before those that are no longer held back are forgotten."""
+
+
+class ZoneLimit:
+    """Lets *rate* questions a second go to one registrable zone, after a burst of *burst* (a GCRA).
+
+    Keeps one number a zone: the time at which its bucket would be full again.
+    """
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._interval = 1 / rate
+        self._allowance = burst / rate
+        self._full_at: dict[str, float] = {}
+
+    def delay(self, zone: str, now: float, patience: float) -> float | None:
+        """Seconds that the next question to *zone* has to wait; None, and nothing is booked, when over *patience*."""
+        full_at = max(self._full_at.get(zone, now), now) + self._interval
+        wait = full_at - self._allowance - now
+        if wait > patience:
+            return None
+        if len(self._full_at) >= MOST_ZONES:
+            self._full_at = {name: time for name, time in self._full_at.items() if time > now}
+        self._full_at[zone] = full_at
+        return max(wait, 0.0)
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+@lru_cache(maxsize=16384)
+def registrable(name: str) -> str:
+    """The registrable zone above *name* by the Public Suffix List; the name itself where there is none."""
+    zone: str | None = _suffixes().privatesuffix(name)
+    return zone or name

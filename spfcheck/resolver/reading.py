@@ -1,0 +1,199 @@
+"""What a DNS message says about our question: pure judgement, after the packet was read and before anyone trusts it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .names import decode, is_below
+from .types import Outcome, Rtype
+from .wire import AA, AD, RA, Message, Record, Section
+
+__all__ = ["LONGEST_CHAIN", "Reading", "interpret", "printable"]
+
+LONGEST_CHAIN = 10
+"""CNAME links that we follow; more is a failure. RFC 1034 3.6.2 names no number, resolvers stop at 8 to 16."""
+LONGEST_DETAIL = 200
+"""Characters of somebody else's text that a failure repeats."""
+
+_NOERROR, _SERVFAIL, _NXDOMAIN, _REFUSED = 0, 2, 3, 5
+_MAX_TTL = 2**31 - 1
+_NS = 2
+_RCODE_NAMES = {1: "FORMERR", 2: "SERVFAIL", 4: "NOTIMP", 5: "REFUSED", 6: "YXDOMAIN", 9: "NOTAUTH", 16: "BADVERS"}
+
+# RFC 8914 4: what each Extended DNS Error means to the reader of a report.
+_STALE = {3: "the resolver gave an old answer", 19: "the resolver gave an old answer that the name does not exist"}
+_DNSSEC = {
+    1: "DNSSEC: the zone is signed with an algorithm that the resolver does not know",
+    2: "DNSSEC: the zone's DS record uses a digest that the resolver does not know",
+    5: "DNSSEC: whether the zone is signed cannot be determined",
+    6: "DNSSEC: the signature does not fit",
+    7: "DNSSEC: the signature has expired",
+    8: "DNSSEC: the signature is not valid yet",
+    9: "DNSSEC: the zone's key is missing",
+    10: "DNSSEC: the signatures are missing",
+    11: "DNSSEC: no key of the zone is a zone key",
+    12: "DNSSEC: the proof that nothing exists is missing",
+}
+_POLICY = {
+    4: "the resolver forged the answer by its own policy",
+    15: "the resolver blocks this name",
+    16: "the resolver was told to censor this name",
+    17: "the resolver filters this name",
+    18: "the resolver does not serve us",
+}
+_OTHER = {
+    0: "the resolver gave a reason of its own",
+    13: "the resolver remembers an earlier failure",
+    14: "the resolver is not ready",
+    20: "the resolver is not authoritative",
+    21: "the resolver does not support this",
+    22: "no name server of the zone can be reached",
+    23: "the zone's name servers do not answer as they should",
+    24: "the zone's data are invalid",
+}
+
+
+class Reading(NamedTuple):
+    """What one message says about a question; *follow* is the name to ask next, where a CNAME came alone."""
+
+    outcome: Outcome
+    records: tuple[Any, ...] = ()
+    ttl: int = 0
+    rcode: int | None = None
+    authenticated: bool = False
+    soa_seen: bool = False
+    chain: tuple[bytes, ...] = ()
+    illegal_cname: bool = False
+    detail: str = ""
+    stale: bool = False
+    follow: bytes | None = None
+
+
+def interpret(message: Message, name: bytes, rtype: int, seen: tuple[bytes, ...] = ()) -> Reading:
+    """What *message* says about *name* and *rtype*.
+
+    *seen* are the names of a CNAME chain that led here, so that a chain over several messages is bounded like one
+    within a single message. Only records of the name asked for, and of names that its CNAMEs lead to, are believed.
+    """
+    if message.errors or message.rcode not in (_NOERROR, _NXDOMAIN):
+        failure = _failure(message)
+        if failure is not None:
+            return failure
+    # A server that neither recurses for us nor is authoritative knows nothing: its empty answer is no NODATA.
+    if not message.flags & (RA | AA):
+        return Reading(Outcome.REFERRAL, rcode=message.rcode, detail="the server is no resolver and not authoritative")
+    owner = name
+    chain: list[bytes] = []
+    ttl = _MAX_TTL
+    while True:
+        values, target, lowest, aliases = _records_of(message.records, owner, rtype)
+        ttl = min(ttl, lowest)
+        if values or target is None:
+            break
+        # RFC 2181 10.1: a name has one canonical name; two of them cannot both be followed.
+        if aliases > 1:
+            return _broken(message, chain, f"{decode(owner)} has several CNAMEs")
+        chain.append(target)
+        if target == name or target in chain[:-1] or target in seen:
+            return _broken(message, chain, "the CNAMEs lead in a circle")
+        if len(seen) + len(chain) > LONGEST_CHAIN:
+            return _broken(message, chain, f"more than {LONGEST_CHAIN} CNAMEs in a row")
+        owner = target
+    errors = message.errors
+    reading = Reading(
+        Outcome.OK,
+        rcode=message.rcode,
+        authenticated=bool(message.flags & AD),
+        chain=tuple(chain),
+        stale=any(code in _STALE for code, _ in errors) if errors else False,
+        detail=_explain(errors) if errors else "",
+    )
+    if values:
+        if message.rcode == _NXDOMAIN:  # says that the name does not exist, and what it holds
+            return reading._replace(outcome=Outcome.MALFORMED, detail="NXDOMAIN came with records of the name")
+        return reading._replace(records=_values(rtype, values), ttl=ttl, illegal_cname=aliases > 0)
+    return _negative(message, owner, reading, ttl)
+
+
+def _records_of(records: tuple[Record, ...], owner: bytes, rtype: int) -> tuple[list[Any], bytes | None, int, int]:
+    """The values of *rtype* at *owner*, its CNAME target, the lowest TTL, and how many different CNAMEs it has."""
+    values = []
+    targets: list[bytes] = []
+    lowest = _MAX_TTL
+    for section, name, kind, ttl, value in records:
+        if section == Section.ANSWER and name == owner:
+            if kind == rtype:
+                values.append(value)
+            elif kind != Rtype.CNAME:
+                continue
+            elif value not in targets:
+                targets.append(value)
+            lowest = min(lowest, ttl)
+    return values, targets[0] if targets else None, lowest, len(targets)
+
+
+def _negative(message: Message, owner: bytes, reading: Reading, ttl: int) -> Reading:
+    """No record of the type at the end of the chain: a negative answer, a referral, or a CNAME to follow."""
+    soa = None
+    referral = False
+    for section, name, kind, seconds, value in message.records:
+        if section == Section.AUTHORITY:
+            if kind == Rtype.SOA and is_below(owner, name):
+                # RFC 2308 5: a negative lives as long as the lesser of the SOA's TTL and its minimum.
+                soa = min(seconds, value, ttl)
+            referral |= kind == _NS
+    if message.rcode == _NXDOMAIN:
+        return reading._replace(outcome=Outcome.NXDOMAIN, ttl=soa or 0, soa_seen=soa is not None)
+    if soa is None and reading.chain:
+        # RFC 1034 5.2.2: an alias without what it stands for; the resolver left the rest to us.
+        return reading._replace(outcome=Outcome.NODATA, ttl=ttl, follow=owner)
+    if soa is None and referral and not message.flags & AA:
+        # RFC 2308 2.2: name servers without an SOA are a referral, not a NODATA.
+        return reading._replace(outcome=Outcome.REFERRAL, detail="the server pointed elsewhere instead of answering")
+    return reading._replace(outcome=Outcome.NODATA, ttl=soa or 0, soa_seen=soa is not None)
+
+
+def _values(rtype: int, values: list[Any]) -> tuple[Any, ...]:
+    if rtype == Rtype.MX:
+        values = [(preference, decode(exchange)) for preference, exchange in values]
+    elif rtype == Rtype.PTR:
+        values = [decode(target) for target in values]
+    # RFC 2181 5: a record set holds a record once, however often the server repeats it.
+    return tuple(values) if len(values) == 1 else tuple(dict.fromkeys(values))
+
+
+def _failure(message: Message) -> Reading | None:
+    """The failure that the response code or an extended error tells of, or None."""
+    codes = [code for code, _ in message.errors]
+    rcode = message.rcode
+    detail = _explain(message.errors)
+    if any(code in _POLICY for code in codes):
+        return Reading(Outcome.FILTERED, rcode=rcode, detail=detail)
+    if rcode in (_NOERROR, _NXDOMAIN):
+        return None
+    named = _RCODE_NAMES.get(rcode, f"response code {rcode}")
+    detail = detail or f"the resolver answered {named}"
+    if rcode == _SERVFAIL:
+        bogus = any(code in _DNSSEC for code in codes)
+        return Reading(Outcome.BOGUS if bogus else Outcome.SERVFAIL, rcode=rcode, detail=detail)
+    return Reading(Outcome.REFUSED if rcode == _REFUSED else Outcome.RCODE, rcode=rcode, detail=detail)
+
+
+def _broken(message: Message, chain: list[bytes], detail: str) -> Reading:
+    return Reading(Outcome.CHAIN, rcode=message.rcode, chain=tuple(chain), detail=detail)
+
+
+def _explain(errors: tuple[tuple[int, str], ...]) -> str:
+    """Extended DNS Errors in words (RFC 8914), the resolver's own text shortened and made harmless."""
+    parts = []
+    for code, text in errors:
+        words = (
+            _STALE.get(code) or _DNSSEC.get(code) or _POLICY.get(code) or _OTHER.get(code) or f"extended error {code}"
+        )
+        parts.append(f"{words} ({printable(text)})" if text else words)
+    return "; ".join(parts[:3])
+
+
+def printable(text: str) -> str:
+    """*text* cut short, everything but printable ASCII replaced: it comes from whoever runs the server."""
+    return "".join(char if " " <= char <= "~" else "?" for char in text[:LONGEST_DETAIL])

@@ -1,0 +1,525 @@
+"""Questions over UDP and TCP: the only module that opens a DNS socket.
+
+Many questions share a few sockets. Each socket is connected, so that the kernel drops what does not come from the
+resolver's address and port; ids and ports come from the system's entropy. A packet that is not a readable answer to the
+question is dropped and the wait goes on, so that a forger gains nothing by being first (RFC 5452 9.1). One sweeper
+looks after all time-outs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .nameservers import label
+from .reading import Reading, interpret
+from .types import Outcome
+from .wire import QR, TC, MalformedError, query, question_bytes, read
+
+__all__ = ["Counts", "Exchange", "Timing", "Transport"]
+
+PORTS = 8
+"""Sockets for each resolver: enough that a burst does not overflow one buffer and that a forger must guess the port."""
+PORT_LIFE = 20000
+"""Questions that one socket asks before another, with another port, takes its place."""
+RECEIVE_BUFFER = 4 * 2**20
+"""Bytes; with the system's default, packets are lost from about 200 questions in flight on."""
+BATCH = 64
+"""Packets read from one socket before others have their turn."""
+TICK = 0.05
+"""Seconds between two looks of the sweeper."""
+REFUSED_PAUSE = 0.5
+"""Seconds before a resolver whose port is closed is asked again; it may be restarting."""
+SILENT_AFTER = 5
+"""Time-outs in a row, with nothing heard in between, after which a resolver goes to the end of the line."""
+SILENT_FOR = 10.0
+"""Seconds for which it stays there."""
+MOST_STREAMS = 64
+"""TCP connections at a time."""
+_TRIES_AFTER_ERROR = 2
+_LONGEST_UDP = 65535
+_EMPTY_QUESTION_RCODES = frozenset((1, 2, 4, 5))
+_FALLBACK_RCODES = frozenset((1, 4))
+_ASK_AGAIN = frozenset((Outcome.SERVFAIL, Outcome.REFUSED, Outcome.RCODE, Outcome.REFERRAL, Outcome.MALFORMED))
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long to wait, in seconds."""
+
+    retry_after: float = 2.0
+    """Without an answer the question is sent again; the answer to any of the packets counts."""
+    tries: int = 4
+    """Packets for one question; it is given up *retry_after* after the last, 8 s in all."""
+    tcp: float = 5.0
+    """One whole exchange over TCP, from connecting to the last byte (RFC 7766 6.2.3 leaves it to us)."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened since the start, for the metrics."""
+
+    sent: int = 0
+    finished: int = 0
+    """Questions that ended, one way or another."""
+    dropped: int = 0
+    """Packets that were no answer to a question of ours, or could not be read."""
+    resent: int = 0
+    streams: int = 0
+    """Exchanges over TCP."""
+    timeouts: int = 0
+
+
+class _Server:
+    """One resolver and the sockets through which it is asked."""
+
+    __slots__ = ("address", "family", "host", "label", "ports", "silent", "silent_until")
+
+    def __init__(self, host: str, port: int) -> None:
+        found: Sequence[tuple[int, int, int, str, Any]] = socket.getaddrinfo(
+            host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        )
+        self.family, _, _, _, self.address = found[0]
+        self.host = host
+        self.label = label(host, port)
+        self.ports: list[_Port] = []
+        self.silent = 0
+        self.silent_until = 0.0
+
+
+class _Port:
+    """One UDP socket and the questions that wait for an answer on it, by id."""
+
+    __slots__ = ("_transport", "asked", "pending", "retired", "server", "socket")
+
+    def __init__(self, transport: Transport, server: _Server) -> None:
+        self._transport = transport
+        self.server = server
+        self.pending: dict[bytes, Exchange] = {}
+        self.asked = 0
+        self.retired = False
+        self.socket = socket.socket(server.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            self._prepare(transport)
+        except OSError:
+            self.socket.close()
+            raise
+        transport.loop.add_reader(self.socket, self._readable)
+
+    def _prepare(self, transport: Transport) -> None:
+        for option in (getattr(socket, "SO_RCVBUFFORCE", 33), socket.SO_RCVBUF):
+            with contextlib.suppress(OSError):  # the first needs a privilege, the second is cut to what is allowed
+                self.socket.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
+                break
+        anywhere = "::" if self.server.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 - the source of a question
+        for _ in range(16):
+            # RFC 5452 9.2: a port that cannot be predicted. A taken one is drawn again.
+            port = 1024 + int.from_bytes(transport.random(2), "big") % (65536 - 1024)
+            with contextlib.suppress(OSError):
+                self.socket.bind((anywhere, port))
+                break
+        self.socket.connect(self.server.address)
+
+    def _readable(self) -> None:
+        transport = self._transport
+        pending = self.pending
+        receive = self.socket.recv
+        for _ in range(BATCH):
+            try:
+                packet = receive(_LONGEST_UDP)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                self.fail(error)
+                return
+            exchange = pending.get(packet[:2])
+            if exchange is None:
+                transport.counts.dropped += 1
+            else:
+                exchange.received(packet, self.server)
+            if self.socket.fileno() < 0:
+                return
+
+    def fail(self, error: OSError) -> None:
+        """The system says that the resolver's port is closed or that there is no way to it."""
+        for exchange in set(self.pending.values()):
+            exchange.unreachable(self.server, error)
+
+    def forget(self, ident: bytes) -> None:
+        self.pending.pop(ident, None)
+        if self.retired and not self.pending:
+            self.close()
+
+    def close(self) -> None:
+        if self.socket.fileno() >= 0:
+            self._transport.loop.remove_reader(self.socket)
+            self.socket.close()
+
+
+class Exchange:
+    """One question on its way: sent, sent again, failed over, and answered exactly once through *done*."""
+
+    __slots__ = (
+        "_answered", "_done", "_edns", "_errors", "_idents", "_order", "_seen", "_stream", "_transport", "_tries",
+        "due", "failure", "give_up", "name", "question", "rtype", "server", "young",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        transport: Transport,
+        name: bytes,
+        rtype: int,
+        seen: tuple[bytes, ...],
+        order: Sequence[_Server],
+        done: Callable[[Reading, str], None],
+    ) -> None:
+        self._transport = transport
+        self.name = name
+        self.rtype = rtype
+        self.question = question_bytes(name, rtype)
+        self._seen = seen
+        self._order = order
+        self._done = done
+        self._idents: list[tuple[_Port, bytes]] = []
+        self._tries = 0
+        self._errors = 0
+        self._edns = True
+        self._stream: asyncio.Task[None] | None = None
+        self._answered = False
+        self.server = order[0]
+        self.failure: Reading | None = None
+        self.due = self.give_up = 0.0
+        self.young = False
+
+    def begin(self, now: float) -> None:
+        """Send the first packet; from here on the time counts."""
+        timing = self._transport.timing
+        self.give_up = now + timing.retry_after * timing.tries
+        self.send(now)
+
+    def send(self, now: float) -> None:
+        """Send the question to the next resolver in line."""
+        transport = self._transport
+        self.server = self._order[self._tries % len(self._order)]
+        self._tries += 1
+        self.due = now + transport.timing.retry_after
+        self._transmit(self.server)
+
+    def _transmit(self, server: _Server) -> None:
+        try:
+            port, ident = self._transport.reserve(server, self)
+        except OSError as error:
+            self.unreachable(server, error)
+            return
+        self._idents.append((port, ident))
+        packet = query(ident, self.question, self._edns)
+        self._transport.counts.sent += 1
+        try:
+            port.socket.send(packet)
+        except (BlockingIOError, InterruptedError):
+            return  # counts as lost on the way; it is sent again
+        except OSError as error:
+            # An error report about an earlier packet may surface here; everyone on this port learns of it.
+            port.fail(error)
+
+    def received(self, packet: bytes, server: _Server) -> None:
+        """Take *packet* if it answers the question, else drop it and keep waiting."""
+        if self._answered:
+            return
+        reading = self._judge(packet)
+        if reading is None:
+            self._transport.counts.dropped += 1
+            return
+        server.silent = 0
+        if reading.rcode in _FALLBACK_RCODES and self._edns:
+            # RFC 6891 7: a server that does not know EDNS says FORMERR; ask again as in 1987.
+            self._edns = False
+            self._transmit(server)
+        elif reading.outcome is Outcome.TRUNCATED:
+            if self._stream is None:
+                self._stream = self._transport.stream(self, server)
+        else:
+            self.settle(reading, server)
+
+    def _judge(self, packet: bytes) -> Reading | None:
+        """What *packet* says; None when it is no answer to this question or cannot be read."""
+        if len(packet) < 12:
+            return None
+        flags = packet[2] << 8 | packet[3]
+        if not flags & QR:
+            return None
+        if not self._same_question(packet):
+            # RFC 5452 9.1: the whole question must come back. Servers that could not even read it leave it out.
+            if packet[4:6] != b"\0\0" or flags & 15 not in _EMPTY_QUESTION_RCODES:
+                return None
+        elif flags & TC:
+            # RFC 2181 9: what a truncated answer holds is not used, whatever its response code.
+            return Reading(Outcome.TRUNCATED)
+        try:
+            message = read(packet, self.question)
+        except MalformedError as error:
+            self.failure = self.failure or Reading(Outcome.MALFORMED, detail=f"an answer cannot be read: {error}")
+            return None
+        return interpret(message, self.name, self.rtype, self._seen)
+
+    def _same_question(self, packet: bytes) -> bool:
+        if packet[4:6] != b"\0\1":
+            return False
+        if packet.startswith(self.question, 12):
+            return True
+        end = 12 + len(self.name)
+        # RFC 4343: case means nothing. We do not hide bits in it (0x20) and so need not insist on it.
+        return packet[12:end].lower() == self.name and packet[end : end + 4] == self.question[-4:]
+
+    def settle(self, reading: Reading, server: _Server) -> None:
+        """Finish with *reading*, or ask the next resolver where it is a failure that another may not share."""
+        self.server = server
+        elsewhere = reading.outcome is Outcome.TRUNCATED and len(self._order) > 1
+        if reading.outcome in _ASK_AGAIN or elsewhere:
+            self._errors += 1
+            self.failure = reading
+            if self._errors < max(_TRIES_AFTER_ERROR, len(self._order)) and self._tries < self._transport.timing.tries:
+                self._stream = None
+                self._transport.counts.resent += 1
+                self.send(self._transport.clock())
+                return
+        self.finish(reading)
+
+    def unreachable(self, server: _Server, error: OSError) -> None:
+        """There is no way to *server*: ask another at once, or the same after a pause."""
+        if self._answered or server is not self.server or self._stream is not None:
+            return
+        server.silent_until = self._transport.clock() + SILENT_FOR
+        reason = error.strerror or type(error).__name__
+        self.failure = self.failure or Reading(Outcome.UNREACHABLE, detail=f"no resolver can be reached: {reason}")
+        # The sweeper sends again: at once where another resolver is next.
+        pause = 0.0 if self._tries < len(self._order) else REFUSED_PAUSE
+        self.due = min(self.due, self._transport.clock() + pause)
+
+    def overdue(self, now: float) -> None:
+        """The time for an answer is over: send again, or give up."""
+        timing = self._transport.timing
+        if self._stream is None and self.failure is None and not self._answered:
+            self.server.silent += 1
+            if self.server.silent >= SILENT_AFTER:
+                self.server.silent_until = now + SILENT_FOR
+        if self._stream is None and self._tries < timing.tries and now < self.give_up:
+            self._transport.counts.resent += 1
+            self.send(now)
+        elif self._stream is not None and now < self.give_up:
+            self.due = self.give_up
+        else:
+            self._transport.counts.timeouts += 1
+            self.finish(self.failure or Reading(Outcome.TIMEOUT, detail="no answer came in time"))
+
+    def finish(self, reading: Reading) -> None:
+        """Hand over *reading*; whatever comes later is dropped."""
+        if self._answered:
+            return
+        self._answered = True
+        for port, ident in self._idents:
+            port.forget(ident)
+        if self._stream is not None and self._stream is not asyncio.current_task():
+            self._stream.cancel()
+        self._transport.finished(self)
+        self._done(reading, self.server.label)
+
+    @property
+    def answered(self) -> bool:
+        """True when *done* has been called."""
+        return self._answered
+
+    def judge_stream(self, packet: bytes, ident: bytes) -> Reading:
+        """What an answer over TCP says; a wrong or cut one is a failure, since nothing else will come."""
+        if packet[:2] == ident:
+            reading = self._judge(packet)
+            if reading is not None and reading.outcome is not Outcome.TRUNCATED:
+                return reading
+        return Reading(Outcome.TRUNCATED, detail="the answer over TCP is no answer to the question")
+
+
+class Transport:
+    """Asks resolvers over UDP, and over TCP where an answer does not fit.
+
+    *entropy* gives unpredictable bytes, *clock* monotonic seconds. Sockets open at the first question, in the loop that
+    runs then.
+    """
+
+    def __init__(
+        self,
+        nameservers: Sequence[tuple[str, int]],
+        *,
+        entropy: Callable[[int], bytes],
+        clock: Callable[[], float],
+        timing: Timing,
+        most_in_flight: int,
+    ) -> None:
+        self.servers = [_Server(host, port) for host, port in nameservers]
+        self.clock = clock
+        self.timing = timing
+        self.counts = Counts()
+        self._entropy = entropy
+        self._pool = b""
+        self._drawn = 0
+        self._most_young = most_in_flight
+        self._young = 0
+        self._queue: deque[Exchange] = deque()
+        self._running: set[Exchange] = set()
+        self._streams: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(MOST_STREAMS)
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._ports: set[_Port] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop in which the sockets live."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
+
+    @property
+    def in_flight(self) -> int:
+        """Questions that are sent or wait to be sent."""
+        return len(self._running) + len(self._queue)
+
+    def ask(
+        self,
+        name: bytes,
+        rtype: int,
+        seen: tuple[bytes, ...],
+        done: Callable[[Reading, str], None],
+        server: int | None = None,
+    ) -> Exchange:
+        """Put the question; *done* is called once, with the reading and who gave it. *server*: ask that one only."""
+        order = self._line() if server is None else [self.servers[server]]
+        exchange = Exchange(self, name, rtype, seen, order, done)
+        if self._young < self._most_young:
+            self._start(exchange)
+        else:
+            self._queue.append(exchange)
+        return exchange
+
+    def random(self, count: int) -> bytes:
+        """*count* unpredictable bytes."""
+        if self._drawn + count > len(self._pool):
+            self._pool = self._entropy(4096)
+            self._drawn = 0
+        self._drawn += count
+        return self._pool[self._drawn - count : self._drawn]
+
+    def reserve(self, server: _Server, exchange: Exchange) -> tuple[_Port, bytes]:
+        """A socket and an unused id for one more packet; raises OSError when no socket can be had."""
+        draw = self.random(3)
+        ports = server.ports
+        if len(ports) < PORTS:
+            port = _Port(self, server)
+            ports.append(port)
+            self._ports.add(port)
+        else:
+            port = ports[draw[2] % PORTS]
+        port.asked += 1
+        if port.asked >= PORT_LIFE:
+            ports.remove(port)
+            port.retired = True
+        ident = draw[:2]
+        while ident in port.pending:
+            ident = self.random(2)
+        port.pending[ident] = exchange
+        return port, ident
+
+    def stream(self, exchange: Exchange, server: _Server) -> asyncio.Task[None]:
+        """Ask again over TCP."""
+        task = self.loop.create_task(self._stream(exchange, server), name="dns-tcp")
+        self._streams.add(task)
+        task.add_done_callback(self._streams.discard)
+        return task
+
+    def finished(self, exchange: Exchange) -> None:
+        """*exchange* is over: its place is free."""
+        self._running.discard(exchange)
+        self.counts.finished += 1
+        self._grow_old(exchange)
+
+    async def close(self) -> None:
+        """End every question as unreachable, and close every socket."""
+        for exchange in [*self._running, *self._queue]:
+            exchange.finish(Reading(Outcome.UNREACHABLE, detail="the resolver is being closed"))
+        self._queue.clear()
+        for task in list(self._streams):
+            task.cancel()
+        await asyncio.gather(*self._streams, return_exceptions=True)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for port in self._ports:
+            port.close()
+        self._ports.clear()
+        for server in self.servers:
+            server.ports.clear()
+
+    def _line(self) -> list[_Server]:
+        """The resolvers in the order given, those that are silent or unreachable last."""
+        servers = self.servers
+        if len(servers) == 1 or not any(server.silent_until for server in servers):
+            return servers
+        now = self.clock()
+        return sorted(servers, key=lambda server: server.silent_until > now)
+
+    def _start(self, exchange: Exchange) -> None:
+        self._young += 1
+        exchange.young = True
+        self._running.add(exchange)
+        exchange.begin(self.clock())
+        if self._sweeper is None:
+            self._sweeper = self.loop.call_later(TICK, self._sweep)
+
+    def _grow_old(self, exchange: Exchange) -> None:
+        """A question that is answered, or late, no longer holds up others: only a burst must be kept small."""
+        if exchange.young:
+            exchange.young = False
+            self._young -= 1
+            while self._queue and self._young < self._most_young:
+                waiting = self._queue.popleft()
+                if not waiting.answered:
+                    self._start(waiting)
+
+    def _sweep(self) -> None:
+        now = self.clock() + TICK / 2
+        for exchange in [exchange for exchange in self._running if exchange.due <= now]:
+            self._grow_old(exchange)
+            exchange.overdue(now)
+        for port in [port for port in self._ports if port.socket.fileno() < 0]:
+            self._ports.discard(port)
+        self._sweeper = self.loop.call_later(TICK, self._sweep) if self._running or self._queue else None
+
+    async def _stream(self, exchange: Exchange, server: _Server) -> None:
+        self.counts.streams += 1
+        ident = self.random(2)
+        try:
+            # One deadline over the whole exchange: a server that drips bytes gains nothing.
+            async with asyncio.timeout(self.timing.tcp), self._slots:
+                packet = await self._converse(server, query(ident, exchange.question))
+            reading = exchange.judge_stream(packet, ident)
+        except TimeoutError:
+            reading = Reading(Outcome.TRUNCATED, detail="the answer did not fit, and none came over TCP in time")
+        except (OSError, EOFError) as error:
+            reason = getattr(error, "strerror", None) or "the connection ended early"
+            reading = Reading(Outcome.TRUNCATED, detail=f"the answer did not fit, and TCP failed: {reason}")
+        if not exchange.answered:
+            exchange.settle(reading, server)
+
+    async def _converse(self, server: _Server, packet: bytes) -> bytes:
+        """Send one query over a connection of its own and read one answer; raises OSError or EOFError."""
+        reader, writer = await asyncio.open_connection(server.host, server.address[1], family=server.family)
+        try:
+            writer.write(len(packet).to_bytes(2, "big") + packet)
+            length = int.from_bytes(await reader.readexactly(2), "big")
+            return await reader.readexactly(length)
+        finally:
+            writer.transport.abort()
