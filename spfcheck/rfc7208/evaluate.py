@@ -13,12 +13,13 @@ from typing import Any
 from spfcheck.rfc7208.explain import explanation
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS, STRICT, Budget, Policy
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
-from spfcheck.rfc7208.message import Message, ascii_domain, client, identity
+from spfcheck.rfc7208.message import Message, ascii_domain, client
 from spfcheck.rfc7208.ranges import Ranges, normalise
 from spfcheck.rfc7208.record import Result
+from spfcheck.rfc7208.strand import Decided, Path, Strand
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause, Cell, Partition, PathStep, Verdict
-from spfcheck.rfc7208.walk import Decided, Strand, Walk, published
+from spfcheck.rfc7208.walk import Walk, published
 
 __all__ = ["check_host", "partition"]
 
@@ -48,8 +49,8 @@ def check_host(
     if name is None:
         return Verdict(result=Result.NONE, cause=Cause.INVALID_DOMAIN)
     tracer = Tracer() if trace else None
-    message = _message(name, sender if sender is not None else f"postmaster@{name}", helo, receiver, timestamp)
-    walk = Walk(family, message, policy, tracer=tracer)
+    message = Message(name, sender or "", helo or "", receiver, timestamp)
+    walk = Walk(family, message, policy, tracer)
     budget = Budget(policy)
     (decided,) = yield from _evaluate(walk, name, Strand(((address, address),), budget))
     text = None
@@ -57,15 +58,15 @@ def check_host(
         text = yield from explanation(walk, decided)
     budget = decided.strand.budget
     return Verdict(
-        result=decided.result,
-        cause=decided.cause,
-        path=decided.path,
-        explanation=text,
-        lookups=budget.lookups,
-        void_lookups=budget.voids,
-        questions=budget.questions,
-        failure=decided.failure,
-        trace=tuple(tracer.events) if tracer else (),
+        decided.result,
+        decided.cause,
+        _path(decided),
+        text,
+        budget.lookups,
+        budget.voids,
+        budget.questions,
+        decided.failure,
+        tuple(tracer.events) if tracer else (),
     )
 
 
@@ -102,24 +103,9 @@ def partition(
         return Partition(family=family, cells=(cell,) if addresses else ())
     if not addresses:
         return Partition(family=family, cells=())
-    walk = Walk(family, _message(name, sender, helo), policy, ceiling=ceiling)
+    walk = Walk(family, Message(name, sender, helo), policy, ceiling=ceiling)
     decided = yield from _evaluate(walk, name, Strand(addresses, Budget(policy)))
     return Partition(family=family, cells=_cells(decided), complete=walk.complete)
-
-
-def _message(
-    domain: str, sender: str | None, helo: str | None, receiver: str = "unknown", timestamp: int = 0
-) -> Message:
-    if sender is None:
-        return Message(domain=domain, helo=helo, receiver=receiver, timestamp=timestamp)
-    who = identity(sender, domain)
-    return Message(
-        domain=ascii_domain(who.domain) or domain,
-        local_part=who.local_part,
-        helo=helo,
-        receiver=receiver,
-        timestamp=timestamp,
-    )
 
 
 def _evaluate(walk: Walk, domain: str, strand: Strand) -> Generator[Question, Reply, list[Decided]]:
@@ -128,9 +114,9 @@ def _evaluate(walk: Walk, domain: str, strand: Strand) -> Generator[Question, Re
     if tracer is not None:
         tracer.begin(domain, None, 0)
     question = Question(domain, Rtype.TXT)
-    reply = yield from walk.ask(question, strand.budget)
+    reply = walk.known(question, strand.budget) or walk.learn(question, (yield question))
     found = published(reply.records)
-    path: tuple[PathStep, ...] = (PathStep(domain, None, None),)
+    path: Path = ((domain, None, None),)
     failure = None
     if reply.failed:
         result, cause, failure = Result.TEMPERROR, Cause.DNS_FAILURE, question
@@ -139,7 +125,7 @@ def _evaluate(walk: Walk, domain: str, strand: Strand) -> Generator[Question, Re
     elif isinstance(found, int):
         result, cause = Result.PERMERROR, Cause.MULTIPLE_RECORDS
     elif found.problems:
-        result, cause, path = Result.PERMERROR, Cause.SYNTAX_ERROR, (PathStep(domain, found, None),)
+        result, cause, path = Result.PERMERROR, Cause.SYNTAX_ERROR, ((domain, found, None),)
     else:
         if tracer is not None:
             tracer.found(None, None)
@@ -147,6 +133,10 @@ def _evaluate(walk: Walk, domain: str, strand: Strand) -> Generator[Question, Re
     if tracer is not None:
         tracer.found(result, cause)
     return [Decided(strand, result, cause, path, failure)]
+
+
+def _path(decided: Decided) -> tuple[PathStep, ...]:
+    return tuple(map(PathStep._make, decided.path))
 
 
 def _cells(decided: list[Decided]) -> tuple[Cell, ...]:
@@ -162,12 +152,12 @@ def _cells(decided: list[Decided]) -> tuple[Cell, ...]:
             addresses=normalise(one for item in group for one in item.strand.addresses),
             result=result,
             cause=cause,
-            path=path,
+            path=_path(group[0]),
             lookups=lookups,
             void_lookups=voids,
             questions=questions,
-            depends=depends,
+            depends=tuple(map(PathStep._make, depends)),
             failure=failure,
         )
-        for (result, cause, path, (lookups, voids, questions), depends, failure), group in groups.items()
+        for (result, cause, _, (lookups, voids, questions), depends, failure), group in groups.items()
     )

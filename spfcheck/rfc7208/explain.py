@@ -7,7 +7,8 @@ from collections.abc import Generator
 from spfcheck.rfc7208.limits import UNLIMITED, Budget
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.macro import MacroError, compile_explanation, dns_name
-from spfcheck.rfc7208.walk import Decided, Strand, Walk
+from spfcheck.rfc7208.strand import Decided, Strand
+from spfcheck.rfc7208.walk import Walk
 
 __all__ = ["explanation"]
 
@@ -17,18 +18,19 @@ def explanation(walk: Walk, decided: Decided) -> Generator[Question, Reply, str 
 
     The record is the one that check_host() ended in: a redirect's target replaces it, an include never does (6.2).
     """
-    step = next((step for step in decided.path if step.term is None or step.term.name != "redirect"), None)
-    exp = step.record.exp if step and step.record else None
-    if step is None or exp is None or exp.spec is None:
+    domain, record = next((at, record) for at, record, term in decided.path if term and term.name != "redirect")
+    exp = record.exp if record else None
+    if exp is None or exp.spec is None:
         return None
     # 4.6.4: the explanation is no part of the evaluation, and spends nothing of its limits.
     strand = Strand(decided.strand.addresses, Budget(UNLIMITED), decided.strand.depends)
     name = exp.target
     if name is None:
-        name = dns_name((yield from walk.expanded(exp.spec, step.domain, strand)))
+        name = dns_name((yield from walk.expanded(exp.spec, domain, strand)))
     if name is None:
         return None
-    reply = yield from walk.ask(Question(name, Rtype.TXT), strand.budget)
+    question = Question(name, Rtype.TXT)
+    reply = walk.known(question, strand.budget) or walk.learn(question, (yield question))
     # 6.2: no record, more than one, a DNS failure or a syntax error: "proceed as if no "exp" modifier was given".
     if len(reply.records) != 1:
         return None
@@ -36,4 +38,4 @@ def explanation(walk: Walk, decided: Decided) -> Generator[Question, Reply, str 
         spec = compile_explanation(b"".join(reply.records[0]).decode("latin-1"))
     except MacroError:
         return None
-    return (yield from walk.expanded(spec, step.domain, strand))
+    return (yield from walk.expanded(spec, domain, strand))

@@ -15,8 +15,8 @@ __all__ = [
     "STRICT",
     "UNLIMITED",
     "Budget",
-    "Policy",
     "LimitExceededError",
+    "Policy",
 ]
 
 CHECK_QUESTIONS = 111

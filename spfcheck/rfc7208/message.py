@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
 
 from spfcheck.rfc7208.macro import dns_name
 from spfcheck.rfc7208.ranges import format_address
 
-__all__ = ["Identity", "Message", "ascii_domain", "client", "identity", "reverse_name"]
+__all__ = ["Identity", "Message", "as_bytes", "ascii_domain", "client", "identity", "reverse_name"]
 
 _LONGEST_DOMAIN = 1024
 """Longer text is refused before it is converted: IDNA takes its time with long input."""
+_PLAIN = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_\-]{1,63}\.)+[a-z0-9_\-]{1,63}\Z", re.ASCII)
+"""What nearly every name looks like: needs no conversion."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """The message side of macros. *local_part* and *helo* are None where they differ from message to message."""
+class Message(NamedTuple):
+    """The message side of macros. *sender* and *helo* are None where they differ from message to message."""
 
     domain: str
-    """The domain of the sender (``%{o}``)."""
-    local_part: str | None = None
+    """The domain that is checked."""
+    sender: str | None = None
     helo: str | None = None
     receiver: str = "unknown"
     """Who checks (``%{r}``, explanations only)."""
@@ -31,15 +34,16 @@ class Message:
     def values(self, family: int, address: int, domain: str) -> dict[str, str]:
         """The value of each macro letter but ``p``; *domain* is the one whose record is evaluated (RFC 7208 7.2)."""
         readable = format_address(address, family)
-        local_part = self.local_part or "postmaster"
+        who = identity(self.sender or f"@{self.domain}", self.domain)
+        sender_domain = ascii_domain(who.domain) or self.domain
         return {
-            "s": f"{local_part}@{self.domain}",
-            "l": local_part,
-            "o": self.domain,
+            "s": f"{who.local_part}@{sender_domain}",
+            "l": who.local_part,
+            "o": sender_domain,
             "d": domain,
             "i": readable if family == 4 else ".".join(f"{address:032X}"),
             "v": "in-addr" if family == 4 else "ip6",
-            "h": self.helo if self.helo is not None else "unknown",
+            "h": as_bytes(self.helo) if self.helo is not None else "unknown",
             "c": readable,
             "r": self.receiver,
             "t": str(self.timestamp),
@@ -64,10 +68,11 @@ def identity(sender: str, helo: str) -> Identity:
     is_helo = not sender
     local_part, _, domain = (f"@{helo}" if is_helo else sender).rpartition("@")
     # RFC 7208 4.3: "If the <sender> has no local-part, substitute the string "postmaster"".
-    return Identity(domain, _as_bytes(local_part) or "postmaster", is_helo)
+    return Identity(domain, as_bytes(local_part) or "postmaster", is_helo)
 
 
-def _as_bytes(text: str) -> str:
+def as_bytes(text: str) -> str:
+    """Text of which each character stands for one byte: beyond ASCII, a byte of its UTF-8 form."""
     return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
@@ -76,6 +81,8 @@ def ascii_domain(domain: str) -> str | None:
 
     RFC 7208 4.3: a name must have at least two labels of 1 to 63 bytes. An address literal is no name.
     """
+    if _PLAIN.match(domain):
+        return domain
     if len(domain) > _LONGEST_DOMAIN or domain.startswith("["):
         return None
     if not domain.isascii():

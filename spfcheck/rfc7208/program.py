@@ -50,6 +50,8 @@ class Step:
         "by_address",
         "by_helo",
         "by_local_part",
+        "by_message",
+        "family",
         "highs",
         "kind",
         "lows",
@@ -63,10 +65,12 @@ class Step:
     def __init__(self, kind: Kind, term: Term, family: int) -> None:
         self.kind = kind
         self.term = term
+        self.family = family
         letters = term.spec.letters if term.spec else frozenset()
         self.by_address = kind is Kind.PTR or not letters.isdisjoint(_FROM_ADDRESS)
         self.by_local_part = not letters.isdisjoint(_FROM_LOCAL_PART)
         self.by_helo = "h" in letters
+        self.by_message = self.by_address or self.by_local_part or self.by_helo
         self.prefix = term.cidr4 if family == 4 else term.cidr6
         self.rtype = self._rtype(family)
         self.question = Question(term.target, self.rtype) if term.target is not None else None
@@ -123,7 +127,7 @@ class Step:
 
 
 @lru_cache(maxsize=16384)
-def program(record: Record, family: int, *, detailed: bool = False) -> tuple[Step, ...]:
+def program(record: Record, family: int, detailed: bool = False) -> tuple[Step, ...]:
     """The steps of a valid record for addresses of *family*, up to the first ``all``, or to the redirect.
 
     *detailed* keeps one step a term, also for those of the other family, as a trace wants it; the outcome is the same.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from spfcheck.rfc7208.lookup import Question, Reply
 from spfcheck.rfc7208.ranges import Ranges, normalise
@@ -80,8 +81,7 @@ class Why(StrEnum):
     """The step ended the evaluation with an error; the cause says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class PathStep:
+class PathStep(NamedTuple):
     """One record on the way to a decision, and the term in it that led on or decided.
 
     *term* is None at the end of a record where nothing matched, and where the record could not be evaluated.
@@ -113,8 +113,7 @@ class Event:
     void_lookups: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The result of check_host() for one address (RFC 7208 2.6), and what it rests on."""
 
     result: Result

@@ -1,61 +1,32 @@
 """The evaluation of a record for a set of addresses of one family (RFC 7208 sections 4 to 6).
 
 A strand is a part of the set for which everything went the same way so far. A term takes what it matches off a strand
-and leaves the rest to the next term; what it takes is a decided cell. A single address is a set of one: it has one
-strand, and ends in one cell. Each strand has its own `Budget`, so that every address is charged exactly what its own
-check_host() would be.
+and leaves the rest to the next term; what it takes is decided. A single address is a set of one: it has one strand, and
+is decided once. Each strand has its own `Budget`, so that every address is charged exactly what its own check_host()
+would be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from spfcheck.rfc7208.limits import SMALL_SET, Budget, Policy, LimitExceededError
+from spfcheck.rfc7208.limits import SMALL_SET, Budget, LimitExceededError, Policy
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.macro import Spec, dns_name, expand
 from spfcheck.rfc7208.message import Message, reverse_name
 from spfcheck.rfc7208.program import Kind, Step, hosts, program
-from spfcheck.rfc7208.ranges import BITS, Ranges, addresses, intersect, normalise, size, subtract
-from spfcheck.rfc7208.record import Record, Result, Term, parse, select
+from spfcheck.rfc7208.ranges import BITS, addresses, intersect, size, subtract
+from spfcheck.rfc7208.record import Record, Result, parse, select
+from spfcheck.rfc7208.strand import Decided, Level, Strand, merged
 from spfcheck.rfc7208.trace import Tracer
-from spfcheck.rfc7208.verdict import Cause, PathStep
+from spfcheck.rfc7208.verdict import Cause
 
-__all__ = ["Asking", "Decided", "Strand", "Walk", "published"]
+__all__ = ["Walk", "published"]
 
-Asking = Generator[Question, Reply, Any]
-"""A generator that yields questions and is sent their replies."""
-
-
-class Strand:
-    """A part of the set that is still undecided, and what it has used up."""
-
-    __slots__ = ("addresses", "budget", "depends")
-
-    def __init__(self, addresses: Ranges, budget: Budget, depends: tuple[PathStep, ...] = ()) -> None:
-        self.addresses = addresses
-        self.budget = budget
-        self.depends = depends
-
-    def part(self, addresses: Ranges) -> Strand:
-        """A part of this strand, with a budget of its own."""
-        return Strand(addresses, self.budget.fork(), self.depends)
-
-
-class Decided:
-    """A part of the set that is decided at one level: a matched term, an error, or the end of a record."""
-
-    __slots__ = ("cause", "failure", "path", "result", "strand")
-
-    def __init__(
-        self, strand: Strand, result: Result, cause: Cause, path: tuple[PathStep, ...], failure: Question | None = None
-    ) -> None:
-        self.strand = strand
-        self.result = result
-        self.cause = cause
-        self.path = path
-        self.failure = failure
+Asking = Generator[Question, Reply, Sequence[Strand]]
+"""Yields questions, is sent their replies, and returns what a term leaves undecided."""
 
 
 class _UnansweredError(Exception):
@@ -74,39 +45,43 @@ def published(records: tuple[tuple[bytes, ...], ...]) -> Record | int:
 
 
 class Walk:
-    """One evaluation: its policy, its message, its view of the DNS, and its trace."""
+    """One evaluation: its policy, its message, its view of the DNS, and its trace.
 
-    __slots__ = ("_family", "_message", "_policy", "_questions_left", "answers", "complete", "tracer")
+    *ceiling* is the most different questions that it may ask; `complete` becomes False when that is not enough.
+    """
+
+    __slots__ = ("_family", "_left", "_message", "_policy", "answers", "complete", "tracer")
 
     def __init__(
-        self,
-        family: int,
-        message: Message,
-        policy: Policy,
-        *,
-        tracer: Tracer | None = None,
-        ceiling: int | None = None,
+        self, family: int, message: Message, policy: Policy, tracer: Tracer | None = None, ceiling: int = 1 << 30
     ) -> None:
         self._family = family
         self._message = message
         self._policy = policy
-        self._questions_left = ceiling
+        self._left = ceiling
         self.answers: dict[Question, Reply] = {}
         self.complete = True
         self.tracer = tracer
 
-    def ask(self, question: Question, budget: Budget) -> Generator[Question, Reply, Reply]:
-        """The reply to *question*; the DNS is asked once an evaluation, so that its view cannot change midway."""
+    def known(self, question: Question, budget: Budget) -> Reply | None:
+        """Charge for *question*; its reply where this evaluation has it, else `learn` what asking brings.
+
+        The DNS is asked once an evaluation, so that its view of the DNS cannot change midway.
+        """
         budget.question()
         reply = self.answers.get(question)
         if reply is None:
-            if self._questions_left is not None:
-                if self._questions_left <= 0:
-                    self.complete = False
-                    raise LimitExceededError(Cause.QUESTION_CEILING)
-                self._questions_left -= 1
-            reply = yield question
-            self.answers[question] = reply
+            if self._left <= 0:
+                self.complete = False
+                raise LimitExceededError(Cause.QUESTION_CEILING)
+        elif self.tracer is not None:
+            self.tracer.asked(question, reply)
+        return reply
+
+    def learn(self, question: Question, reply: Reply) -> Reply:
+        """Keep the *reply* that came."""
+        self._left -= 1
+        self.answers[question] = reply
         if self.tracer is not None:
             self.tracer.asked(question, reply)
         return reply
@@ -118,115 +93,97 @@ class Walk:
 
         *stack* holds the domains that led here, this one included.
         """
-        decided: list[Decided] = []
+        level = Level(record, domain, stack)
         tracer = self.tracer
         strands: Sequence[Strand] = (strand,)
-        for step in program(record, self._family, detailed=tracer is not None):
+        for step in program(record, self._family, tracer is not None):
             kind = step.kind
             following: list[Strand] = []
             for part in strands:
                 if tracer is not None:
                     tracer.begin(domain, step.term, len(stack) - 1)
-                known = len(decided)
-                if kind is Kind.NETWORKS:
-                    rest = _networks(step, part, record, domain, decided)
-                    if rest is not None:
-                        following.append(rest)
-                elif kind is Kind.ALL:
-                    decided.append(_matched(part, record, domain, step.term))
-                elif kind is Kind.OTHER_FAMILY:
+                known = len(level.decided)
+                if kind is _NETWORKS:
+                    if _leave_networks(level, step, part):
+                        following.append(part)
+                elif kind is _ALL:
+                    level.matched(part, step.term)
+                elif kind is _OTHER_FAMILY:
                     following.append(part)
+                elif step.by_message and not self._is_known(step, part):
+                    following += yield from self._unknown(level, step, part)
                 else:
-                    following.extend((yield from self._term(step, record, domain, part, decided, stack)))
+                    following += yield from self._known(level, step, part)
                 if tracer is not None:
-                    self._trace(tracer, step, part, decided[known:])
+                    _trace(tracer, kind, part, level.decided[known:])
             if not following:
-                return decided
-            strands = following if len(following) == 1 else _merged(following)
+                return level.decided
+            strands = following if len(following) == 1 else merged(following)
         # RFC 7208 4.7: nothing matched and there is no redirect.
         if tracer is not None:
             tracer.default(domain, len(stack) - 1, strands[0].budget)
-        end = (PathStep(domain, record, None),)
-        decided.extend(Decided(part, Result.NEUTRAL, Cause.DEFAULT, end) for part in strands)
-        return decided
+        end = ((domain, record, None),)
+        level.decided.extend(Decided(part, Result.NEUTRAL, Cause.DEFAULT, end) for part in strands)
+        return level.decided
 
-    def _term(
-        self,
-        step: Step,
-        record: Record,
-        domain: str,
-        strand: Strand,
-        decided: list[Decided],
-        stack: tuple[str, ...],
-    ) -> Generator[Question, Reply, Sequence[Strand]]:
-        """Evaluate a term that needs the DNS; gives back what it leaves undecided."""
+    def _is_known(self, step: Step, strand: Strand) -> bool:
+        """Whether all that *step* depends on is known of every message from *strand*."""
         message = self._message
-        if (step.by_local_part and message.local_part is None) or (step.by_helo and message.helo is None):
-            return self._unknowable(step, record, domain, strand, decided)
-        if step.by_address and not _single(strand.addresses):
-            if size(strand.addresses) > SMALL_SET:
-                return self._unknowable(step, record, domain, strand, decided)
-            rest: list[Strand] = []
-            for address in addresses(strand.addresses):
-                one = strand.part(((address, address),))
-                rest.extend((yield from self._known(step, record, domain, one, decided, stack)))
-            return rest
-        return (yield from self._known(step, record, domain, strand, decided, stack))
+        if (step.by_local_part and message.sender is None) or (step.by_helo and message.helo is None):
+            return False
+        return not step.by_address or strand.is_single()
 
-    def _unknowable(
-        self, step: Step, record: Record, domain: str, strand: Strand, decided: list[Decided]
-    ) -> Sequence[Strand]:
-        """Go on as if a term that depends on the message did not match, and mark the strand."""
-        here = PathStep(domain, record, step.term)
-        strand.depends = (*strand.depends, here)
+    def _unknown(self, level: Level, step: Step, strand: Strand) -> Asking:
+        """A term that depends on the message: asked about for each address of a small set, else marked as no match."""
+        rest: list[Strand] = []
+        if size(strand.addresses) <= SMALL_SET:
+            singles = [strand.part(((address, address),)) for address in addresses(strand.addresses)]
+            if self._is_known(step, singles[0]):
+                for single in singles:
+                    rest += yield from self._known(level, step, single)
+                return rest
+        strand.depends = (*strand.depends, (level.domain, level.record, step.term))
         try:
             strand.budget.term()
+            # The answer that does not match is a void one, except for the record of another domain.
             if step.kind not in (Kind.INCLUDE, Kind.REDIRECT):
                 strand.budget.unanswerable()
-        except LimitExceededError as spent:
-            decided.append(_limited(strand, spent, (here,)))
-            return ()
+        except LimitExceededError as limit:
+            level.limited(strand, step.term, limit)
+            return rest
         return (strand,)
 
-    def _known(
-        self,
-        step: Step,
-        record: Record,
-        domain: str,
-        strand: Strand,
-        decided: list[Decided],
-        stack: tuple[str, ...],
-    ) -> Generator[Question, Reply, Sequence[Strand]]:
+    def _known(self, level: Level, step: Step, strand: Strand) -> Asking:
+        """Evaluate a term that needs the DNS."""
         try:
             strand.budget.term()
             question = step.question
             if question is None:
-                question = yield from self._question(step, domain, strand)
-            match step.kind:
-                case Kind.INCLUDE | Kind.REDIRECT:
-                    return (yield from self._policy_of(step, record, domain, question, strand, decided, stack))
-                case Kind.A if question is not None:
-                    return (yield from self._a(step, record, domain, question, strand, decided))
-                case Kind.MX if question is not None:
-                    return (yield from self._mx(step, record, domain, question, strand, decided))
-                case Kind.EXISTS if question is not None:
+                question = yield from self._question(step, level.domain, strand)
+            kind = step.kind
+            if kind is _INCLUDE or kind is _REDIRECT:
+                return (yield from self._policy_of(level, step, strand, question))
+            if question is None:
+                # RFC 7208 4.8 leaves it open: a name that macros made and that cannot exist is no match.
+                return (strand,)
+            match kind:
+                case Kind.A:
+                    return _leave_hosts(level, step, strand, (yield from self._records(question, strand.budget)))
+                case Kind.MX:
+                    return (yield from self._mx(level, step, strand, question))
+                case Kind.EXISTS:
                     matched = bool((yield from self._records(question, strand.budget)))
-                case Kind.PTR if question is not None:
-                    names = yield from self.validated_names(strand)
-                    matched = any(name == question.name or name.endswith(f".{question.name}") for name in names)
                 case _:
-                    # RFC 7208 4.8 leaves it open: a name that macros made and that cannot exist is no match.
-                    matched = False
-        except LimitExceededError as spent:
-            decided.append(_limited(strand, spent, (PathStep(domain, record, step.term),)))
+                    matched = yield from self._ptr(question.name, strand)
+        except LimitExceededError as limit:
+            level.limited(strand, step.term, limit)
             return ()
-        except _UnansweredError as failed:
-            # RFC 7208 5: a DNS error is temperror for the whole evaluation.
-            here = (PathStep(domain, record, step.term),)
-            decided.append(Decided(strand, Result.TEMPERROR, Cause.DNS_FAILURE, here, failed.question))
+        except _UnansweredError as error:
+            # RFC 7208 5: a DNS error while a mechanism is evaluated ends the whole evaluation in temperror.
+            level.unanswered(strand, step.term, error.question)
             return ()
         if matched:
-            decided.append(_matched(strand, record, domain, step.term))
+            level.matched(strand, step.term)
             return ()
         return (strand,)
 
@@ -247,7 +204,7 @@ class Walk:
 
     def _records(self, question: Question, budget: Budget) -> Generator[Question, Reply, tuple[Any, ...]]:
         """The records for *question*: a void lookup is counted, a failure ends the evaluation."""
-        reply = yield from self.ask(question, budget)
+        reply = self.known(question, budget) or self.learn(question, (yield question))
         records = reply.records
         if not records:
             if reply.failed:
@@ -255,134 +212,96 @@ class Walk:
             budget.void(question, nxdomain=reply.nxdomain)
         return records
 
-    def _a(
-        self, step: Step, record: Record, domain: str, question: Question, strand: Strand, decided: list[Decided]
-    ) -> Generator[Question, Reply, Sequence[Strand]]:
+    def _mx(self, level: Level, step: Step, strand: Strand, question: Question) -> Asking:
+        """The mx mechanism (RFC 7208 5.4)."""
         records = yield from self._records(question, strand.budget)
-        return (strand,) if self._hosts(records, step, record, domain, strand, decided) else ()
-
-    def _hosts(
-        self,
-        records: tuple[int, ...],
-        step: Step,
-        record: Record,
-        domain: str,
-        strand: Strand,
-        decided: list[Decided],
-    ) -> bool:
-        """Take the addresses near *records* off the strand; whether any are left."""
-        if _single(strand.addresses):
-            address = strand.addresses[0][0]
-            shift = BITS[self._family] - step.prefix
-            if any((address ^ host) >> shift == 0 for host in records):
-                decided.append(_matched(strand, record, domain, step.term))
-                return False
-            return True
-        near = hosts(records, step.prefix, self._family)
-        found = intersect(strand.addresses, near)
-        if found:
-            decided.append(_matched(strand.part(found), record, domain, step.term))
-            strand.addresses = subtract(strand.addresses, near)
-        return bool(strand.addresses)
-
-    def _mx(
-        self, step: Step, record: Record, domain: str, question: Question, strand: Strand, decided: list[Decided]
-    ) -> Generator[Question, Reply, Sequence[Strand]]:
-        records = yield from self._records(question, strand.budget)
-        policy = self._policy
+        allowed = self._policy.mx_names
         # RFC 7208 4.6.4: the address lookups for the names of one mx are limited to ten, else permerror.
-        if len(records) > policy.mx_names and policy.mx_excess_at_once:
+        if len(records) > allowed and self._policy.mx_excess_at_once:
             raise LimitExceededError(Cause.MX_LIMIT)
-        rtype = Rtype.A if self._family == 4 else Rtype.AAAA
         # By preference and name, so that the order of an answer changes nothing.
-        for _preference, exchange in sorted(records)[: policy.mx_names]:
-            # RFC 7505: a null MX names no host, so there is nothing to ask.
+        for _preference, exchange in sorted(records)[:allowed]:
             name = dns_name(exchange)
+            # RFC 7505: a null MX names no host, so there is nothing to ask.
             if name is None:
                 continue
-            found = yield from self._records(Question(name, rtype), strand.budget)
-            if not self._hosts(found, step, record, domain, strand, decided):
+            found = yield from self._records(Question(name, _ADDRESS[self._family]), strand.budget)
+            if not _leave_hosts(level, step, strand, found):
                 return ()
-        if len(records) > policy.mx_names:
+        if len(records) > allowed:
             raise LimitExceededError(Cause.MX_LIMIT)
         return (strand,)
 
-    def _policy_of(
-        self,
-        step: Step,
-        record: Record,
-        domain: str,
-        question: Question | None,
-        strand: Strand,
-        decided: list[Decided],
-        stack: tuple[str, ...],
-    ) -> Generator[Question, Reply, Sequence[Strand]]:
-        """Evaluate the record of another domain, for include (RFC 7208 5.2) or redirect (6.1)."""
-        here = PathStep(domain, record, step.term)
-        is_include = step.kind is Kind.INCLUDE
+    def _policy_of(self, level: Level, step: Step, strand: Strand, question: Question | None) -> Asking:
+        """The record of another domain, for include (RFC 7208 5.2) or redirect (6.1)."""
+        term = step.term
+        is_include = step.kind is _INCLUDE
         if question is None:
             if is_include:
                 return (strand,)
-            decided.append(Decided(strand, Result.PERMERROR, Cause.REDIRECT_NO_RECORD, (here,)))
+            level.permerror(strand, term, Cause.REDIRECT_NO_RECORD)
             return ()
         target = question.name
-        if self._policy.loops_end and target in stack:
-            if is_include and target == domain:
+        if self._policy.loops_end and target in level.stack:
+            if is_include and target == level.domain:
                 return (strand,)
-            decided.append(Decided(strand, Result.PERMERROR, Cause.INCLUDE_LOOP, (here,)))
+            level.permerror(strand, term, Cause.INCLUDE_LOOP)
             return ()
         found: Record | int = 0
         # RFC 7208 4.3: a single label is no domain to check.
         if "." in target:
-            reply = yield from self.ask(question, strand.budget)
-            if reply.failed:
-                raise _UnansweredError(question)
-            if not reply.records:
+            reply = self.known(question, strand.budget) or self.learn(question, (yield question))
+            records = reply.records
+            if not records:
+                if reply.failed:
+                    raise _UnansweredError(question)
                 strand.budget.missing_record()
-            found = published(reply.records)
+            found = published(records)
         if isinstance(found, int):
             # 5.2, 6.1: no record is permerror, and so is more than one (4.5).
             missing = Cause.INCLUDE_NO_RECORD if is_include else Cause.REDIRECT_NO_RECORD
-            cause = Cause.MULTIPLE_RECORDS if found else missing
-            decided.append(Decided(strand, Result.PERMERROR, cause, (here, PathStep(target, None, None))))
+            level.permerror(strand, term, Cause.MULTIPLE_RECORDS if found else missing, (target, None, None))
             return ()
         if found.problems:
-            path = (here, PathStep(target, found, None))
-            decided.append(Decided(strand, Result.PERMERROR, Cause.SYNTAX_ERROR, path))
+            level.permerror(strand, term, Cause.SYNTAX_ERROR, (target, found, None))
             return ()
         rest: list[Strand] = []
-        for inner in (yield from self.evaluate(found, target, strand, (*stack, target))):
+        for inner in (yield from self.evaluate(found, target, strand, (*level.stack, target))):
             result = inner.result
             if is_include:
                 if result is Result.PASS:
-                    inner.result = step.term.result
+                    inner.result = term.result
                 elif result is not Result.TEMPERROR and result is not Result.PERMERROR:
                     # 5.2: fail, softfail and neutral are "not match".
                     rest.append(inner.strand)
                     continue
-            inner.path = (here, *inner.path)
-            decided.append(inner)
+            inner.path = ((level.domain, level.record, term), *inner.path)
+            level.decided.append(inner)
         return rest
 
-    def validated_names(self, strand: Strand) -> Generator[Question, Reply, list[str]]:
+    def _ptr(self, target: str, strand: Strand) -> Generator[Question, Reply, bool]:
+        """The ptr mechanism (RFC 7208 5.5): a validated name is the target or lies below it, label by label."""
+        names = yield from self._validated_names(strand)
+        return any(name == target or name.endswith(f".{target}") for name in names)
+
+    def _validated_names(self, strand: Strand) -> Generator[Question, Reply, list[str]]:
         """The names of the strand's single address that resolve back to it (RFC 7208 5.5)."""
         address = strand.addresses[0][0]
         question = Question(reverse_name(address, self._family), Rtype.PTR)
-        reply = yield from self.ask(question, strand.budget)
+        reply = self.known(question, strand.budget) or self.learn(question, (yield question))
         if not reply.records:
             # 5.5: "If a DNS error occurs while doing the PTR RR lookup, then this mechanism fails to match."
             if not reply.failed:
                 strand.budget.void(question, nxdomain=reply.nxdomain)
             return []
-        rtype = Rtype.A if self._family == 4 else Rtype.AAAA
         valid: list[str] = []
         # 4.6.4: of more than ten names the rest are ignored. Sorted, so that the order of an answer changes nothing.
         for name in sorted({name.lower().removesuffix(".") for name in reply.records})[: self._policy.ptr_names]:
             # A byte that no host name has stands as an escape, and such a name cannot be asked for.
             if "\\" in name or dns_name(name) is None:
                 continue
-            question = Question(name, rtype)
-            reply = yield from self.ask(question, strand.budget)
+            question = Question(name, _ADDRESS[self._family])
+            reply = self.known(question, strand.budget) or self.learn(question, (yield question))
             if reply.failed:
                 # 5.5: on a DNS error "that domain name is skipped and the search continues".
                 continue
@@ -394,56 +313,54 @@ class Walk:
 
     def _client_name(self, domain: str, strand: Strand) -> Generator[Question, Reply, str]:
         """What ``%{p}`` stands for (RFC 7208 7.3): the domain itself, else a name below it, else any, else unknown."""
-        names = yield from self.validated_names(strand)
+        names = yield from self._validated_names(strand)
         if domain in names:
             return domain
         below = [name for name in names if name.endswith(f".{domain}")]
         return (below or names or ["unknown"])[0]
 
-    def _trace(self, tracer: Tracer, step: Step, strand: Strand, new: Sequence[Decided]) -> None:
-        """Close the trace of one step. A trace is made for a single address, so at most one cell is new."""
-        budget = new[0].strand.budget if new else strand.budget
-        tracer.end(step.kind, new[0].result if new else None, new[0].cause if new else None, budget)
+
+# Global names are found faster than the attributes of an enum, and these are looked at for every step.
+_NETWORKS, _ALL, _OTHER_FAMILY = Kind.NETWORKS, Kind.ALL, Kind.OTHER_FAMILY
+_INCLUDE, _REDIRECT = Kind.INCLUDE, Kind.REDIRECT
+_ADDRESS = {4: Rtype.A, 6: Rtype.AAAA}
 
 
-def _single(ranges: Ranges) -> bool:
-    return len(ranges) == 1 and ranges[0][0] == ranges[0][1]
+def _trace(tracer: Tracer, kind: Kind, strand: Strand, new: Sequence[Decided]) -> None:
+    """Close the trace of one step. A trace is made for a single address, so at most one part is newly decided."""
+    if new:
+        tracer.end(kind, new[0].result, new[0].cause, new[0].strand.budget)
+    else:
+        tracer.end(kind, None, None, strand.budget)
 
 
-def _matched(strand: Strand, record: Record, domain: str, term: Term) -> Decided:
-    return Decided(strand, term.result, Cause.MATCHED, (PathStep(domain, record, term),))
-
-
-def _limited(strand: Strand, spent: LimitExceededError, path: tuple[PathStep, ...]) -> Decided:
-    # RFC 7208 4.6.4: the standard's limits are permerror. Our own ceiling says nothing about the record: temperror.
-    result = Result.TEMPERROR if spent.cause is Cause.QUESTION_CEILING else Result.PERMERROR
-    return Decided(strand, result, spent.cause, path)
-
-
-def _networks(step: Step, strand: Strand, record: Record, domain: str, decided: list[Decided]) -> Strand | None:
-    """Take what a run of networks matches off the strand; the rest, or None."""
-    if _single(strand.addresses):
+def _leave_networks(level: Level, step: Step, strand: Strand) -> bool:
+    """Take what a run of networks matches off the strand; whether anything is left."""
+    if strand.is_single():
         owner = step.owner(strand.addresses[0][0])
         if owner is None:
-            return strand
-        decided.append(_matched(strand, record, domain, owner))
-        return None
+            return True
+        level.matched(strand, owner)
+        return False
     found, rest = step.split(strand.addresses)
     for term, part in found:
-        decided.append(_matched(strand.part(part), record, domain, term))
+        level.matched(strand.part(part), term)
     strand.addresses = rest
-    return strand if rest else None
+    return bool(rest)
 
 
-def _merged(strands: Iterable[Strand]) -> list[Strand]:
-    """Strands whose future is the same become one."""
-    groups: dict[Any, list[Strand]] = {}
-    for strand in strands:
-        groups.setdefault((strand.budget.state(), strand.depends), []).append(strand)
-    merged: list[Strand] = []
-    for group in groups.values():
-        first = group[0]
-        if len(group) > 1:
-            first.addresses = normalise(item for strand in group for item in strand.addresses)
-        merged.append(first)
-    return merged
+def _leave_hosts(level: Level, step: Step, strand: Strand, records: tuple[int, ...]) -> Sequence[Strand]:
+    """Take the addresses near *records* off the strand (RFC 7208 5.3); what is left of it."""
+    if strand.is_single():
+        address = strand.addresses[0][0]
+        shift = BITS[step.family] - step.prefix
+        if any((address ^ host) >> shift == 0 for host in records):
+            level.matched(strand, step.term)
+            return ()
+        return (strand,)
+    near = hosts(records, step.prefix, step.family)
+    found = intersect(strand.addresses, near)
+    if found:
+        level.matched(strand.part(found), step.term)
+        strand.addresses = subtract(strand.addresses, near)
+    return (strand,) if strand.addresses else ()

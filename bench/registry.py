@@ -1,0 +1,59 @@
+"""The tables of the benchmark: each module of this folder registers what it measures."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["TABLES", "Table", "part", "time_per_call"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What one part measured: rows for people, and the ratios by name for programs.
+
+    A ratio above 1 means that we are that many times faster than what we are compared with, or within a bound.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    ratios: dict[str, float] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+TABLES: dict[str, Callable[[bool], Table]] = {}
+"""The parts by name, in the order in which they run. Each is called with whether to be quick."""
+
+
+def part(name: str) -> Callable[[Callable[[bool], Table]], Callable[[bool], Table]]:
+    """Register a function as the part *name*; it is given *quick* and returns its `Table`."""
+
+    def register(measure: Callable[[bool], Table]) -> Callable[[bool], Table]:
+        TABLES[name] = measure
+        return measure
+
+    return register
+
+
+def time_per_call(call: Callable[[], object], *, seconds: float, rounds: int = 5) -> float:
+    """The median over *rounds* of the seconds that one *call* takes; all rounds together take about *seconds*.
+
+    The garbage collector stays on, and CPU time is what counts: other load on the machine disturbs it least.
+    """
+    call()
+    started = time.process_time()
+    count = 0
+    while time.process_time() - started < seconds / rounds / 4:
+        call()
+        count += 1
+    count = max(1, count * 4)
+    taken = []
+    for _ in range(rounds):
+        started = time.process_time()
+        for _ in range(count):
+            call()
+        taken.append((time.process_time() - started) / count)
+    return statistics.median(taken)
