@@ -1,0 +1,128 @@
+"""The fast reader of packets is dnspython, or declines."""
+
+from __future__ import annotations
+
+import random
+import struct
+import time
+
+import dns.message
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spfcheck.resolver import wire
+from spfcheck.resolver.names import decode, encode, encode_printed, is_below
+from tests.profile import scale
+from tests.resolver.packets import Builder, damage
+
+PACKETS = scale(24_000, 400_000)
+
+
+def _agree(packet: bytes, expected: bytes = b"") -> str:
+    """Hold the two readers against each other; says how it went."""
+    fast = wire.read_fast(packet, expected)
+    try:
+        general = wire.read_general(packet)
+    except wire.MalformedError:
+        assert fast is None, f"dnspython refuses what the fast path reads: {packet.hex()}"
+        return "refused"
+    if fast is None:
+        return "declined"
+    assert fast == general, packet.hex()
+    return "read"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_fast_path_gives_what_dnspython_gives_or_declines(seed: int) -> None:
+    rng = random.Random(seed)
+    outcomes: dict[str, int] = {}
+    for _ in range(PACKETS // 8):
+        packet = Builder(rng).message()
+        for each in (packet, damage(packet, rng)):
+            if len(each) <= wire.GENERAL_LIMIT:
+                outcome = _agree(each)
+                outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    # A test in which nothing is read, or nothing refused, would prove nothing.
+    total = sum(outcomes.values())
+    assert total > PACKETS // 4 - PACKETS // 100
+    assert outcomes["read"] > total // 10
+    assert outcomes["refused"] > total // 10
+    assert outcomes["declined"] > total // 100
+
+
+@settings(max_examples=scale(1000, 20000), deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.binary(max_size=300), st.binary(min_size=4, max_size=4))
+def test_any_bytes_after_a_header(body: bytes, counts: bytes) -> None:
+    header = b"\x12\x34\x81\x80" + b"".join(struct.pack("!H", count % 3) for count in counts)
+    _agree(header + body)
+    _agree(body)
+
+
+def test_a_repeated_question_need_not_be_taken_apart() -> None:
+    rng = random.Random(5)
+    read = 0
+    for _ in range(2000):
+        packet = Builder(rng).message()
+        message = wire.read_fast(packet)
+        if message is not None and message.questions:
+            # What we ask is always lower-case; a server may send back any case.
+            read += _agree(packet, message.questions[0]) == "read"
+    assert read > 200
+
+
+@pytest.mark.parametrize("name", ["example", "_spf.mail.example", "1.2.0.192.in-addr.arpa", "a" * 63 + ".example"])
+def test_a_query_is_what_dnspython_would_send(name: str) -> None:
+    encoded = encode(name)
+    assert encoded is not None
+    ours = dns.message.from_wire(wire.query(b"\x12\x34", wire.question_bytes(encoded, 16)))
+    theirs = dns.message.make_query(name, "TXT", use_edns=0, payload=1232, id=0x1234)
+    theirs.flags |= dns.flags.AD
+    assert ours == theirs
+    assert ours.to_wire() == theirs.to_wire()
+    assert (ours.edns, ours.payload, ours.ednsflags) == (0, 1232, 0)
+    plain = dns.message.from_wire(wire.query(b"\x12\x34", wire.question_bytes(encoded, 16), edns=False))
+    assert plain.edns < 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a..b", ".a", "a.", "a" * 64 + ".example", ".".join(["a" * 63] * 4), "snowman\u2603.example"],
+)
+def test_a_name_that_no_message_can_carry(name: str) -> None:
+    assert encode(name) is None
+
+
+@given(st.lists(st.binary(min_size=1, max_size=20), max_size=8))
+def test_the_text_of_a_name_tells_it_apart(labels: list[bytes]) -> None:
+    name = b"".join(bytes([len(label)]) + label.lower() for label in labels) + b"\0"
+    text = decode(name)
+    assert encode_printed(text) == name
+    assert all(" " < char <= "~" for char in text)
+
+
+def test_below_means_at_a_label() -> None:
+    zone = b"\7example\0"
+    assert is_below(b"\1a\7example\0", zone)
+    assert is_below(zone, zone)
+    assert is_below(zone, b"\0")
+    assert not is_below(b"\10aexample\0", zone)
+    assert not is_below(b"\12x\7example\0\0", zone)
+
+
+def _pointer_bomb(size: int) -> bytes:
+    """One answer after the other, each owned by the end of a long chain of pointers."""
+    chain = b"\1a\0" + b"".join(struct.pack("!H", 0xC000 | 12 + max(0, 3 + 2 * (hop - 1))) for hop in range(900))
+    out = chain + struct.pack("!HH", 16, 1)
+    count = (size - len(out)) // 17
+    record = struct.pack("!H", 0xC000 | 12 + len(chain) - 2) + struct.pack("!HHIH", 1, 1, 60, 4) + b"\1\2\3\4"
+    return struct.pack("!HHHHHH", 1, 0x8180, 1, count, 0, 0) + out + record * count
+
+
+@pytest.mark.parametrize("size", [4000, 60000])
+def test_pointers_upon_pointers_cost_little_time(size: int) -> None:
+    packet = _pointer_bomb(size)
+    begin = time.process_time()
+    with pytest.raises(wire.MalformedError):
+        wire.read(packet)
+    assert time.process_time() - begin < 0.05
