@@ -94,13 +94,17 @@ _SLIP_OF_CHARACTER = {
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IP4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}(?:/(?:3[0-2]|[12]?[0-9]))?\Z", re.ASCII)
 _IP6_PREFIX = re.compile(r"(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])\Z", re.ASCII)
-_NAME = re.compile(r"(?=.*[a-z])[a-z0-9_](?:[a-z0-9_\-.]*[a-z0-9])?\.[a-z][a-z0-9\-]*[a-z0-9]\.?\Z", re.IGNORECASE | re.ASCII)
+_NAME = re.compile(
+    r"(?=.*[a-z])[a-z0-9_](?:[a-z0-9_\-.]*[a-z0-9])?\.[a-z][a-z0-9\-]*[a-z0-9]\.?\Z", re.IGNORECASE | re.ASCII
+)
 _VERSION = re.compile(r"v=spf1", re.IGNORECASE | re.ASCII)
 _ALL_WITH_TOKEN = re.compile(
     r"(?P<all>[+\-?~]all)(?P<token>_?[a-z0-9_\-]*(?:verification|MS)=\S*)\Z", re.IGNORECASE | re.ASCII
 )
 # Where a second term begins inside a word: a known word with its colon, or a signed "all" that ends the word.
-_GLUE = re.compile(r"(?<=.)(?=[+\-?~]?(?:ip4|ip6|include|redirect=)[:=]?)|(?<=.)(?=[+\-?~]all\Z)", re.IGNORECASE | re.ASCII)
+_GLUE = re.compile(
+    r"(?<=.)(?=[+\-?~]?(?:ip4|ip6|include|redirect=)[:=]?)|(?<=.)(?=[+\-?~]all\Z)", re.IGNORECASE | re.ASCII
+)
 _WORD = re.compile(r"(?P<sign>[+\-?~]?)(?P<word>[a-z0-9]+)(?P<colon>[:=])(?P<rest>.*)\Z", re.IGNORECASE | re.ASCII)
 _NETWORK_WORDS = frozenset({"ip4", "ip6", "ipv4", "ipv6", "ip"})
 _NAME_WORDS = frozenset({"a", "mx", "include"})

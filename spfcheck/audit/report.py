@@ -176,6 +176,8 @@ class Evidence:
     stale: bool = False
     illegal_cname: bool = False
     detail: str = ""
+    received_at: float = 0.0
+    """Unix time at which it came from the network; 0 where no network was involved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

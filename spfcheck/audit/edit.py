@@ -1,0 +1,66 @@
+"""Edits of a record's text that leave every other byte alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from spfcheck.rfc7208.record import Record, Term
+
+__all__ = ["Piece", "insert", "pieces", "without", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One word of a record: the spaces in front of it as written, its text, and the term that it is (None: new)."""
+
+    spaces: str
+    text: str
+    term: Term | None
+
+
+def pieces(record: Record) -> tuple[Piece, ...]:
+    """The words of *record* after the version."""
+    found: list[Piece] = []
+    position = len("v=spf1")
+    for term in record.terms:
+        found.append(Piece(record.text[position : term.span.start], term.text, term))
+        position = term.span.stop
+    return tuple(found)
+
+
+def write(record: Record, words: Iterable[Piece]) -> str:
+    """The version as *record* writes it, and *words*."""
+    return record.text[: len("v=spf1")] + "".join(piece.spaces + piece.text for piece in words)
+
+
+def without(words: Iterable[Piece], dropped: Sequence[Term]) -> tuple[Piece, ...]:
+    """*words* except the terms *dropped*, which are told apart by identity."""
+    gone = {id(term) for term in dropped}
+    return tuple(piece for piece in words if piece.term is None or id(piece.term) not in gone)
+
+
+def insert(words: Sequence[Piece], includes: Iterable[str], place: str) -> tuple[Piece, ...]:
+    """*words* with an ``include:`` for each of *includes*, at ``end`` or ``front``.
+
+    The end is behind the last mechanism in front of the first ``all``; a redirect does not count, since it is read last
+    wherever it stands (RFC 7208 6.1). The front is directly behind the version.
+    """
+    at = 0 if place == "front" else _end(words)
+    new = tuple(Piece(" ", f"include:{name}", None) for name in includes)
+    return (*words[:at], *new, *words[at:])
+
+
+def _end(words: Sequence[Piece]) -> int:
+    end = 0
+    for index, piece in enumerate(_before_all(words), 1):
+        if piece.term is None or not piece.term.is_modifier:
+            end = index
+    return end
+
+
+def _before_all(words: Sequence[Piece]) -> Iterator[Piece]:
+    for piece in words:
+        if piece.term is not None and piece.term.name == "all" and not piece.term.is_modifier:
+            return
+        yield piece

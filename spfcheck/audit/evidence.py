@@ -1,0 +1,99 @@
+"""The DNS answers behind a report as plain values, and back: a stored report can be evaluated again offline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+from spfcheck.audit.report import Evidence
+from spfcheck.resolver.types import Answer, Outcome
+from spfcheck.rfc7208.lookup import Question, Rtype
+
+__all__ = ["Unrecorded", "Recorded", "answer_of", "evidence_of"]
+
+
+class Unrecorded(LookupError):  # noqa: N818 - what was asked for, not what went wrong
+    """The evidence does not hold what was asked for."""
+
+
+class Recorded:
+    """A `Lookup` over evidence; what was not recorded raises `Unrecorded`."""
+
+    def __init__(self, answers: Iterable[Answer]) -> None:
+        self._answers = {answer.question: answer for answer in answers}
+
+    def cached(self, question: Question) -> Answer:
+        """The recorded answer."""
+        answer = self._answers.get(question)
+        if answer is None:
+            raise Unrecorded(f"{question.name} {question.rtype.name}")
+        return answer
+
+    async def ask(self, question: Question) -> Answer:
+        """The recorded answer."""
+        return self.cached(question)
+
+
+def evidence_of(answer: Answer) -> Evidence:
+    """One DNS answer as plain values."""
+    return Evidence(
+        name=answer.question.name,
+        type=answer.question.rtype.name,
+        outcome=answer.outcome.value,
+        data=tuple(_plain(answer.question.rtype, item) for item in answer.records),
+        ttl=answer.ttl,
+        resolver=answer.resolver,
+        authenticated=answer.authenticated,
+        soa_seen=answer.soa_seen,
+        ms=answer.took_ms,
+        chain=answer.chain,
+        rcode=answer.rcode,
+        stale=answer.stale,
+        illegal_cname=answer.illegal_cname,
+        detail=answer.detail,
+        received_at=answer.received_at,
+    )
+
+
+def _plain(rtype: Rtype, item: Any) -> Any:
+    if rtype in (Rtype.TXT, Rtype.SPF):
+        return [part.decode("latin-1") for part in item]
+    if rtype is Rtype.A:
+        return str(IPv4Address(item))
+    if rtype is Rtype.AAAA:
+        return str(IPv6Address(item))
+    if rtype is Rtype.MX:
+        return [item[0], item[1]]
+    return item
+
+
+def _value(rtype: Rtype, item: Any) -> Any:
+    if rtype in (Rtype.TXT, Rtype.SPF):
+        return tuple(part.encode("latin-1") for part in item)
+    if rtype in (Rtype.A, Rtype.AAAA):
+        return int(ip_address(item))
+    if rtype is Rtype.MX:
+        return (item[0], item[1])
+    return item
+
+
+def answer_of(stored: Mapping[str, Any]) -> Answer:
+    """The DNS answer of one stored piece of evidence; raises `KeyError` or `ValueError` for anything else."""
+    rtype = Rtype[stored["type"]]
+    return Answer(
+        question=Question(stored["name"], rtype),
+        outcome=Outcome(stored["outcome"]),
+        records=tuple(_value(rtype, item) for item in stored["data"]),
+        ttl=stored["ttl"],
+        resolver=stored["resolver"],
+        took_ms=stored["ms"],
+        rcode=stored["rcode"],
+        authenticated=stored["authenticated"],
+        soa_seen=stored["soa_seen"],
+        chain=tuple(stored["chain"]),
+        illegal_cname=stored["illegal_cname"],
+        detail=stored["detail"],
+        stale=stored["stale"],
+        received_at=stored["received_at"],
+    )

@@ -1,0 +1,308 @@
+"""The one way to a Report: fetch the tree, judge our addresses, say what is wrong, and prove a repair."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from spfcheck.audit import ours as _ours
+from spfcheck.audit.case import Case, Missing, published_as
+from spfcheck.audit.evidence import evidence_of
+from spfcheck.audit.findings import Code, finding
+from spfcheck.audit.judge import Judged, judge, sender_networks
+from spfcheck.audit.near import near_misses
+from spfcheck.audit.remedy import NONE, Blocked, propose
+from spfcheck.audit.report import (
+    Finding,
+    Identity,
+    Opinion,
+    PublishedRecord,
+    Remedy,
+    Report,
+    SenderNetwork,
+    Status,
+    TreeNode,
+)
+from spfcheck.audit.review import answers_of, apex, record_findings, tree_findings
+from spfcheck.audit.senders import Ours, SenderProfile
+from spfcheck.audit.status import headline, needed_includes, sender_findings, status_of
+from spfcheck.audit.tree import Survey, survey
+from spfcheck.audit.walk import Witness, fetch, spf_texts
+from spfcheck.resolver.types import Answer, Lookup
+from spfcheck.rfc7208.drive import run
+from spfcheck.rfc7208.evaluate import partition
+from spfcheck.rfc7208.limits import UNLIMITED
+from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.message import identity as split_identity
+from spfcheck.rfc7208.ranges import everything, size
+from spfcheck.rfc7208.record import Record, Result, parse
+from spfcheck.rfc7208.verdict import Partition
+
+__all__ = ["Ours", "examine", "prepare"]
+
+NOT_ASKED = Opinion(engine="pyspf", asked=False)
+ROUNDS = 12
+"""How often the repair may ask for more DNS answers: a mend, a merge and a provider take one or two each."""
+
+
+async def prepare(profiles: Sequence[SenderProfile], lookup: Lookup, *, clock: Callable[[], float] = time.time) -> Ours:
+    """What our profiles authorise today; `Ours.ready` says whether reports can rest on it (repair I0)."""
+    return await _ours.prepare(profiles, lookup, now=clock())
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(16)
+
+
+@dataclass(slots=True)
+class _Look:
+    """What one check has found so far."""
+
+    domain: str
+    judged_domain: str
+    mail_from: str
+    helo: str
+    witness: Witness
+    ours: Ours
+    hypothetical: bool
+    answer: Answer
+    texts: tuple[bytes, ...] = ()
+    near: tuple[bytes, ...] = ()
+    typed: tuple[bytes, ...] = ()
+    record: Record | None = None
+    found: Survey = field(default_factory=Survey)
+
+    @property
+    def name(self) -> str:
+        """Where the record stands: the domain, or what it is an alias of."""
+        return self.answer.chain[-1] if self.answer.chain else self.judged_domain
+
+
+async def examine(
+    domain: str,
+    lookup: Lookup,
+    ours: Ours,
+    *,
+    mail_from: str = "postmaster@{domain}",
+    helo: str = "mail.invalid",
+    record: str | None = None,
+    opinion: bool = False,
+    clock: Callable[[], float] = time.time,
+    new_id: Callable[[], str] = _new_id,
+) -> Report:
+    """The Report of *domain*: whether our senders pass, what is wrong, and a repair that is proven.
+
+    *domain* is in A-labels, lower case. What is judged is the domain of *mail_from*, a template. *record* asks what
+    would be if it were published. *opinion* asks the second engine about the same answers. Never raises for what the
+    DNS or a record does.
+    """
+    sender = mail_from.replace("{domain}", domain)
+    judged_domain = split_identity(sender, helo).domain
+    witness = Witness(lookup)
+    witness.answers.update(ours.answers)
+    look = await _look(domain, judged_domain, sender, helo, witness, ours, record)
+    if not ours.ready:
+        return _report(look, _not_ready(look), clock, new_id)
+    judged = await judge(judged_domain, witness, ours, sender, helo)
+    outcome = await _decide(look, judged)
+    if opinion:
+        from spfcheck.audit.opinion import ask  # noqa: PLC0415 - pyspf is loaded only where it is asked
+
+        outcome.opinion = await ask(
+            judged_domain, sender, helo, witness.answers, ours, judged, outcome.remedy, outcome.status
+        )
+    return _report(look, outcome, clock, new_id)
+
+
+async def _look(
+    domain: str, judged: str, sender: str, helo: str, witness: Witness, ours: Ours, record: str | None
+) -> _Look:
+    question = Question(judged, Rtype.TXT)
+    if record is not None:
+        proposed = parse(record).text
+        witness.answers[question] = published_as(judged, proposed)
+    answer = witness.cached(question) or await witness.ask(question)
+    look = _Look(domain, judged, sender, helo, witness, ours, record is not None, answer)
+    look.texts = spf_texts(answer)
+    if not answer.failed and answer.records:
+        look.near = near_misses(answer.records)
+    if not look.texts and not answer.failed and record is None:
+        typed = Question(judged, Rtype.SPF)
+        old = witness.cached(typed) or await witness.ask(typed)
+        look.typed = spf_texts(old)
+    if len(look.texts) == 1:
+        look.record = parse(look.texts[0])
+        if look.record.valid:
+            await fetch(judged, witness)
+            look.found = survey(look.record, judged, witness.answers)
+    return look
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What a check ends in."""
+
+    status: Status
+    result: str
+    lenient: str
+    networks: tuple[SenderNetwork, ...]
+    findings: list[Finding]
+    remedy: Remedy = NONE
+    opinion: Opinion = NOT_ASKED
+    parts: Partition | None = None
+
+
+def _not_ready(look: _Look) -> _Outcome:
+    findings = list(_said(look))
+    findings += [finding(Code.SENDER_NOT_READY, look.judged_domain, reason=reason) for reason in look.ours.reasons]
+    return _Outcome(Status.UNKNOWN, "", "", (), findings)
+
+
+def _said(look: _Look) -> Iterable[Finding]:
+    """Everything that holds of the record, whoever sends."""
+    yield from apex(look.judged_domain, look.answer, look.texts, look.near, look.typed)
+    record = look.record
+    if record is not None:
+        strings = next((item for item in look.answer.records if b"".join(item) == look.texts[0]), ())
+        yield from record_findings(record, look.judged_domain, strings)
+        yield from tree_findings(look.found, look.judged_domain)
+
+
+async def _decide(look: _Look, judged: Judged) -> _Outcome:
+    networks = sender_networks(judged, look.ours)
+    result, lenient = judged.result(), judged.lenient_result()
+    findings = [
+        *_said(look),
+        *sender_findings(look.judged_domain, look.record, judged, networks, look.ours),
+    ]
+    status = status_of(result, lenient, networks, findings)
+    outcome = _Outcome(status, result.value, lenient.value, networks, findings)
+    if status is not Status.UNKNOWN and result is not Result.PASS:
+        findings += await _mail_hosts(look)
+        await _repair(look, outcome)
+    findings += answers_of(look.witness.answers)
+    return outcome
+
+
+async def _mail_hosts(look: _Look) -> list[Finding]:
+    """Whether the domain receives mail, where it publishes nothing or declares that it sends none."""
+    record = look.record
+    bare = record is not None and len(record.terms) == 1 and record.all_term is not None
+    silent = bare and record is not None and record.all_term is not None and record.all_term.result is Result.FAIL
+    if look.texts and not silent:
+        return []
+    question = Question(look.judged_domain, Rtype.MX)
+    answer = look.witness.cached(question) or await look.witness.ask(question)
+    if answer.failed:
+        return []
+    hosts = [name for _, name in answer.records if name]
+    null_mx = bool(answer.records) and not hosts
+    found: list[Finding] = []
+    if silent:
+        words = " It also declares that it receives none (null MX)." if null_mx else ""
+        found.append(finding(Code.DECLARED_NO_MAIL, look.judged_domain, null_mx=words))
+    if not hosts:
+        found.append(finding(Code.NO_MX, look.judged_domain))
+    return found
+
+
+async def _repair(look: _Look, outcome: _Outcome) -> None:
+    """Propose a remedy, fetching what it asks for; without DNS answers the status becomes unknown."""
+    needed = needed_includes(outcome.networks, look.ours)
+    case = Case(
+        domain=look.judged_domain,
+        texts=look.texts,
+        near=() if look.texts else look.near,
+        typed=() if look.texts else look.typed,
+        ours=look.ours,
+        answers=look.witness.answers,
+    )
+    for _ in range(ROUNDS):
+        try:
+            outcome.remedy = propose(case, needed, look.name)
+        except Missing as missing:
+            await asyncio.gather(*(_with_tree(question, look.witness) for question in missing.questions))
+        except Blocked:
+            break
+        else:
+            return
+    outcome.status = Status.UNKNOWN
+
+
+async def _with_tree(question: Question, witness: Witness) -> None:
+    """Ask *question* and, where it is for a record, everything below it."""
+    answer = witness.cached(question) or await witness.ask(question)
+    if question.rtype is Rtype.TXT and len(spf_texts(answer)) == 1:
+        await fetch(question.name, witness)
+
+
+def _report(look: _Look, outcome: _Outcome, clock: Callable[[], float], new_id: Callable[[], str]) -> Report:
+    now = clock()
+    answers = look.witness.answers
+    good = [answer for answer in answers.values()]
+    record = look.record
+    return Report(
+        report_id=new_id(),
+        domain=look.domain,
+        identity=Identity(mail_from=look.mail_from, helo=look.helo),
+        status=outcome.status,
+        headline=headline(look.judged_domain, outcome.status, outcome.findings, outcome.remedy),
+        result=outcome.result,
+        lenient_result=outcome.lenient,
+        record=_published(look),
+        lookups=look.found.lookups,
+        lookups_at_least=look.found.at_least,
+        void_lookups=max(look.found.voids.values()),
+        senders=outcome.networks,
+        findings=tuple(outcome.findings),
+        remedy=outcome.remedy,
+        opinion=outcome.opinion,
+        tree=_tree(look, record),
+        evidence=tuple(evidence_of(answer) for answer in good),
+        questions=len(answers),
+        authorised_v4=_authorised(look),
+        hypothetical=look.hypothetical,
+        stale=any(answer.stale for answer in good),
+        checked_at=now,
+        expires_at=min((_runs_out(answer, now) for answer in good), default=now),
+    )
+
+
+def _runs_out(answer: Answer, now: float) -> float:
+    return (answer.received_at or now) + answer.ttl
+
+
+def _published(look: _Look) -> PublishedRecord | None:
+    record = look.record
+    if record is None:
+        return None
+    strings = next((item for item in look.answer.records if b"".join(item) == look.texts[0]), ())
+    return PublishedRecord(
+        name=look.name,
+        text=record.text,
+        strings=tuple(part.decode("latin-1") for part in strings),
+        ttl=look.answer.ttl,
+    )
+
+
+def _tree(look: _Look, record: Record | None) -> TreeNode | None:
+    if look.found.root is not None:
+        return look.found.root
+    if record is None:
+        return None
+    return TreeNode(term=look.judged_domain, domain=look.judged_domain, cost=0, total=0, record=record.text)
+
+
+def _authorised(look: _Look) -> int:
+    """How many IPv4 addresses the record authorises, the limits aside; -1 where that hangs on the message."""
+    record = look.record
+    if record is None or not record.valid or look.found.at_least:
+        return 0 if look.answer.failed is False and record is None else -1
+    answers = look.witness.answers
+    parts = run(partition(everything(4), 4, look.judged_domain, policy=UNLIMITED), answers.__getitem__)
+    if any(cell.depends or cell.result is Result.TEMPERROR for cell in parts.cells):
+        return -1
+    return size(parts.passing())

@@ -1,0 +1,38 @@
+"""What a record that is mended or merged comes to authorise, with the words it comes from (repair I3)."""
+
+from __future__ import annotations
+
+from spfcheck.audit.base import Base
+from spfcheck.audit.case import Case
+from spfcheck.rfc7208.limits import UNLIMITED
+from spfcheck.rfc7208.ranges import Ranges, everything, format_network, subtract, to_networks, union
+
+__all__ = ["newly_authorised"]
+
+MOST_NETWORKS = 20
+"""Networks that are written out for one term; a provider's include may hold hundreds, and is known by its name."""
+
+
+def newly_authorised(case: Case, base: Base) -> tuple[str, ...]:
+    """The networks that *base* authorises and the published text does not, ours left out, a line for each term.
+
+    What is published authorises nobody: it is no record, several, or one that cannot be read.
+    """
+    by_term: dict[str, list[str]] = {}
+    for family in (4, 6):
+        found: dict[str, Ranges] = {}
+        others = subtract(everything(family), case.ours.allowed[family])
+        for cell in case.partition(base.record.text, others, family, UNLIMITED).cells:
+            term = cell.path[0].term if cell.path else None
+            if cell.result == "pass" and term is not None:
+                found[term.text] = union(found.get(term.text, ()), cell.addresses)
+        for words, ranges in found.items():
+            networks = [format_network(network, family) for network in to_networks(ranges, family)]
+            by_term.setdefault(words, []).extend(networks)
+    return tuple(_line(words, networks) for words, networks in by_term.items())
+
+
+def _line(words: str, networks: list[str]) -> str:
+    shown = ", ".join(networks[:MOST_NETWORKS])
+    more = len(networks) - MOST_NETWORKS
+    return f"{words}: {shown}" + (f" and {more} more" if more > 0 else "")

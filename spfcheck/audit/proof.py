@@ -1,0 +1,343 @@
+"""The prover: accepts or refuses a proposed record. It knows nothing of how the record was made (repair, section A).
+
+It rests on two lemmas and on sets of addresses. *Insertion*: one of our includes, which holds plain networks only (I0),
+never matches outside what it authorises and never errs, so it leaves every other term the same answers in the same
+order; only the count of lookups moves. *Deletion*: a term that asks what an earlier one asked, one after ``all``, and a
+redirect beside ``all`` can never decide. What the lemmas say holds for every address and every message, macros and
+``ptr`` included; the sets confirm it for the terms that can be listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spfcheck.audit.base import Base, NoBase, Origin, base_of
+from spfcheck.audit.case import STRING_BYTES, Case, Unanswered, split_strings
+from spfcheck.audit.mend import WIDEST_V4, WIDEST_V6
+from spfcheck.audit.terms import ends_in, ignored_own, is_own, key
+from spfcheck.audit.tree import State, Survey
+from spfcheck.audit.vendors import mailbox_of
+from spfcheck.audit.walk import live_terms, spf_texts
+from spfcheck.rfc7208.limits import STRICT, UNLIMITED
+from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.ranges import Ranges, everything, intersect, subtract, union
+from spfcheck.rfc7208.record import Record, Result, Term, parse
+from spfcheck.rfc7208.verdict import Cause, Cell, Partition
+
+__all__ = ["Proof", "Proposal", "Refusal", "deletable", "prove"]
+
+LOOKUPS = STRICT.lookups
+_LIMIT_CAUSES = frozenset({Cause.LOOKUP_LIMIT, Cause.VOID_LIMIT, Cause.INCLUDE_LOOP})
+_MESSAGE_TERMS = frozenset({"exists", "a", "mx", "ptr"})
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What would be published: the name, the record, and the texts that would be deleted there."""
+
+    name: str
+    value: str
+    delete: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That a proposal repairs the domain and changes nothing else, and what that rests on."""
+
+    lookups: int
+    void_lookups: int
+    by: tuple[str, ...]
+    holds: dict[str, str]
+    assumes: tuple[str, ...]
+    cells: int
+
+    def facts(self) -> dict[str, Any]:
+        """The proof as plain values, for a report."""
+        return {
+            "lookups": self.lookups,
+            "void_lookups": self.void_lookups,
+            "by": list(self.by),
+            "holds": dict(self.holds),
+            "assumes": list(self.assumes),
+            "cells": self.cells,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a proposal is not proven: the invariant, and one sentence. *lookups* where the count is the reason."""
+
+    invariant: str
+    why: str
+    lookups: int | None = None
+
+
+class _Refused(Exception):
+    def __init__(self, invariant: str, why: str, lookups: int | None = None) -> None:
+        super().__init__(why)
+        self.refusal = Refusal(invariant, why, lookups)
+
+
+def prove(case: Case, proposal: Proposal) -> Proof | Refusal:
+    """Accept or refuse *proposal* for *case*.
+
+    Raises `Missing` where DNS answers are wanted that are not at hand.
+    """
+    try:
+        return _prove(case, proposal)
+    except _Refused as refused:
+        return refused.refusal
+    except Unanswered as failed:
+        return Refusal("unknown", f"The DNS did not answer {failed}.")
+
+
+def _prove(case: Case, proposal: Proposal) -> Proof:
+    new = _form(case, proposal)
+    base = base_of(case)
+    if isinstance(base, NoBase):
+        raise _Refused("base", "What is published has no single reading.")
+    by: list[str] = []
+    if base is None:
+        _publishable(case, new)
+        by.append("publish")
+    else:
+        _intent(base)
+        by += _structure(new, base.record, case)
+    found, assumes = _limits(case, new)
+    worst_voids, cells = _ours_pass(case, new)
+    if base is not None:
+        cells += _nobody_else(case, new, base.record)
+        by.append("sets")
+        _no_new_error(case, base, found)
+    first = next((term for term in new.terms if not term.is_modifier), None)
+    at_front = first is not None and is_own(first, case.ours.names)
+    return Proof(
+        lookups=found.lookups,
+        void_lookups=worst_voids,
+        by=tuple(by),
+        holds={
+            "ours-pass": "as long as our include stands" if at_front else "today",
+            "nobody-else-notices": "for all time" if base is not None else "today",
+            "limits": "today",
+        },
+        assumes=assumes,
+        cells=cells,
+    )
+
+
+def _form(case: Case, proposal: Proposal) -> Record:
+    """I5, and that nothing else stays published beside it."""
+    text = proposal.value
+    if not text.isascii() or text != text.strip(" "):
+        raise _Refused("I5", "The record is not plain text, or begins or ends with a space.")
+    new = parse(text)
+    if not new.valid:
+        raise _Refused("I5", f"The record does not parse: {new.problems[0].detail}.")
+    strings = split_strings(text)
+    if "".join(strings) != text or any(len(one) > STRING_BYTES or one != one.strip(" ") for one in strings):
+        raise _Refused("I5", "The record cannot be split into character-strings.")
+    stays = [raw for raw in case.texts if raw.decode("latin-1") not in proposal.delete]
+    if stays:
+        raise _Refused("I5", "An SPF record would stay beside the proposed one.")
+    return new
+
+
+def _intent(base: Base) -> None:
+    """I3: what was mended authorises nothing wide."""
+    if base.origin is Origin.PUBLISHED:
+        return
+    if ends_in(base.record) is Result.PASS:
+        raise _Refused("I3", "The record authorises everybody, and is not what is published.")
+    for change in base.changes:
+        for word in change.becomes.split(" "):
+            record = parse(f"v=spf1 {word}")
+            for term in record.terms:
+                if term.network is not None and (term.cidr4 < WIDEST_V4 or term.cidr6 < WIDEST_V6):
+                    raise _Refused("I3", f"{term.text} was mended and is too wide.")
+
+
+def _structure(new: Record, base: Record, case: Case) -> list[str]:
+    """I2 and I7 by the two lemmas: the other terms are those of the base, in its order, byte for byte."""
+    if new.text[:6] != base.text[:6]:
+        raise _Refused("I7", "The version was changed.")
+    own = case.ours.names
+    for term in live_terms(base):
+        if is_own(term, own) and term.result is Result.FAIL:
+            raise _Refused("I2", f"{term.text} turns our servers away by name.")
+    wanted = [term for term in base.terms if not _ours(term, own)]
+    given = [term for term in new.terms if not _ours(term, own)]
+    for term in new.terms:
+        if is_own(term, own) and term.result is not Result.PASS and term.text not in {old.text for old in base.terms}:
+            raise _Refused("I7", f"{term.text} is new and does not authorise.")
+    dropped: list[Term] = []
+    position = 0
+    for term in wanted:
+        if position < len(given) and given[position].text == term.text:
+            position += 1
+        else:
+            dropped.append(term)
+    if position < len(given):
+        raise _Refused("I7", f"{given[position].text} is not in the record that is meant, or not at that place.")
+    by = ["insertion"]
+    dead = {id(term) for term in deletable(base, case.domain)}
+    for term in dropped:
+        if id(term) not in dead:
+            raise _Refused("I2", f"{term.text} was dropped, and may decide.")
+        by = ["insertion", "deletion"]
+    return by
+
+
+def _ours(term: Term, own: frozenset[str]) -> bool:
+    return is_own(term, own) or ignored_own(term, own)
+
+
+def deletable(record: Record, domain: str) -> list[Term]:
+    """The terms of *record* that can never decide: repetitions, what follows ``all``, a redirect beside it.
+
+    A direct include of the domain itself is among them: it only uses up lookups (``res`` with limits lifted).
+    """
+    seen: set[tuple[object, ...]] = set()
+    dead: list[Term] = []
+    after = False
+    for term in record.terms:
+        if term.is_modifier:
+            if term.name == "redirect" and record.all_term is not None:
+                dead.append(term)
+            continue
+        same = key(term, domain)
+        itself = term.name == "include" and term.target == domain
+        if after or same in seen or itself:
+            dead.append(term)
+        seen.add(same)
+        after = after or term is record.all_term
+    return dead
+
+
+def _limits(case: Case, new: Record) -> tuple[Survey, tuple[str, ...]]:
+    """I4 for the whole tree: no path costs more than ten lookups."""
+    found = case.survey(new)
+    if found.failed:
+        question = next(iter(found.failed))
+        raise _Refused("unknown", f"The DNS did not answer for {question.name}.")
+    if any(use.state is State.LOOP for use in found.uses):
+        raise _Refused("loop", "The record leads back to itself.", found.lookups)
+    if found.at_least:
+        raise _Refused("unknown", "The include tree is too large to be counted.")
+    if found.lookups > LOOKUPS:
+        raise _Refused("I4", f"The record would need {found.lookups} of {LOOKUPS} lookups.", found.lookups)
+    assumes = tuple(
+        f"{term.text} costs one lookup" for _, term, _ in found.depends if term.name in ("include", "redirect")
+    )
+    return found, assumes
+
+
+def _ours_pass(case: Case, new: Record) -> tuple[int, int]:
+    """I1: every address that our includes authorise passes, for every message; the most void lookups on the way."""
+    own = [term for term in new.terms if is_own(term, case.ours.names) and term.result is Result.PASS]
+    if not own:
+        raise _Refused("I1", "None of our includes is in the record.")
+    worst = cells = 0
+    for family, ranges in case.ours.allowed.items():
+        wanted = _named(case, own, family) if ranges else ()
+        if not wanted:
+            continue
+        parts = case.partition(new.text, wanted, family)
+        for cell in parts.cells:
+            _passes(cell, new, own)
+            worst = max(worst, cell.void_lookups)
+        cells += len(parts.cells)
+    for sender in case.ours.senders:
+        for network in sender.networks:
+            parts = case.partition(new.text, network.ranges, network.family)
+            if any(cell.result is not Result.PASS for cell in parts.cells):
+                raise _Refused("I1", f"{network.text} does not pass.")
+    return worst, cells
+
+
+def _named(case: Case, own: Sequence[Term], family: int) -> Ranges:
+    """What those of our includes authorise that are in the record."""
+    names = {term.target for term in own}
+    ranges: Ranges = ()
+    for sender in case.ours.senders:
+        if sender.include in names:
+            ranges = union(ranges, sender.allowed[family])
+    return ranges
+
+
+def _passes(cell: Cell, new: Record, own: Sequence[Term]) -> None:
+    if cell.result is Result.TEMPERROR:
+        raise _Refused("unknown", "The DNS did not answer on the way to our include.")
+    if cell.result is not Result.PASS:
+        raise _Refused("I1", f"Some of our addresses get {cell.result.value} ({cell.cause.value}).")
+    if not cell.depends:
+        return
+    # A term that asks about the message was taken as no match. It may match, so it must not do harm if it does.
+    for step in cell.depends:
+        term = step.term
+        if term is None or term.name not in _MESSAGE_TERMS or term.result is not Result.PASS:
+            raise _Refused("I1", "A term in front of our include depends on the message.")
+    before = new.terms[: new.terms.index(own[0])]
+    for term in before:
+        if not term.is_modifier and term.network is None and term.result is not Result.PASS:
+            raise _Refused("I1", f"{term.text} in front of our include may turn it away.")
+
+
+def _nobody_else(case: Case, new: Record, base: Record) -> int:
+    """I2 by sets: outside what our includes authorise, every address gets what the base says."""
+    cells = 0
+    for family in (4, 6):
+        others = subtract(everything(family), case.ours.allowed[family])
+        after = case.partition(new.text, others, family)
+        before = case.partition(base.text, others, family)
+        lifted: Partition | None = None
+        cells += len(after.cells)
+        for cell in after.cells:
+            for old in before.cells:
+                shared = intersect(cell.addresses, old.addresses)
+                if not shared or cell.result is old.result:
+                    continue
+                if old.cause not in _LIMIT_CAUSES:
+                    raise _Refused("I2", f"Other addresses get {cell.result.value} instead of {old.result.value}.")
+                lifted = lifted or case.partition(base.text, others, family, UNLIMITED)
+                if any(intersect(shared, free.addresses) and free.result is not cell.result for free in lifted.cells):
+                    raise _Refused("I2", f"Other addresses get {cell.result.value}, which the record does not say.")
+    return cells
+
+
+def _no_new_error(case: Case, base: Base, found: Survey) -> None:
+    """I6: nothing that is wrong with the new record was not wrong with what is published."""
+    before = case.survey(base.record)
+    known = {(use.target, use.state) for use in before.uses}
+    for use in found.uses:
+        if use.state in (State.NO_RECORD, State.NO_DOMAIN, State.SEVERAL, State.BROKEN):
+            if (use.target, use.state) not in known:
+                raise _Refused("I6", f"{use.term.text} is broken and was not in the record before.")
+
+
+def _publishable(case: Case, new: Record) -> None:
+    """P: where nothing is published, only the recognised provider or the mail hosts pass beside us."""
+    own = case.ours.names
+    others = [term for term in new.terms if not (is_own(term, own) and term.result is Result.PASS)]
+    if not others or others[-1] is not new.all_term:
+        raise _Refused("P", "The record must end in all.")
+    rest = others[:-1]
+    end = ends_in(new)
+    exchanges = [name for _, name in case.sure(Question(case.domain, Rtype.MX)).records if name]
+    provider = mailbox_of(exchanges)
+    if not rest:
+        if end is not Result.NEUTRAL:
+            raise _Refused("P", "Without a recognised provider the record must end in ?all.")
+        return
+    (term, *more) = rest
+    if more or term.result is not Result.PASS:
+        raise _Refused("P", f"{rest[-1].text} is not known to belong to the domain.")
+    if term.name == "include":
+        named = provider is not None and term.target == provider.include
+        if not named or not term.target or len(spf_texts(case.sure(Question(term.target, Rtype.TXT)))) != 1:
+            raise _Refused("P", f"{term.text} is not the recognised provider of the domain.")
+        if end is not Result.SOFTFAIL:
+            raise _Refused("P", "With a recognised provider the record must end in ~all.")
+    elif term.text != "mx" or not exchanges or end is not Result.NEUTRAL:
+        raise _Refused("P", "Without a recognised provider the record may add mx only, and must end in ?all.")

@@ -1,0 +1,158 @@
+"""The whole include tree of a record, every branch, fetched concurrently.
+
+A check of one address asks one question after the other and stops at a match. An audit wants everything, so it asks as
+soon as it knows a name: a tree of depth three takes about three round trips, however many includes it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+
+from spfcheck.resolver.types import Answer, Lookup, Outcome
+from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
+from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.record import Record, Term, parse, select
+
+__all__ = ["MX_HOSTS", "Witness", "fetch", "live_terms", "questions_of", "spf_texts"]
+
+MX_HOSTS = 10
+"""RFC 7208 4.6.4: the address records of so many names of one mx are asked for, and no more."""
+
+
+class Witness:
+    """A `Lookup` that remembers every answer, so that one check sees one view of the DNS and can be told again.
+
+    It asks no question twice, and no more than *ceiling* questions in all; beyond, the answer is `Outcome.LIMITED`,
+    which is a failure of ours and never the domain's.
+    """
+
+    __slots__ = ("_asking", "_ceiling", "_lookup", "answers", "limited")
+
+    def __init__(self, lookup: Lookup, ceiling: int = AUDIT_QUESTIONS) -> None:
+        self._lookup = lookup
+        self._ceiling = ceiling
+        self._asking: dict[Question, asyncio.Future[Answer]] = {}
+        self.answers: dict[Question, Answer] = {}
+        self.limited = False
+
+    def cached(self, question: Question) -> Answer | None:
+        """The answer that was given before, or one that is at hand without waiting."""
+        answer = self.answers.get(question)
+        if answer is None:
+            if self._full():
+                return self._refusal(question)
+            answer = self._lookup.cached(question)
+            if answer is not None:
+                self.answers[question] = answer
+        return answer
+
+    async def ask(self, question: Question) -> Answer:
+        """The answer to *question*, asked for once however many wait for it."""
+        answer = self.cached(question)
+        if answer is not None:
+            return answer
+        running = self._asking.get(question)
+        if running is None:
+            running = asyncio.ensure_future(self._lookup.ask(question))
+            self._asking[question] = running
+        try:
+            answer = await asyncio.shield(running)
+        finally:
+            self._asking.pop(question, None)
+        return self.answers.setdefault(question, answer)
+
+    def _full(self) -> bool:
+        return len(self.answers) + len(self._asking) >= self._ceiling
+
+    def _refusal(self, question: Question) -> Answer:
+        self.limited = True
+        return Answer(question=question, outcome=Outcome.LIMITED, detail="This check asked too many questions.")
+
+
+def spf_texts(answer: Answer) -> tuple[bytes, ...]:
+    """The SPF records of a TXT answer; none where the DNS gave no record."""
+    return select(answer.records) if answer.records else ()
+
+
+def live_terms(record: Record) -> Iterator[Term]:
+    """The terms that a receiver may come to evaluate, in its order: up to the first ``all``, else the redirect last."""
+    for term in record.terms:
+        if term.is_modifier:
+            continue
+        yield term
+        if term is record.all_term:
+            return
+    if record.redirect is not None:
+        yield record.redirect
+
+
+def questions_of(record: Record, domain: str) -> Iterator[Question]:
+    """What the terms of *record* need first, as far as it does not depend on a message."""
+    for term in live_terms(record):
+        name = term.target if term.domain_spec is not None else domain
+        if name is None or not term.cost:
+            continue
+        if term.name in ("include", "redirect"):
+            yield Question(name, Rtype.TXT)
+        elif term.name == "a":
+            yield Question(name, Rtype.A)
+            yield Question(name, Rtype.AAAA)
+        elif term.name == "mx":
+            yield Question(name, Rtype.MX)
+        elif term.name == "exists":
+            yield Question(name, Rtype.A)
+
+
+async def fetch(domain: str, witness: Witness, records: Iterable[Record] = ()) -> None:
+    """Ask for everything that the record of *domain*, or *records* in its place, may need.
+
+    Never awaits while every answer is at hand.
+    """
+    opened: set[str] = set()
+    given = list(records)
+    todo: list[Question] = []
+    if given:
+        for record in given:
+            todo.extend(questions_of(record, domain))
+    else:
+        todo.append(Question(domain, Rtype.TXT))
+    waiting: set[asyncio.Task[Answer]] = set()
+    seen: set[Question] = set()
+    try:
+        while todo or waiting:
+            while todo:
+                question = todo.pop()
+                if question in seen:
+                    continue
+                seen.add(question)
+                answer = witness.cached(question)
+                if answer is None:
+                    waiting.add(asyncio.ensure_future(witness.ask(question)))
+                else:
+                    todo.extend(_following(answer, opened))
+            if waiting:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    todo.extend(_following(task.result(), opened))
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+def _following(answer: Answer, opened: set[str]) -> Iterator[Question]:
+    """What an answer makes worth asking."""
+    name, rtype = answer.question
+    if rtype is Rtype.TXT:
+        texts = spf_texts(answer)
+        # Several records end an evaluation here; what they include is asked for when a merge is tried.
+        if len(texts) == 1 and name not in opened:
+            opened.add(name)
+            yield from questions_of(parse(texts[0]), name)
+    elif rtype is Rtype.MX:
+        hosts = [exchange for _, exchange in answer.records]
+        if len(hosts) <= MX_HOSTS:
+            for host in hosts:
+                if host:
+                    yield Question(host, Rtype.A)
+                    yield Question(host, Rtype.AAAA)
