@@ -197,6 +197,10 @@ class Intercom:
         await self._reads.aclose()
         await self._sends.aclose()
 
+    async def ready(self) -> None:
+        """Wait until a message may go out by the rate limit; to be called before it is claimed."""
+        await self.pace.turn()
+
     async def me(self) -> Me:
         """Whose token it is; the workspace guard stands on this."""
         return me_of(await self._read("GET", "/me"))
@@ -231,6 +235,10 @@ class Intercom:
     async def contact_tags(self, contact_id: str) -> frozenset[str]:
         """All tag ids of a contact: its own listing ends at ten."""
         return frozenset(tag_names(await self._read("GET", f"/contacts/{contact_id}/tags")).values())
+
+    async def contact_companies(self, contact_id: str) -> tuple[Mapping[str, Any], ...]:
+        """The companies of a contact: its own listing holds ids only."""
+        return company_scroll(await self._read("GET", f"/contacts/{contact_id}/companies"))[0]
 
     async def count_contacts(self, query: Mapping[str, Any]) -> int:
         """How many contacts *query* finds."""
@@ -277,8 +285,8 @@ class Intercom:
     async def send_message(self, *, contact_id: str, role: str, subject: str, body: str, keep_open: bool) -> Sent:
         """Send one e-mail to one contact: one request, never repeated.
 
-        *body* is HTML. *keep_open* opens a conversation, by which the message can be found again. Never raises for
-        what the API or the network does.
+        *body* is HTML. *keep_open* opens a conversation, by which the message can be found again. It does not wait its
+        turn (see `ready`), and never raises for what the API or the network does.
         """
         document = {
             "message_type": "email",
@@ -311,7 +319,6 @@ class Intercom:
         )
 
     async def _once(self, path: str, document: Mapping[str, Any]) -> Sent:
-        await self.pace.turn()
         try:
             status, headers, body = await self._exchange(self._sends, "POST", path, document, None)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:

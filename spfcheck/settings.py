@@ -12,8 +12,25 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 PREFIX = "SPFCHECK_"
 CONFIG_VARIABLE = "SPFCHECK_CONFIG"
@@ -31,6 +48,10 @@ def _split(value: object) -> object:
     return value
 
 
+Texts = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+"""A list of texts; a variable gives it separated by commas."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,7 +61,7 @@ class Sender(_Section):
 
     name: str = "default"
     include: str = Field(description="What a customer includes, such as `_spf.mail.example`.")
-    networks: list[str] = Field(default_factory=list, description="CIDR networks; empty: read from the include.")
+    networks: Texts = Field(default_factory=list, description="CIDR networks; empty: read from the include.")
 
 
 class Intercom(_Section):
@@ -72,7 +93,8 @@ class Audience(_Section):
         default_factory=lambda: [{"field": "role", "operator": "=", "value": "user"}],
         description="Filters of the messaging API's search, all of which must hold.",
     )
-    exclude_tags: list[str] = Field(default_factory=lambda: ["spf-no-notify"], description="Tags that opt out.")
+    exclude_tags: Texts = Field(default_factory=lambda: ["spf-no-notify"], description="Tags that opt out.")
+    roles: list[str] = Field(default_factory=lambda: ["user"], description="Roles of contacts that are messaged.")
     max_domains_per_contact: int = Field(default=20, ge=1, le=1000, description="More are reported, not guessed.")
 
 
@@ -84,22 +106,37 @@ class Notify(_Section):
         default=False,
         description="A message opens a conversation, which search can find after a crash; it fills the inbox.",
     )
+    delivery: Literal["message", "event"] = Field(
+        default="message", description="event: write a data event, and let a rule in the workspace send."
+    )
+    event_name: str = Field(default="spf-notice", description="Name of that event.")
+    mark_tag: str = Field(default="spf-notified", description="Tag put on a contact that was messaged; empty: none.")
+    reminders: bool = Field(default=True, description="Remind 7 and 30 days after the first message.")
+    thanks: bool = Field(default=False, description="One message of thanks when the domain was repaired.")
     min_runs: int = Field(default=2, ge=1, description="Runs in which a fault must have been seen.")
     min_hours_between_runs: float = Field(default=20.0, ge=0, description="Hours between the first and the last.")
     ceiling_per_run: int = Field(default=50, ge=0, description="Messages a run; the rest waits for the next.")
     cool_off_days: int = Field(default=30, ge=0, description="Days between the episodes of one person and domain.")
     quiet_hours: str = Field(default="", description="Such as `17:00-09:00`, in the workspace's zone; empty: none.")
+    quiet_days: list[str] = Field(default_factory=list, description="Days without messages, such as `saturday`.")
     stage: Literal["self", "cohort", "everyone"] = Field(default="self", description="How far the roll-out has come.")
-    allow: list[str] = Field(default_factory=list, description="Domains and contact ids messaged in stage self.")
+    allow: Texts = Field(default_factory=list, description="Domains and contact ids messaged in stage self.")
     percent: int = Field(default=0, ge=0, le=100, description="Share of domains, by stable hash, in stage cohort.")
     rate_per_second: float = Field(default=1.0, gt=0, description="Messages a second at most.")
+    first_batch: int = Field(default=5, ge=0, description="After so many messages of a run, pause once.")
+    first_pause_minutes: float = Field(default=10.0, ge=0, description="That pause: time to notice a mistake.")
     plan_max_age_hours: float = Field(default=24.0, gt=0, description="An older plan is not sent.")
     audience_change_max: float = Field(default=0.10, ge=0, le=1, description="Share of the audience that may move.")
+    audience_drift_max: float = Field(
+        default=0.20, ge=0, le=1, description="Share by which the audience may differ from the baseline's."
+    )
     temperror_max: float = Field(default=0.05, ge=0, le=1, description="Share of domains that DNS may fail.")
     newly_broken_max: float = Field(default=0.02, ge=0, le=1, description="Share newly broken since the baseline.")
     newly_broken_floor: int = Field(default=5, ge=0, description="So many newly broken never stop a night.")
     recovery_max: float = Field(default=0.10, ge=0, le=1, description="Share that may recover at once.")
     disagreement_max: float = Field(default=0.01, ge=0, le=1, description="Share on which two engines may differ.")
+    api_errors_max: float = Field(default=0.05, ge=0, le=1, description="Share of the last 100 messages that may fail.")
+    opt_out_max: float = Field(default=0.02, ge=0, le=1, description="Share of those messaged who may turn away.")
     unclear_quiet_minutes: float = Field(default=15.0, ge=0, description="Wait before an unclear message is looked up.")
     pause_file: str = Field(default="spfcheck.pause", description="Sending stops while this file exists.")
     hash_key: SecretStr = Field(default=SecretStr(""), description="Key of the hashes that stand for people.")
@@ -122,22 +159,31 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address that `serve` listens on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port that `serve` listens on.")
     public_url: str = Field(default="", description="Where people reach the service; links in messages begin with it.")
-    nameservers: Annotated[list[str], NoDecode] = Field(
-        default_factory=list, description="`ip[:port],...`; empty: the system's."
-    )
-    second_nameservers: Annotated[list[str], NoDecode] = Field(
-        default_factory=list, description="Asked again before a message."
-    )
+    nameservers: Texts = Field(default_factory=list, description="`ip[:port],...`; empty: the system's.")
+    second_nameservers: Texts = Field(default_factory=list, description="Asked again before a message.")
     zone_rate: float = Field(default=200.0, gt=0, description="Questions a second for one registrable zone.")
     cache_mb: int = Field(default=128, ge=1, description="Memory for DNS answers, in MB.")
+    cold_lane: int = Field(default=64, ge=1, description="New checks under way at once; more are answered 503.")
+    batch_lane: int = Field(default=64, ge=1, description="Checks under way at once for all batches together.")
+    cold_per_minute: int = Field(default=60, ge=1, description="New checks a minute for one key; more are answered 429.")
+    stop_grace_seconds: float = Field(
+        default=2.0, ge=0, le=60, description="After SIGTERM: not ready, but still answering, for so long."
+    )
+    session_key: SecretStr = Field(
+        default=SecretStr(""), description="Signs sign-in cookies, at least 32 characters; empty: made at each start."
+    )
+    identity_header: str = Field(default="", description="Header in which a trusted proxy names who has signed in.")
+    trusted_proxies: Texts = Field(
+        default_factory=list, description="Networks from which identity_header is believed."
+    )
     mail_from: str = Field(default="postmaster@{domain}", description="The MAIL FROM that we send with.")
     helo: str = Field(default="mail.invalid", description="The HELO name of our servers.")
     sender_include: str = Field(default="", description="What a customer includes: the short form of one sender.")
-    sender_networks: Annotated[list[str], NoDecode] = Field(
+    sender_networks: Texts = Field(
         default_factory=list, description="CIDR networks of that sender; empty: read from the include."
     )
     senders: list[Sender] = Field(default_factory=list, description="Several senders, in the file.")
-    api_keys: Annotated[list[str], NoDecode] = Field(
+    api_keys: Texts = Field(
         default_factory=list, description="Hashes made by `spfcheck keys new`, separated by commas."
     )
     database_url: str = Field(default="sqlite:///spfcheck.sqlite3", description="Where ledger and reports are kept.")
@@ -145,11 +191,6 @@ class Settings(BaseSettings):
     intercom: Intercom = Field(default_factory=Intercom)
     audience: Audience = Field(default_factory=Audience)
     notify: Notify = Field(default_factory=Notify)
-
-    @field_validator("nameservers", "second_nameservers", "sender_networks", "api_keys", mode="before")
-    @classmethod
-    def _split_lists(cls, value: object) -> object:
-        return _split(value)
 
     @field_validator("mail_from")
     @classmethod
@@ -175,9 +216,15 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments over variables over secrets over the file; no `.env` is read behind anybody's back."""
-        del settings_cls, dotenv_settings
-        return init_settings, env_settings, file_secret_settings
+        """Options over variables over secrets over the file; no `.env` is read behind anybody's back."""
+        del dotenv_settings, file_secret_settings
+        sources = [init_settings, env_settings]
+        if secrets := os.environ.get(SECRETS_VARIABLE):
+            if not Path(secrets).is_dir():
+                raise SettingsError(f"The secrets directory {secrets} ({SECRETS_VARIABLE}) does not exist.")
+            sources.append(NestedSecretsSettingsSource(SecretsSettingsSource(settings_cls, secrets)))
+        sources.append(_File(settings_cls))
+        return tuple(sources)
 
     def sender_profiles(self) -> list[Sender]:
         """The senders, however they were named; empty when none is."""
@@ -188,57 +235,33 @@ class Settings(BaseSettings):
         return []
 
 
-def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+class _File(TomlConfigSettingsSource):
+    """The settings file; without one that is named, `spfcheck.toml` where the process runs, if it is there."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        named = os.environ.get(CONFIG_VARIABLE)
+        path = Path(named or "spfcheck.toml")
+        if named and not path.exists():
+            raise SettingsError(f"The settings file {path} ({CONFIG_VARIABLE}) does not exist.")
+        try:
+            super().__init__(settings_cls, toml_file=path)
+        except OSError as error:
+            raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"The settings file {path} is not valid TOML: {error}.") from error
+
+
+def load(**overrides: Any) -> Settings:
     """The settings of this process.
 
     Raises `SettingsError`, with one sentence for each fault, for a file that cannot be read, an unknown key or a value
-    that is none. *overrides* stand above all else (the command line's options).
+    that is none. *overrides* stand above all else (the command line's options); those that are None are left out.
     """
-    environ = os.environ if environ is None else environ
-    _refuse_unknown_variables(environ)
-    values = _read_file(environ)
-    secrets = environ.get(SECRETS_VARIABLE)
-    if secrets and not Path(secrets).is_dir():
-        raise SettingsError(f"The secrets directory {secrets} ({SECRETS_VARIABLE}) does not exist.")
+    _refuse_unknown_variables(os.environ)
     try:
-        return _validated(values, environ, secrets, overrides)
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         raise SettingsError(" ".join(_sentence(fault) for fault in error.errors())) from error
-
-
-def _validated(
-    values: dict[str, Any], environ: Mapping[str, str], secrets: str | None, overrides: dict[str, Any]
-) -> Settings:
-    merged = dict(values)
-    for name, value in _from_environment(environ, secrets).items():
-        merged[name] = {**merged.get(name, {}), **value} if isinstance(value, dict) else value
-    merged.update({name: value for name, value in overrides.items() if value is not None})
-    return Settings.model_validate(merged)
-
-
-def _from_environment(environ: Mapping[str, str], secrets: str | None) -> dict[str, Any]:
-    """The values that variables and secret files give, by field; a variable stands over a secret file."""
-    found: dict[str, Any] = {}
-    for name, path in known_variables().items():
-        raw = environ.get(name)
-        if raw is None and secrets:
-            file = Path(secrets) / name.lower()
-            raw = file.read_text().strip() if file.is_file() else None
-        if raw is None:
-            continue
-        if len(path) == 1:
-            found[path[0]] = raw
-        else:
-            found.setdefault(path[0], {})[path[1]] = _plain_list(path, raw)
-    return found
-
-
-def _plain_list(path: tuple[str, ...], raw: str) -> object:
-    section = Settings.model_fields[path[0]].annotation
-    assert isinstance(section, type)
-    assert issubclass(section, BaseModel)
-    wants_list = "list[str]" in str(section.model_fields[path[1]].annotation)
-    return _split(raw) if wants_list else raw
 
 
 @cache
@@ -260,19 +283,6 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
     unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise SettingsError(f"No setting is called {', '.join(unknown)}; see docs/settings.md for those that exist.")
-
-
-def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
-    named = environ.get(CONFIG_VARIABLE)
-    path = Path(named or "spfcheck.toml")
-    if not named and not path.exists():
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The settings file {path} is not valid TOML: {error}.") from error
 
 
 def _sentence(fault: Any) -> str:

@@ -86,6 +86,7 @@ class Reason(StrEnum):
     NO_LEDGER_ROW = "no-ledger-row"
     CONTACT_GONE = "contact-gone"
     DOMAIN_MOVED = "domain-moved"
+    ADDRESS_CHANGED = "address-changed"
     OUTSIDE_STAGE = "outside-stage"
     CEILING = "ceiling"
     QUIET_HOURS = "quiet-hours"
@@ -132,6 +133,7 @@ _SENTENCES: Mapping[Reason, str] = {
     Reason.NO_LEDGER_ROW: "The contact carries our tag, and the ledger knows nothing of it: was a backup restored?",
     Reason.CONTACT_GONE: "The contact is gone or was merged.",
     Reason.DOMAIN_MOVED: "The contact no longer names this domain.",
+    Reason.ADDRESS_CHANGED: "The contact has another mail address than when the plan was made.",
     Reason.OUTSIDE_STAGE: "The roll-out has not come to this domain.",
     Reason.CEILING: "The ceiling of the run is reached; it waits for the next.",
     Reason.QUIET_HOURS: "It is quiet hours in the workspace's time zone.",
@@ -222,6 +224,8 @@ class Plan:
     brakes: tuple[Brake, ...]
     rows: tuple[PlanRow, ...]
     intents: tuple[Intent, ...]
+    refused: tuple[tuple[str, str], ...] = ()
+    """Texts that customers typed where a domain belongs, and why they are none; the first 200."""
     baseline: str = ""
     """The approved plan that it was measured against; empty on the first night."""
     approved_by: str = ""
@@ -240,6 +244,7 @@ class Plan:
             "brakes": [brake._asdict() for brake in self.brakes],
             "rows": [as_json(row) for row in self.rows],
             "intents": [as_json(intent) for intent in self.intents],
+            "refused": [list(refusal) for refusal in self.refused],
         }
 
     def as_csv(self) -> str:

@@ -1,0 +1,101 @@
+"""The second look, right before a message: the contact as it is now, the domain as the DNS says it now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from spfcheck.audit.report import Report, Status
+from spfcheck.intercom import Intercom
+from spfcheck.intercom_answers import Contact, GoneError
+from spfcheck.notify import audience, evidence
+from spfcheck.notify.checks import Checks
+from spfcheck.notify.gather import Workspace
+from spfcheck.notify.ledger import Letter
+from spfcheck.notify.model import Reason, State, Step
+from spfcheck.notify.policy import Guards
+from spfcheck.settings import Audience
+
+FOR_GOOD = frozenset(
+    {Reason.UNSUBSCRIBED, Reason.BOUNCED, Reason.MARKED_SPAM, Reason.OPTED_OUT, Reason.SUPPRESSED, Reason.REPAIRED}
+)
+"""Reasons after which a notice is closed; every other one is for the next night to decide."""
+
+
+def state_for(reason: Reason) -> State:
+    """Where a notice goes that is not sent for *reason*."""
+    return State.SUPPRESSED if reason in FOR_GOOD else State.WAITING
+
+
+class Recipient(NamedTuple):
+    """A contact as it is now; *reason* says why it is not messaged."""
+
+    contact: Contact | None
+    domains: frozenset[str]
+    """The domains that it names now."""
+    reason: Reason | None
+
+
+class SecondLook:
+    """Checks a letter again from the beginning; nothing of the night's verdict is taken for granted."""
+
+    def __init__(
+        self,
+        *,
+        intercom: Intercom,
+        checks: Checks,
+        people: audience.People,
+        audience_settings: Audience,
+        workspace: Workspace,
+        guards: Guards,
+        clock: Callable[[], float],
+    ) -> None:
+        self._intercom = intercom
+        self._checks = checks
+        self._people = people
+        self._audience = audience_settings
+        self._workspace = workspace
+        self._guards = guards
+        self._clock = clock
+
+    async def recipient(self, letter: Letter) -> Recipient:
+        """The contact of *letter*, with consent asked of it once more."""
+        try:
+            contact = await self._intercom.contact(letter.contact_id)
+        except GoneError:
+            return Recipient(None, frozenset(), Reason.CONTACT_GONE)
+        reason = audience.hold(contact, self._audience.roles, self._workspace.exclude_tags)
+        if reason is None and contact.more_tags:
+            tags = await self._intercom.contact_tags(contact.id)
+            reason = Reason.OPTED_OUT if tags & self._workspace.exclude_tags else None
+        if reason is None and self._people.person(contact.email) != letter.person:
+            reason = Reason.ADDRESS_CHANGED
+        if reason is not None:
+            return Recipient(contact, frozenset(), reason)
+        return Recipient(contact, await self._domains(contact), None)
+
+    async def _domains(self, contact: Contact) -> frozenset[str]:
+        companies: dict[str, list[str]] = {}
+        sources = [source for source in self._audience.domain_sources if source.origin == "company"]
+        if sources and contact.companies:
+            for company in await self._intercom.contact_companies(contact.id):
+                texts = [text for source in sources for text in audience.texts_at(company, source)]
+                read = [audience.read_domain(text)[0] for text in texts]
+                companies[str(company.get("id"))] = [domain for domain in read if domain]
+        return frozenset(audience.domains_of(contact, self._audience, companies).domains)
+
+    async def verdict(self, domain: str, step: Step, fault: str) -> tuple[Report | None, Reason | None]:
+        """The report on *domain* as the DNS says it now, or why it is not written about."""
+        report = await self._checks.again(domain)
+        now = self._clock()
+        if step is Step.THANKS:
+            return (report, None) if report.status in (Status.OK, Status.AT_RISK) else (None, Reason.CHANGED)
+        judgement = evidence.judge(report, now=now, guards=self._guards)
+        if judgement.reason in (Reason.PASSES, Reason.AT_RISK):
+            return None, Reason.REPAIRED
+        if judgement.reason is None and evidence.fault_of(report) != fault:
+            return None, Reason.CHANGED
+        if judgement.reason is None:
+            second = await self._checks.second(domain)
+            judgement = evidence.confirm(report, second, now=now, guards=self._guards)
+        return (report, None) if judgement.reason is None else (None, judgement.reason)

@@ -1,0 +1,114 @@
+"""The database of the ledger: how it is opened, migrated, and written to by one thread only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from spfcheck.notify.model import NotifyError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+HEAD = "0001"
+"""The newest migration; a test holds it to the directory."""
+
+BUSY_MS = 30_000
+"""How long SQLite waits for another process's write: a migration of a large ledger takes seconds."""
+
+
+def open_engine(url: str) -> Engine:
+    """The engine for *url*; raises `NotifyError` when the database cannot be opened.
+
+    SQLite runs in WAL mode with ``synchronous=FULL``: with NORMAL a power cut may take back the last commits, and a
+    claim that is taken back is a message sent twice.
+    """
+    try:
+        engine = sa.create_engine(_with_driver(url), pool_pre_ping=not url.startswith("sqlite"))
+        if engine.dialect.name == "sqlite":
+            sa.event.listen(engine, "connect", _prepare_sqlite)
+            sa.event.listen(engine, "begin", _begin_sqlite)
+        with engine.connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
+    except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise NotifyError(f"The database {_shown(url)} cannot be opened: {cause}.") from error
+    return engine
+
+
+def _with_driver(url: str) -> str:
+    return "postgresql+psycopg://" + url.removeprefix("postgresql://") if url.startswith("postgresql://") else url
+
+
+def _shown(url: str) -> str:
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except sa.exc.ArgumentError:
+        return "that DATABASE_URL names"
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    del record
+    # The driver's own transactions begin deferred and turn into writes too late; we begin them ourselves.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE: a transaction that reads first and writes later would fail when another process wrote in between.
+    readonly = connection.get_execution_options().get("readonly", False)
+    connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that sees one state and writes nothing."""
+    with engine.connect().execution_options(readonly=True) as connection, connection.begin():
+        yield connection
+
+
+def is_current(engine: Engine) -> bool:
+    """True when the tables stand at the newest migration."""
+    if not sa.inspect(engine).has_table("alembic_version"):
+        return False
+    with reading(engine) as connection:
+        return bool(connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == HEAD)
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the tables to the newest migration; raises `NotifyError` when that fails."""
+    from alembic import command  # noqa: PLC0415 - 0.3 s that no start needs whose tables are current
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except sa.exc.SQLAlchemyError as error:
+        raise NotifyError(f"The tables of the ledger cannot be brought up to date: {error}.") from error
+
+
+class WriterThread:
+    """The one thread that talks to the database, so that the event loop never waits for a disk."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+
+    async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run *work* there. A cancelled caller does not stop it: what was begun is committed or rolled back."""
+        loop = asyncio.get_running_loop()
+        return await asyncio.shield(loop.run_in_executor(self._pool, lambda: work(*args, **kwargs)))
+
+    def close(self) -> None:
+        """Finish what was begun, then end the thread."""
+        self._pool.shutdown(wait=True)

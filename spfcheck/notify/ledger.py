@@ -1,0 +1,513 @@
+"""The ledger: what was intended, attempted and sent; it survives a kill at any instant.
+
+A *letter* is one message to one person; a *notice* is one domain in it, unique by (workspace, person, domain, episode,
+step). Every method is one transaction, synchronous, and called in the writer thread. The claim is committed before the
+call, so that whoever comes after a crash finds every message that may have gone out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, Row
+
+from spfcheck.intercom_answers import Outcome, Sent
+from spfcheck.notify import trail
+from spfcheck.notify.database import reading
+from spfcheck.notify.model import Intent, Reason, State, UnclearMessage
+from spfcheck.notify.tables import attempts, letters, notices
+
+MAX_NIGHTS_NOT_FOUND = 3
+"""A contact that the API does not know three nights running is gone."""
+
+_OPEN = (State.PLANNED, State.WAITING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A letter as the sender needs it."""
+
+    ref: str
+    person: str
+    contact_id: str
+    step: str
+    domains: tuple[str, ...]
+    episodes: tuple[int, ...]
+    state: State
+    attempts: int
+    claimed_at: float
+    created_at: float
+    findable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the ledger knows of one person and domain."""
+
+    person: str
+    episode: int
+    step: str
+    state: State
+    sent_at: float
+    in_hand: bool
+    """A letter with it was tried, or went out: no plan may name it again."""
+
+
+class Ledger:
+    """The letters of one workspace."""
+
+    def __init__(self, engine: Engine, workspace: str) -> None:
+        self.engine = engine
+        self.workspace = workspace
+
+    def materialise(self, plan_id: str, intents: Sequence[Intent], faults: Mapping[str, str], now: float) -> int:
+        """Enter the intents of an approved plan; how many letters are new. Safe to repeat.
+
+        A notice that an earlier plan left open moves to the new letter; one that was dealt with stays where it is.
+        """
+        made = 0
+        with self.engine.begin() as connection:
+            for number, intent in enumerate(intents):
+                if connection.scalar(sa.select(letters.c.ref).where(letters.c.ref == intent.ref)) is None:
+                    made += self._enter(connection, plan_id, number, intent, faults, now)
+            self._supersede(connection, plan_id, now)
+        return made
+
+    def _enter(
+        self,
+        connection: Connection,
+        plan_id: str,
+        number: int,
+        intent: Intent,
+        faults: Mapping[str, str],
+        now: float,
+    ) -> int:
+        state = State.WAITING if intent.waiting else State.PLANNED
+        letter = {
+            "ref": intent.ref,
+            "workspace": self.workspace,
+            "person": intent.person,
+            "contact_id": intent.contact_id,
+            "step": intent.step,
+            "plan_id": plan_id,
+            "number": number,
+            "state": state,
+            "reason": intent.waiting,
+            "created_at": now,
+        }
+        connection.execute(sa.insert(letters).values(letter))
+        kept = 0
+        for domain, episode in zip(intent.domains, intent.episodes, strict=True):
+            kept += self._attach(connection, intent, domain, episode, state, faults.get(domain, ""), now)
+        if not kept:
+            connection.execute(sa.delete(letters).where(letters.c.ref == intent.ref))
+        return 1 if kept else 0
+
+    def _attach(
+        self,
+        connection: Connection,
+        intent: Intent,
+        domain: str,
+        episode: int,
+        state: State,
+        fault: str,
+        now: float,
+    ) -> int:
+        key = sa.and_(
+            notices.c.workspace == self.workspace,
+            notices.c.person == intent.person,
+            notices.c.domain == domain,
+            notices.c.episode == episode,
+            notices.c.step == intent.step,
+        )
+        values = {"ref": intent.ref, "state": state, "reason": intent.waiting, "fault": fault, "changed_at": now}
+        # A letter that was tried keeps its notices: the word that it may be found by is its own.
+        untried = sa.exists().where(letters.c.ref == notices.c.ref, letters.c.attempts == 0)
+        moved = connection.execute(
+            sa.update(notices)
+            .where(key, notices.c.state.in_(_OPEN), sa.or_(untried, notices.c.inside.is_(False)))
+            .values(inside=True, **values)
+        )
+        if moved.rowcount:
+            return 1
+        if connection.scalar(sa.select(notices.c.id).where(key)) is not None:
+            return 0
+        identity = {"workspace": self.workspace, "person": intent.person, "domain": domain, "episode": episode}
+        connection.execute(sa.insert(notices).values(**identity, step=intent.step, **values))
+        return 1
+
+    def _supersede(self, connection: Connection, plan_id: str, now: float) -> None:
+        """What older plans left unsent waits for a plan that names it again."""
+        older = sa.and_(
+            letters.c.workspace == self.workspace,
+            letters.c.plan_id != plan_id,
+            letters.c.state == State.PLANNED,
+            letters.c.attempts == 0,
+        )
+        for ref in list(connection.scalars(sa.select(letters.c.ref).where(older))):
+            connection.execute(
+                sa.update(letters).where(letters.c.ref == ref).values(state=State.WAITING, reason=Reason.SUPERSEDED)
+            )
+            _move_notices(connection, ref, State.WAITING, Reason.SUPERSEDED, now)
+        close_empty(connection, self.workspace, now)
+
+    def queue(self, plan_id: str, now: float) -> list[str]:
+        """The refs to be sent with a plan, in order: first those that an earlier run tried and did not get through."""
+        tried = sa.and_(letters.c.attempts > 0, letters.c.workspace == self.workspace)
+        with self.engine.begin() as connection:
+            again = sa.and_(tried, letters.c.state == State.WAITING)
+            for ref in list(connection.scalars(sa.select(letters.c.ref).where(again))):
+                connection.execute(sa.update(letters).where(letters.c.ref == ref).values(state=State.PLANNED))
+                _move_notices(connection, ref, State.PLANNED, "", now)
+            mine = sa.or_(letters.c.plan_id == plan_id, tried)
+            query = sa.select(letters.c.ref).where(mine, letters.c.state == State.PLANNED)
+            return list(connection.scalars(query.order_by((letters.c.attempts == 0), letters.c.number)))
+
+    def letter(self, ref: str) -> Letter | None:
+        """A letter with the domains that are still in it."""
+        with reading(self.engine) as connection:
+            row = connection.execute(sa.select(letters).where(letters.c.ref == ref)).one_or_none()
+            return None if row is None else _letter(connection, row)
+
+    def claim(self, ref: str, *, boot: str, now: float, findable: bool, content_hash: str) -> Letter | None:
+        """Claim a letter for one call, or None when it is no longer to be sent. Committed when this returns.
+
+        The state is compared and set in one statement: two senders can never hold the same letter.
+        """
+        with self.engine.begin() as connection:
+            claimed = connection.execute(
+                sa.update(letters)
+                .where(letters.c.ref == ref, letters.c.state == State.PLANNED)
+                .values(
+                    state=State.SENDING,
+                    reason="",
+                    boot=boot,
+                    claimed_at=now,
+                    findable=findable,
+                    content_hash=content_hash,
+                    attempts=letters.c.attempts + 1,
+                )
+            )
+            if claimed.rowcount != 1:
+                return None
+            row = connection.execute(sa.select(letters).where(letters.c.ref == ref)).one()
+            connection.execute(sa.insert(attempts).values(ref=ref, number=row.attempts, boot=boot, claimed_at=now))
+            _move_notices(connection, ref, State.SENDING, "", now)
+            letter = _letter(connection, row)
+            return replace(letter, state=State.SENDING)
+
+    def settle(self, letter: Letter, sent: Sent, *, boot: str, now: float) -> State:
+        """Write down what came of a claimed letter; the state that it is in now."""
+        with self.engine.begin() as connection:
+            state, reason = self._verdict(connection, letter, sent)
+            values = {
+                "state": state,
+                "reason": reason,
+                "detail": sent.detail,
+                "settled_at": now,
+                "message_id": sent.message_id,
+                "conversation_id": sent.conversation_id,
+                "request_id": sent.request_id,
+            }
+            mine = sa.and_(letters.c.ref == letter.ref, letters.c.boot == boot, letters.c.state == State.SENDING)
+            if connection.execute(sa.update(letters).where(mine).values(values)).rowcount != 1:
+                # Somebody else took it over while the call ran: what we know still counts, if it is that it arrived.
+                return self._late(connection, letter, sent, now)
+            self._close_attempt(connection, letter, sent, now)
+            _move_notices(connection, letter.ref, state, reason, now, night=sent.outcome is Outcome.NOT_FOUND)
+            self._note(connection, letter, state, sent, boot, now)
+            return state
+
+    def _verdict(self, connection: Connection, letter: Letter, sent: Sent) -> tuple[State, str]:
+        if sent.outcome is Outcome.NOT_FOUND:
+            nights = connection.scalar(sa.select(sa.func.max(notices.c.nights)).where(notices.c.ref == letter.ref))
+            gone = (nights or 0) + 1 >= MAX_NIGHTS_NOT_FOUND
+            return (State.SUPPRESSED if gone else State.WAITING), Reason.CONTACT_GONE
+        return _STATE_AFTER[sent.outcome]
+
+    def _late(self, connection: Connection, letter: Letter, sent: Sent, now: float) -> State:
+        if sent.outcome is Outcome.ACCEPTED:
+            values = {"state": State.SENT, "reason": "", "message_id": sent.message_id, "settled_at": now}
+            connection.execute(sa.update(letters).where(letters.c.ref == letter.ref).values(values))
+            _move_notices(connection, letter.ref, State.SENT, "", now)
+        self._close_attempt(connection, letter, sent, now)
+        self._note(connection, letter, State.UNCLEAR, sent, "late", now)
+        return State.SENT if sent.outcome is Outcome.ACCEPTED else State.UNCLEAR
+
+    def _close_attempt(self, connection: Connection, letter: Letter, sent: Sent, now: float) -> None:
+        connection.execute(
+            sa.update(attempts)
+            .where(attempts.c.ref == letter.ref, attempts.c.number == letter.attempts)
+            .values(
+                settled_at=now,
+                outcome=sent.outcome,
+                status=sent.status,
+                request_id=sent.request_id,
+                detail=sent.detail,
+            )
+        )
+
+    def _note(self, connection: Connection, letter: Letter, state: State, sent: Sent, boot: str, now: float) -> None:
+        detail = {"outcome": sent.outcome, "domains": list(letter.domains), "request_id": sent.request_id, "boot": boot}
+        trail.append(connection, at=now, who="sender", action=f"letter-{state}", subject=letter.ref, detail=detail)
+
+    def put_back(self, ref: str, *, boot: str, now: float) -> None:
+        """Give up a claim whose call was never made."""
+        with self.engine.begin() as connection:
+            mine = sa.and_(letters.c.ref == ref, letters.c.boot == boot, letters.c.state == State.SENDING)
+            if connection.execute(sa.update(letters).where(mine).values(state=State.PLANNED)).rowcount:
+                _move_notices(connection, ref, State.PLANNED, "", now)
+
+    def leave(self, ref: str, state: State, reason: Reason, *, now: float, detail: str = "") -> None:
+        """A letter that is not claimed will not be sent: now (`waiting`) or ever (`suppressed`)."""
+        with self.engine.begin() as connection:
+            values = {"state": state, "reason": reason, "detail": detail, "settled_at": now}
+            free = sa.and_(letters.c.ref == ref, letters.c.state.in_(_OPEN))
+            if connection.execute(sa.update(letters).where(free).values(values)).rowcount:
+                _move_notices(connection, ref, state, reason, now)
+
+    def drop_domain(self, ref: str, domain: str, state: State, reason: Reason, *, now: float) -> None:
+        """Take one domain out of an unclaimed letter; the others stay in it."""
+        with self.engine.begin() as connection:
+            which = sa.and_(notices.c.ref == ref, notices.c.domain == domain, notices.c.state.in_(_OPEN))
+            values = {"state": state, "reason": reason, "inside": False, "changed_at": now}
+            connection.execute(sa.update(notices).where(which).values(values))
+
+    def leave_rest(self, refs: Sequence[str], reason: Reason, *, now: float) -> int:
+        """What a stopped run did not come to waits for the next; how many letters."""
+        left = 0
+        with self.engine.begin() as connection:
+            for ref in refs:
+                which = sa.and_(letters.c.ref == ref, letters.c.state == State.PLANNED)
+                values = {"state": State.WAITING, "reason": reason}
+                if connection.execute(sa.update(letters).where(which).values(values)).rowcount:
+                    left += 1
+                    _move_notices(connection, ref, State.WAITING, reason, now)
+        return left
+
+    def mark_tagged(self, ref: str) -> None:
+        """The contact carries our tag."""
+        with self.engine.begin() as connection:
+            connection.execute(sa.update(letters).where(letters.c.ref == ref).values(tagged=True))
+
+    def untagged(self, limit: int = 100) -> list[tuple[str, str]]:
+        """Letters that went out while the tag could not be put: ref and contact."""
+        query = sa.select(letters.c.ref, letters.c.contact_id).where(
+            letters.c.workspace == self.workspace, letters.c.state == State.SENT, letters.c.tagged.is_(False)
+        )
+        with reading(self.engine) as connection:
+            rows = connection.execute(query.order_by(letters.c.settled_at.desc()).limit(limit))
+            return [(row.ref, row.contact_id) for row in rows]
+
+    def faults(self, ref: str) -> dict[str, str]:
+        """The fault of each domain in a letter, as the plan saw it."""
+        query = sa.select(notices.c.domain, notices.c.fault).where(notices.c.ref == ref, notices.c.inside.is_(True))
+        with reading(self.engine) as connection:
+            return {row.domain: row.fault for row in connection.execute(query)}
+
+    def recover(self, *, boot: str, now: float) -> int:
+        """Claims of senders that are gone are unclear from here on; how many. Call with the sender's lock held."""
+        with self.engine.begin() as connection:
+            lost = sa.and_(
+                letters.c.workspace == self.workspace, letters.c.state == State.SENDING, letters.c.boot != boot
+            )
+            refs = list(connection.scalars(sa.select(letters.c.ref).where(lost)))
+            values = {"state": State.UNCLEAR, "detail": "the sender ended in the middle of the call", "settled_at": now}
+            connection.execute(sa.update(letters).where(lost).values(values))
+            for ref in refs:
+                _move_notices(connection, ref, State.UNCLEAR, "", now)
+                trail.append(connection, at=now, who="sender", action="letter-unclear", subject=ref)
+        return len(refs)
+
+    def unclear(self) -> list[UnclearMessage]:
+        """Every unclear letter, oldest first."""
+        query = sa.select(letters).where(letters.c.workspace == self.workspace, letters.c.state == State.UNCLEAR)
+        with reading(self.engine) as connection:
+            return [
+                UnclearMessage(
+                    ref=row.ref,
+                    contact_id=row.contact_id,
+                    step=row.step,
+                    domains=_domains(connection, row.ref)[0],
+                    since=row.claimed_at,
+                    attempts=row.attempts,
+                    reason=row.detail,
+                )
+                for row in connection.execute(query.order_by(letters.c.claimed_at, letters.c.ref))
+            ]
+
+    def due(self, before: float) -> list[Letter]:
+        """Unclear letters that search can find and whose last sign of life is older than *before*."""
+        quiet = (
+            sa.func.max(letters.c.claimed_at, letters.c.settled_at)
+            if self._sqlite
+            else sa.func.greatest(letters.c.claimed_at, letters.c.settled_at)
+        )
+        query = sa.select(letters).where(
+            letters.c.workspace == self.workspace,
+            letters.c.state == State.UNCLEAR,
+            letters.c.findable.is_(True),
+            quiet <= before,
+        )
+        with reading(self.engine) as connection:
+            rows = connection.execute(query.order_by(letters.c.claimed_at, letters.c.ref)).all()
+            return [_letter(connection, row) for row in rows]
+
+    @property
+    def _sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    def resolve(
+        self, ref: str, state: State, *, who: str, now: float, conversation_id: str = "", reason: str = ""
+    ) -> bool:
+        """An unclear (or rejected) letter is known to be *state*: sent, or planned again; False when it is neither."""
+        with self.engine.begin() as connection:
+            which = sa.and_(
+                letters.c.ref == ref,
+                letters.c.workspace == self.workspace,
+                letters.c.state.in_((State.UNCLEAR, State.REJECTED)),
+            )
+            values = {"state": state, "reason": "", "settled_at": now}
+            if conversation_id:
+                values["conversation_id"] = conversation_id
+            if connection.execute(sa.update(letters).where(which).values(values)).rowcount != 1:
+                return False
+            _move_notices(connection, ref, state, "", now)
+            detail = {"reason": reason, "conversation": conversation_id}
+            trail.append(connection, at=now, who=who, action=f"resolved-{state}", subject=ref, detail=detail)
+        return True
+
+    def told(self, domain: str) -> list[Told]:
+        """Everything that the ledger knows of the people of *domain*."""
+        query = (
+            sa.select(notices, letters.c.attempts)
+            .join(letters, letters.c.ref == notices.c.ref)
+            .where(notices.c.workspace == self.workspace, notices.c.domain == domain)
+        )
+        with reading(self.engine) as connection:
+            return [
+                Told(
+                    person=row.person,
+                    episode=row.episode,
+                    step=row.step,
+                    state=State(row.state),
+                    sent_at=row.sent_at,
+                    in_hand=row.state not in _OPEN or (row.attempts > 0 and row.inside),
+                )
+                for row in connection.execute(query.order_by(notices.c.id))
+            ]
+
+    def knows(self, persons: Iterable[str]) -> set[str]:
+        """Those of *persons* of whom the ledger has any row."""
+        wanted = list(persons)
+        found: set[str] = set()
+        with reading(self.engine) as connection:
+            for start in range(0, len(wanted), 500):
+                part = wanted[start : start + 500]
+                query = sa.select(letters.c.person).where(letters.c.person.in_(part)).distinct()
+                found.update(connection.scalars(query))
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """How many letters stand in each state."""
+        query = sa.select(letters.c.state, sa.func.count()).where(letters.c.workspace == self.workspace)
+        with reading(self.engine) as connection:
+            return {row[0]: row[1] for row in connection.execute(query.group_by(letters.c.state))}
+
+    def last_sent_at(self) -> float:
+        """When the newest message went out; 0 when none did."""
+        query = sa.select(sa.func.max(notices.c.sent_at)).where(notices.c.workspace == self.workspace)
+        with reading(self.engine) as connection:
+            return float(connection.scalar(query) or 0.0)
+
+    def sent_since(self, since: float) -> set[str]:
+        """The people who got a message since then."""
+        query = sa.select(notices.c.person).where(
+            notices.c.workspace == self.workspace, notices.c.state == State.SENT, notices.c.sent_at >= since
+        )
+        with reading(self.engine) as connection:
+            return set(connection.scalars(query.distinct()))
+
+    def contacts_sent_since(self, since: float) -> list[str]:
+        """The contacts that got a message since then, at most a thousand of the newest."""
+        query = sa.select(letters.c.contact_id).where(
+            letters.c.workspace == self.workspace, letters.c.state == State.SENT, letters.c.settled_at >= since
+        )
+        with reading(self.engine) as connection:
+            newest = connection.scalars(query.order_by(letters.c.settled_at.desc()).limit(1000))
+            return sorted(set(newest))
+
+    def forget(self, person: str, *, who: str, now: float) -> int:
+        """Erase *person*; how many rows. What was not sent is closed, and the row's hash becomes a blank."""
+        blank = "forgotten"
+        with self.engine.begin() as connection:
+            refs = list(connection.scalars(sa.select(letters.c.ref).where(letters.c.person == person)))
+            for ref in refs:
+                gone = sa.and_(letters.c.ref == ref, letters.c.state.in_(_OPEN))
+                connection.execute(
+                    sa.update(letters).where(gone).values(state=State.SUPPRESSED, reason=Reason.FORGOTTEN)
+                )
+            count = connection.execute(sa.delete(notices).where(notices.c.person == person)).rowcount
+            connection.execute(
+                sa.update(letters).where(letters.c.person == person).values(person=blank, contact_id=blank)
+            )
+            trail.append(connection, at=now, who=who, action="forget", subject="a person", detail={"rows": count})
+        return count + len(refs)
+
+
+_STATE_AFTER: Mapping[Outcome, tuple[State, str]] = {
+    Outcome.ACCEPTED: (State.SENT, ""),
+    Outcome.NOT_SENT: (State.PLANNED, ""),
+    Outcome.THROTTLED: (State.PLANNED, ""),
+    Outcome.REJECTED: (State.REJECTED, Reason.API_REFUSED),
+    Outcome.UNSUBSCRIBED: (State.SUPPRESSED, Reason.UNSUBSCRIBED),
+    Outcome.TOKEN_REFUSED: (State.PLANNED, ""),
+    Outcome.FORBIDDEN: (State.PLANNED, ""),
+    # 5xx, a time-out and a reset are the same to us: it may have been processed.
+    Outcome.UNCLEAR: (State.UNCLEAR, ""),
+}
+
+
+def _move_notices(
+    connection: Connection, ref: str, state: State, reason: str, now: float, *, night: bool = False
+) -> None:
+    """The notices that still belong to a letter go where it goes; those that were taken out of it stay."""
+    values: dict[str, object] = {"state": state, "reason": reason, "changed_at": now}
+    if state is State.SENT:
+        values["sent_at"] = now
+    if night:
+        values["nights"] = notices.c.nights + 1
+    connection.execute(sa.update(notices).where(notices.c.ref == ref, notices.c.inside.is_(True)).values(values))
+
+
+def close_empty(connection: Connection, workspace: str, now: float) -> None:
+    """Letters that were never tried and hold no notice any more are closed."""
+    inside = sa.exists().where(notices.c.ref == letters.c.ref, notices.c.inside.is_(True), notices.c.state.in_(_OPEN))
+    empty = sa.and_(letters.c.workspace == workspace, letters.c.state.in_(_OPEN), letters.c.attempts == 0, ~inside)
+    values = {"state": State.SUPPRESSED, "reason": Reason.SUPERSEDED, "settled_at": now}
+    connection.execute(sa.update(letters).where(empty).values(values))
+
+
+def _letter(connection: Connection, row: Row[tuple[object, ...]]) -> Letter:
+    domains, episodes = _domains(connection, row.ref)
+    return Letter(
+        ref=row.ref,
+        person=row.person,
+        contact_id=row.contact_id,
+        step=row.step,
+        domains=domains,
+        episodes=episodes,
+        state=State(row.state),
+        attempts=row.attempts,
+        claimed_at=row.claimed_at,
+        created_at=row.created_at,
+        findable=bool(row.findable),
+    )
+
+
+def _domains(connection: Connection, ref: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    query = sa.select(notices.c.domain, notices.c.episode).where(notices.c.ref == ref, notices.c.inside.is_(True))
+    inside = connection.execute(query.order_by(notices.c.id)).all()
+    return tuple(row.domain for row in inside), tuple(row.episode for row in inside)

@@ -1,0 +1,118 @@
+"""The audience of one night on disk: a million contacts in flat memory, each distinct domain once.
+
+A scratch database that lives as long as the plan is made. It holds ids and keyed hashes, no address.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+
+class Member(NamedTuple):
+    """One contact with one of its domains."""
+
+    contact_id: str
+    person: str
+    domain: str
+    hold: str
+    """Why the contact is not messaged by what it says itself; empty when it may be."""
+    tagged: bool
+    """Carries the tag that we put on whom we messaged."""
+
+
+class Roster:
+    """Collects members, then gives them back by domain."""
+
+    MOST_REFUSED = 200
+    """Examples of texts that were no domain; the count goes on."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="spfcheck-", dir=directory)
+        self._db = sqlite3.connect(Path(self._directory.name) / "roster.sqlite3", isolation_level=None)
+        # Nothing here outlives the plan, so nothing is worth a sync.
+        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-16384", "temp_store=FILE"):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.execute(
+            "CREATE TABLE members (contact_id TEXT, person TEXT, domain TEXT, hold TEXT, tagged INTEGER,"
+            " PRIMARY KEY (contact_id, domain)) WITHOUT ROWID"
+        )
+        self._db.execute("CREATE TABLE companies (company_id TEXT PRIMARY KEY, domains TEXT) WITHOUT ROWID")
+        self.contacts = 0
+        """Distinct contacts that came."""
+        self.without_domain = 0
+        self.refused: list[tuple[str, str]] = []
+        self.refusals = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+        self._directory.cleanup()
+
+    def add(self, members: Sequence[Member]) -> int:
+        """Add a page of members; how many were new."""
+        before = self._db.total_changes
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT OR IGNORE INTO members VALUES (?, ?, ?, ?, ?)", members)
+        self._db.execute("COMMIT")
+        return self._db.total_changes - before
+
+    def refuse(self, refusals: Iterable[tuple[str, str]]) -> None:
+        """Keep texts that were no domain, for the staff's list."""
+        for refusal in refusals:
+            self.refusals += 1
+            if len(self.refused) < self.MOST_REFUSED:
+                self.refused.append(refusal)
+
+    def index(self) -> None:
+        """Make ready for reading by domain, once everybody is in."""
+        self._db.execute("CREATE INDEX by_domain ON members (domain)")
+
+    def domains(self) -> Iterator[str]:
+        """Each distinct domain once, in order."""
+        for (domain,) in self._db.execute("SELECT DISTINCT domain FROM members ORDER BY domain"):
+            yield domain
+
+    def domain_count(self) -> int:
+        """How many distinct domains there are."""
+        return int(self._db.execute("SELECT count(DISTINCT domain) FROM members").fetchone()[0])
+
+    def people_count(self) -> int:
+        """How many people there are, each mailbox once."""
+        return int(self._db.execute("SELECT count(DISTINCT person) FROM members").fetchone()[0])
+
+    def members(self, domain: str) -> list[Member]:
+        """The members of one domain, in a stable order."""
+        query = "SELECT contact_id, person, domain, hold, tagged FROM members WHERE domain = ? ORDER BY contact_id"
+        return [Member(row[0], row[1], row[2], row[3], bool(row[4])) for row in self._db.execute(query, (domain,))]
+
+    def held_people(self) -> Mapping[str, str]:
+        """Of the people on hold, the reason by person: for the brake on people who turned away."""
+        return dict(self._db.execute("SELECT DISTINCT person, hold FROM members WHERE hold != ''"))
+
+    def holds(self) -> Counter[str]:
+        """How many contacts are on hold, by reason."""
+        query = "SELECT hold, count(DISTINCT contact_id) FROM members WHERE hold != '' GROUP BY hold"
+        return Counter(dict(self._db.execute(query)))
+
+    def add_company(self, company_id: str, domains: Sequence[str]) -> None:
+        """Remember the domains of a company."""
+        self._db.execute("INSERT OR REPLACE INTO companies VALUES (?, ?)", (company_id, " ".join(domains)))
+
+    def companies(self, ids: Sequence[str]) -> dict[str, list[str]]:
+        """The domains of each of *ids* that is known."""
+        found = {}
+        for company_id in ids:
+            row = self._db.execute("SELECT domains FROM companies WHERE company_id = ?", (company_id,)).fetchone()
+            if row:
+                found[company_id] = row[0].split()
+        return found

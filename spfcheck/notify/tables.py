@@ -1,0 +1,200 @@
+"""The tables of the ledger. No address of a person stands in any of them: people are keyed hashes."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+    comment="Single values: the check of the hash key, the baseline, the last success.",
+)
+
+domains = Table(
+    "domains",
+    metadata,
+    Column("workspace", String(64), primary_key=True),
+    Column("domain", String(253), primary_key=True),
+    # What the newest plan saw; it counts as evidence only once that plan is accepted.
+    Column("seen_plan", String(32), nullable=False, server_default=""),
+    Column("seen_status", String(16), nullable=False, server_default=""),
+    Column("seen_fault", String(64), nullable=False, server_default=""),
+    Column("seen_at", Float, nullable=False, server_default="0"),
+    # What accepted plans saw.
+    Column("status", String(16), nullable=False, server_default=""),
+    Column("fault", String(64), nullable=False, server_default=""),
+    Column("fault_runs", Integer, nullable=False, server_default="0"),
+    Column("fault_first_at", Float, nullable=False, server_default="0"),
+    Column("fine_runs", Integer, nullable=False, server_default="0"),
+    Column("fine_first_at", Float, nullable=False, server_default="0"),
+    Column("baseline", String(16), nullable=False, server_default=""),
+    Column("episode", Integer, nullable=False, server_default="0"),
+    Column("episode_open", Boolean, nullable=False, server_default="0"),
+    Column("opened_at", Float, nullable=False, server_default="0"),
+    Column("closed_at", Float, nullable=False, server_default="0"),
+    Index(None, "workspace", "seen_plan"),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("workspace", String(64), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("accepted", Boolean, nullable=False, server_default="0"),
+    Column("approved_by", String(200), nullable=False, server_default=""),
+    Column("approved_at", Float, nullable=False, server_default="0"),
+    Column("approval", Text, nullable=False, server_default=""),
+    Column("finished_at", Float, nullable=False, server_default="0"),
+    Index(None, "workspace", "created_at"),
+)
+
+plan_rows = Table(
+    "plan_rows",
+    metadata,
+    Column("plan_id", ForeignKey("plans.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("document", Text, nullable=False),
+)
+
+plan_intents = Table(
+    "plan_intents",
+    metadata,
+    Column("plan_id", ForeignKey("plans.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("document", Text, nullable=False),
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("ref", String(32), primary_key=True),
+    Column("workspace", String(64), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("contact_id", String(64), nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("plan_id", String(32), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(32), nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("boot", String(32), nullable=False, server_default=""),
+    Column("claimed_at", Float, nullable=False, server_default="0"),
+    Column("settled_at", Float, nullable=False, server_default="0"),
+    # Whether search can find it: the mode under which the last attempt was made.
+    Column("findable", Boolean, nullable=False, server_default="0"),
+    Column("message_id", String(64), nullable=False, server_default=""),
+    Column("conversation_id", String(64), nullable=False, server_default=""),
+    Column("request_id", String(80), nullable=False, server_default=""),
+    Column("content_hash", String(64), nullable=False, server_default=""),
+    Column("tagged", Boolean, nullable=False, server_default="0"),
+    Column("created_at", Float, nullable=False),
+    Index(None, "plan_id", "state", "number"),
+    Index(None, "workspace", "state"),
+    Index(None, "person"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("workspace", String(64), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("domain", String(253), nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("ref", ForeignKey("letters.ref"), nullable=False),
+    # False once the domain was taken out of its letter: what becomes of the letter no longer concerns it.
+    Column("inside", Boolean, nullable=False, server_default="1"),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(32), nullable=False, server_default=""),
+    Column("fault", String(64), nullable=False, server_default=""),
+    Column("nights", Integer, nullable=False, server_default="0"),
+    Column("sent_at", Float, nullable=False, server_default="0"),
+    Column("changed_at", Float, nullable=False),
+    # At most one notice for a person, domain, episode and step: the promise "never twice" in the database itself.
+    UniqueConstraint("workspace", "person", "domain", "episode", "step", name="uq_notices_once"),
+    Index(None, "ref"),
+    Index(None, "workspace", "domain"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ref", String(32), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("boot", String(32), nullable=False),
+    Column("claimed_at", Float, nullable=False),
+    Column("settled_at", Float, nullable=False, server_default="0"),
+    Column("outcome", String(16), nullable=False, server_default=""),
+    Column("status", Integer, nullable=False, server_default="0"),
+    Column("request_id", String(80), nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),
+    Index(None, "ref"),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("workspace", String(64), primary_key=True),
+    Column("person", String(64), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+stops = Table(
+    "stops",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("workspace", String(64), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("plan_id", String(32), nullable=False, server_default=""),
+    Column("who", String(200), nullable=False, server_default=""),
+    Column("since", Float, nullable=False),
+    Column("lifted_at", Float, nullable=False, server_default="0"),
+    Column("lifted_by", String(200), nullable=False, server_default=""),
+    Column("lifted_for", Text, nullable=False, server_default=""),
+    Index(None, "workspace", "lifted_at"),
+    comment="The pause switch (name: pause) and the brakes that tripped; in force until lifted.",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(300), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("chain", String(64), nullable=False),
+    comment="Append-only; each entry's chain is the hash of its content and of the chain before.",
+)
