@@ -110,16 +110,18 @@ class AnswerCache:
                 self._failures.clear()
             self._failures[question] = (now + FAILURE_TTL, answer)
             return
-        self._failures.pop(question, None)
-        self._ready.pop(question, None)
+        if question in self._failures:
+            del self._failures[question]
+        if question in self._ready:
+            del self._ready[question]
         self._store(_key(question), self._pack(now + answer.ttl, answer))
 
     def _store(self, key: bytes, packed: bytes) -> None:
+        size = getsizeof(key) + getsizeof(packed) + SLOT
         for number, part in enumerate(self._parts):
-            old = part.pop(key, None)
-            if old is not None:
-                self._sizes[number] -= _size(key, old)
-        size = _size(key, packed)
+            if key in part:
+                self._sizes[number] -= getsizeof(key) + getsizeof(part.pop(key)) + SLOT
+                break
         if size > self._part:
             return
         if self._sizes[0] + size > self._part:
@@ -150,7 +152,7 @@ class AnswerCache:
         if server is None:
             server = self._server_numbers[answer.resolver] = len(self._servers)
             self._servers.append(answer.resolver)
-        bits = answer.authenticated | answer.soa_seen << 1 | answer.illegal_cname << 2 | answer.stale << 3
+        bits = answer.authenticated | answer.soa_seen << 1 | answer.illegal_cname << 2
         fields = (
             expires,
             answer.received_at,
@@ -181,7 +183,6 @@ class AnswerCache:
             chain=fields[7] if len(fields) > 7 else (),
             illegal_cname=bool(bits & 4),
             detail=fields[8] if len(fields) > 7 else "",
-            stale=bool(bits & 8),
             received_at=received_at,
         )
 
@@ -191,7 +192,3 @@ def _key(question: Question) -> bytes:
 
 
 _SUFFIXES = [b"." + bytes([rtype]) for rtype in range(256)]
-
-
-def _size(key: bytes, packed: bytes) -> int:
-    return getsizeof(key) + getsizeof(packed) + SLOT

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
 
 from .cache import MAX_NEGATIVE_TTL, MAX_TTL
 from .limit import ZoneLimit, registrable
@@ -12,12 +14,40 @@ from .reading import Reading
 from .transport import Transport
 from .types import Answer, Outcome, Question
 
-__all__ = ["LONGEST_DELAY", "Deadlines", "Flight"]
+__all__ = ["LONGEST_DELAY", "Deadlines", "Draft", "Flight"]
 
 LONGEST_DELAY = 20.0
 """Seconds for which a question may be held back by the limit of its zone; beyond, it fails as `Outcome.LIMITED`."""
 TICK = 0.05
 """Seconds between two looks at the deadlines of those who wait."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """An `Answer` in the making, with the same fields in the same order.
+
+    Filling a frozen dataclass costs 3 us, a tenth of the whole question; filling this one and freezing it under 1.
+    """
+
+    question: Question
+    outcome: Outcome
+    records: tuple[Any, ...]
+    ttl: int
+    resolver: str
+    took_ms: float
+    rcode: int | None
+    authenticated: bool
+    soa_seen: bool
+    chain: tuple[str, ...]
+    illegal_cname: bool
+    detail: str
+    stale: bool
+    received_at: float
+
+    def freeze(self) -> Answer:
+        """This object, from now on an `Answer`."""
+        self.__class__ = Answer  # type: ignore[assignment]
+        return cast("Answer", self)
 
 
 class Flight:
@@ -105,22 +135,22 @@ class Flight:
             ttl = min(reading.ttl, self._ttl, MAX_NEGATIVE_TTL)
         else:
             ttl = 0
-        self.answer = answer = Answer(
-            question=self.question,
-            outcome=outcome,
-            records=reading.records,
-            ttl=ttl,
-            resolver=server,
-            took_ms=round((self._clock() - self._started) * 1000, 3),
-            rcode=reading.rcode,
-            authenticated=self._secure and outcome is Outcome.OK,
-            soa_seen=reading.soa_seen,
-            chain=tuple(map(decode, self._chain)) if self._chain else (),
-            illegal_cname=reading.illegal_cname,
-            detail=reading.detail,
-            stale=self._stale,
-            received_at=self._wall(),
-        )
+        self.answer = answer = Draft(
+            self.question,
+            outcome,
+            reading.records,
+            ttl,
+            server,
+            round((self._clock() - self._started) * 1000, 3),
+            reading.rcode,
+            self._secure and outcome is Outcome.OK,
+            reading.soa_seen,
+            tuple(map(decode, self._chain)) if self._chain else (),
+            reading.illegal_cname,
+            reading.detail,
+            self._stale,
+            self._wall(),
+        ).freeze()
         self._landed(self, answer)
         for waiter in self.waiters:
             if not waiter.done():

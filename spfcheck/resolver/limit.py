@@ -40,8 +40,18 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()
 
 
-@lru_cache(maxsize=16384)
 def registrable(name: str) -> str:
     """The registrable zone above *name* by the Public Suffix List; the name itself where there is none."""
+    # Most names that we ask for stand right below a public suffix, and of suffixes there are few.
+    return name if _is_suffix(name.partition(".")[2]) else _registrable(name)
+
+
+@lru_cache(maxsize=8192)
+def _is_suffix(name: str) -> bool:
+    return _suffixes().privatesuffix(name) is None
+
+
+@lru_cache(maxsize=8192)
+def _registrable(name: str) -> str:
     zone: str | None = _suffixes().privatesuffix(name)
     return zone or name

@@ -19,7 +19,7 @@ from typing import Any
 from .nameservers import label
 from .reading import Reading, interpret
 from .types import Outcome
-from .wire import QR, TC, MalformedError, query, question_bytes, read
+from .wire import QR, TC, MalformedError, query, question_bytes, read_fast, read_general
 
 __all__ = ["Counts", "Exchange", "Timing", "Transport"]
 
@@ -42,6 +42,8 @@ SILENT_FOR = 10.0
 MOST_STREAMS = 64
 """TCP connections at a time."""
 _TRIES_AFTER_ERROR = 2
+_QR, _TC = QR >> 8, TC >> 8  # as they stand in the third byte
+_NONE, _ONE = b"\0\0", b"\0\1"  # how many questions a message holds
 _LONGEST_UDP = 65535
 _EMPTY_QUESTION_RCODES = frozenset((1, 2, 4, 5))
 _FALLBACK_RCODES = frozenset((1, 4))
@@ -248,33 +250,27 @@ class Exchange:
 
     def _judge(self, packet: bytes) -> Reading | None:
         """What *packet* says; None when it is no answer to this question or cannot be read."""
-        if len(packet) < 12:
+        if len(packet) < 12 or not packet[2] & _QR:
             return None
-        flags = packet[2] << 8 | packet[3]
-        if not flags & QR:
-            return None
-        if not self._same_question(packet):
+        if (packet.startswith(self.question, 12) and packet[4:6] == _ONE) or self._same_question(packet):
+            if packet[2] & _TC:
+                # RFC 2181 9: what a truncated answer holds is not used, whatever its response code.
+                return Reading(Outcome.TRUNCATED)
+        elif packet[4:6] != _NONE or packet[3] & 15 not in _EMPTY_QUESTION_RCODES:
             # RFC 5452 9.1: the whole question must come back. Servers that could not even read it leave it out.
-            if packet[4:6] != b"\0\0" or flags & 15 not in _EMPTY_QUESTION_RCODES:
-                return None
-        elif flags & TC:
-            # RFC 2181 9: what a truncated answer holds is not used, whatever its response code.
-            return Reading(Outcome.TRUNCATED)
+            return None
         try:
-            message = read(packet, self.question)
+            message = read_fast(packet, self.question) or read_general(packet)
         except MalformedError as error:
             self.failure = self.failure or Reading(Outcome.MALFORMED, detail=f"an answer cannot be read: {error}")
             return None
         return interpret(message, self.name, self.rtype, self._seen)
 
     def _same_question(self, packet: bytes) -> bool:
-        if packet[4:6] != b"\0\1":
-            return False
-        if packet.startswith(self.question, 12):
-            return True
-        end = 12 + len(self.name)
         # RFC 4343: case means nothing. We do not hide bits in it (0x20) and so need not insist on it.
-        return packet[12:end].lower() == self.name and packet[end : end + 4] == self.question[-4:]
+        end = 12 + len(self.name)
+        question = packet[12:end].lower() + packet[end : end + 4]
+        return packet[4:6] == _ONE and question == self.question
 
     def settle(self, reading: Reading, server: _Server) -> None:
         """Finish with *reading*, or ask the next resolver where it is a failure that another may not share."""
@@ -415,22 +411,22 @@ class Transport:
 
     def reserve(self, server: _Server, exchange: Exchange) -> tuple[_Port, bytes]:
         """A socket and an unused id for one more packet; raises OSError when no socket can be had."""
-        draw = self.random(3)
         ports = server.ports
         if len(ports) < PORTS:
             port = _Port(self, server)
             ports.append(port)
             self._ports.add(port)
         else:
-            port = ports[draw[2] % PORTS]
+            port = ports[self.random(1)[0] % PORTS]
         port.asked += 1
         if port.asked >= PORT_LIFE:
             ports.remove(port)
             port.retired = True
-        ident = draw[:2]
-        while ident in port.pending:
+        pending = port.pending
+        ident = self.random(2)
+        while ident in pending:
             ident = self.random(2)
-        port.pending[ident] = exchange
+        pending[ident] = exchange
         return port, ident
 
     def stream(self, exchange: Exchange, server: _Server) -> asyncio.Task[None]:

@@ -50,6 +50,7 @@ _IN = b"\0\1"
 # RFC 6840 5.7: AD in a query says that we understand AD in the answer; RD asks the resolver to do the work.
 _QUERY_FLAGS = b"\x01\x20\0\1\0\0\0\0"
 _OPT = b"\0\0\x29" + struct.pack("!HIH", EDNS_SIZE, 0, 0)
+_new = tuple.__new__  # what a named tuple's own constructor ends in, without the way there
 _HEADER = struct.Struct("!HHHHHH").unpack_from
 _RR = struct.Struct("!HHIH").unpack_from
 _PAIR = struct.Struct("!HH").unpack_from
@@ -72,19 +73,13 @@ class Section:
     AUTHORITY = 1
 
 
-class Record(NamedTuple):
-    """One resource record of class IN of a type that we read.
+Record = tuple[int, bytes, int, int, Any]
+"""One resource record of class IN of a type that we read: section, owner, type, TTL and value.
 
-    *value* by type: TXT and SPF a tuple of ``bytes``; A and AAAA an ``int``; MX ``(preference, wire name)``; CNAME, PTR
-    and NS a wire name; SOA its minimum. Names are lower-case and uncompressed. *ttl* is 0 where the top bit was set
-    (RFC 2181 8).
-    """
-
-    section: int
-    owner: bytes
-    rtype: int
-    ttl: int
-    value: Any
+The value by type: TXT and SPF a tuple of ``bytes``; A and AAAA an ``int``; MX ``(preference, wire name)``; CNAME, PTR
+and NS a wire name; SOA its minimum. Names are lower-case and uncompressed. The TTL is 0 where its top bit was set (RFC
+2181 8). A plain tuple, since one is made for every record that arrives.
+"""
 
 
 class Message(NamedTuple):
@@ -163,14 +158,21 @@ def _read(packet: bytes, expected: bytes) -> Message | None:
             end = position + length
             if rclass != 1 or end > size:
                 return None
-            value = _value(packet, rtype, position, end)
-            records.append(Record(section, owner, rtype, ttl if ttl <= _LAST_TTL else 0, value))
+            if rtype == _TXT and packet[position] + 1 == length:  # one string, as nearly all have
+                value: Any = (packet[position + 1 : end],)
+            else:
+                value = _value(packet, rtype, position, end)
+            records.append((section, owner, rtype, ttl if ttl <= _LAST_TTL else 0, value))
             position = end
     rcode = flags & 15
     edns = False
     errors: tuple[tuple[int, str], ...] = ()
     for _ in range(additionals):
-        owner, position = _name(packet, position)
+        if packet[position] == 0:
+            owner = b"\0"
+            position += 1
+        else:
+            owner, position = _name(packet, position)
         rtype, rclass, ttl, length = _RR(packet, position)
         position += 10
         end = position + length
@@ -179,7 +181,8 @@ def _read(packet: bytes, expected: bytes) -> Message | None:
         if rtype == _OPT_TYPE and owner == b"\0" and not edns:
             edns = True
             rcode |= ttl >> 20 & 0xFF0
-            errors = _extended_errors(packet, position, end)
+            if length:
+                errors = _extended_errors(packet, position, end)
         elif rclass == 1 and _ADDRESSES.get(rtype) == length:
             pass  # addresses that come along with an MX; never believed, so never kept (RFC 2181 5.4.1)
         else:
@@ -187,7 +190,7 @@ def _read(packet: bytes, expected: bytes) -> Message | None:
         position = end
     if position != size:
         return None
-    return Message(ident, flags, rcode, (question,), tuple(records), edns, errors)
+    return _new(Message, (ident, flags, rcode, (question,), tuple(records), edns, errors))
 
 
 def _value(packet: bytes, rtype: int, start: int, end: int) -> Any:
@@ -265,8 +268,6 @@ def _name(packet: bytes, position: int) -> tuple[bytes, int]:
 
 
 def _extended_errors(packet: bytes, position: int, end: int) -> tuple[tuple[int, str], ...]:
-    if position == end:
-        return ()
     errors = []
     while position < end:
         code, length = _PAIR(packet, position)
@@ -305,7 +306,7 @@ def read_general(packet: bytes) -> Message:
                 continue
             value = _general_value(rtype, rrset[0])
             if value is not None:
-                records.append(Record(section, _wire(rrset.name), rtype, rrset.ttl, value))
+                records.append((section, _wire(rrset.name), rtype, rrset.ttl, value))
     return Message(
         message.id,
         int(message.flags),
