@@ -10,7 +10,7 @@ from spfcheck.audit.report import Evidence
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.lookup import Question, Rtype
 
-__all__ = ["Unrecorded", "Recorded", "answer_of", "evidence_of"]
+__all__ = ["Recorded", "Unrecorded", "answer_of", "evidence_of"]
 
 
 class Unrecorded(LookupError):  # noqa: N818 - what was asked for, not what went wrong

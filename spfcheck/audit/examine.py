@@ -111,9 +111,7 @@ async def examine(
     if opinion:
         from spfcheck.audit.opinion import ask  # noqa: PLC0415 - pyspf is loaded only where it is asked
 
-        outcome.opinion = await ask(
-            judged_domain, sender, helo, witness.answers, ours, judged, outcome.remedy, outcome.status
-        )
+        outcome.opinion = await ask(judged_domain, sender, helo, witness, ours, judged, outcome.remedy, outcome.status)
     return _report(look, outcome, clock, new_id)
 
 
@@ -242,7 +240,7 @@ async def _with_tree(question: Question, witness: Witness) -> None:
 def _report(look: _Look, outcome: _Outcome, clock: Callable[[], float], new_id: Callable[[], str]) -> Report:
     now = clock()
     answers = look.witness.answers
-    good = [answer for answer in answers.values()]
+    good = list(answers.values())
     record = look.record
     return Report(
         report_id=new_id(),

@@ -47,7 +47,7 @@ class Code(StrEnum):
     TERMS_AFTER_ALL = "terms-after-all"
     NO_ALL = "no-all"
     NEUTRAL_ALL = "neutral-all"
-    PASS_ALL = "pass-all"
+    PASS_ALL = "pass-all"  # noqa: S105 - no password
     DUPLICATE_TERM = "duplicate-term"
     DEPRECATED_PTR = "deprecated-ptr"
     HOST_BITS_SET = "host-bits-set"
@@ -182,7 +182,7 @@ CATALOGUE: Mapping[Code, Kind] = {
     ),
     Code.VOID_LIMIT: Kind(
         _ERROR,
-        "Evaluating {domain} meets {count} empty DNS answers for {family}; after the second, receivers answer permerror.",
+        "Evaluating {domain} meets {count} empty DNS answers for {family}; from the third on it is permerror.",
         "Remove terms whose hosts do not exist.",
         threatens=True,
         params=("count", "family"),

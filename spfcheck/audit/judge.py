@@ -1,4 +1,4 @@
-"""Which of our addresses pass, exactly: the engine's partition of what we send from, by the strict and lenient reading."""
+"""Which of our addresses pass, exactly: the engine's partition of what we send from, by both readings of the limits."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def _no_way(case: Case, record: Record, certificate: dict[str, Any], needed: Seq
     found = case.survey(_least(case, record))
     if certificate["code"] == "loop":
         return any(use.state is State.LOOP for use in found.uses)
-    return (
+    return bool(
         found.lookups == certificate["lookups"]
         and _cost(case, record, needed) == certificate["cost"]
         and found.lookups + certificate["cost"] > LOOKUPS
@@ -76,7 +76,7 @@ def _cost(case: Case, record: Record, needed: Sequence[str]) -> int:
 
 
 def no_room(case: Case, record: Record, needed: Sequence[str]) -> dict[str, Any]:
-    """The certificate that *record* has no room for our includes, with what each term costs and which choices there are."""
+    """The certificate that *record* has no room for our includes: what each term costs, and which choices there are."""
     least = _least(case, record)
     found = case.survey(least)
     assert found.root is not None

@@ -56,7 +56,7 @@ class Unclear:
     words: str
 
 
-class _NoReading(Exception):
+class _NoReading(Exception):  # noqa: N818 - an outcome, not an error
     def __init__(self, slip: Slip) -> None:
         super().__init__(slip.value)
         self.slip = slip
@@ -162,7 +162,7 @@ def slip_at(text: str, span: Span) -> Slip | None:
     begin = text.rfind(" ", 0, span.start) + 1
     end = text.find(" ", max(span.stop, begin))
     end = len(text) if end < 0 else end
-    word, origin = _as_characters(text[begin:end])
+    word, _ = _as_characters(text[begin:end])
     bad = next((char for char in word if char in _LOOK_ALIKES), None)
     if bad is not None:
         return _SLIP_OF_CHARACTER[bad]

@@ -21,8 +21,8 @@ _ALL = {Result.FAIL: "-all", Result.SOFTFAIL: "~all", Result.NEUTRAL: "?all"}
 class Unmergeable(StrEnum):
     """Why several records have no single reading together."""
 
-    NON_PASS_TERM = "non-pass-term"
-    PASS_ALL = "pass-all"
+    NON_PASS_TERM = "non-pass-term"  # noqa: S105 - no password
+    PASS_ALL = "pass-all"  # noqa: S105 - no password
     SEVERAL_REDIRECTS = "several-redirects"
     REDIRECT_TARGET = "redirect-target"
 

@@ -32,7 +32,7 @@ LONGEST_S = 3_600.0
 """Seconds for which it holds at most, however long the answers' lifetimes: our own record may be changed by hand."""
 
 
-class _NotUsable(Exception):
+class _NotUsable(Exception):  # noqa: N818 - an outcome, not an error
     """The include of a profile is not what I0 asks for; the message is a sentence for the operator."""
 
 

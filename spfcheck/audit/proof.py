@@ -74,7 +74,7 @@ class Refusal:
     lookups: int | None = None
 
 
-class _Refused(Exception):
+class _Refused(Exception):  # noqa: N818 - an outcome, not an error
     def __init__(self, invariant: str, why: str, lookups: int | None = None) -> None:
         super().__init__(why)
         self.refusal = Refusal(invariant, why, lookups)
@@ -311,9 +311,8 @@ def _no_new_error(case: Case, base: Base, found: Survey) -> None:
     before = case.survey(base.record)
     known = {(use.target, use.state) for use in before.uses}
     for use in found.uses:
-        if use.state in (State.NO_RECORD, State.NO_DOMAIN, State.SEVERAL, State.BROKEN):
-            if (use.target, use.state) not in known:
-                raise _Refused("I6", f"{use.term.text} is broken and was not in the record before.")
+        if use.state is not State.RECORD and use.state is not State.DEPENDS and (use.target, use.state) not in known:
+            raise _Refused("I6", f"{use.term.text} is broken and was not in the record before.")
 
 
 def _publishable(case: Case, new: Record) -> None:

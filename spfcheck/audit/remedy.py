@@ -63,7 +63,7 @@ def _climb(case: Case, base: Base, needed: Sequence[str], name: str) -> Remedy:
     """E1, then E2: the first candidate that is proven."""
     delete = _delete(case)
     refusals: list[Refusal] = []
-    for candidate in _ladder(case, base, needed, []):
+    for candidate in _ladder(base, needed, []):
         made = prove(case, Proposal(name, candidate.text, delete))
         if isinstance(made, Proof):
             return _remedy(case, base, name, candidate, made)
@@ -84,7 +84,7 @@ def _fewest(
     """The candidate with the fewest deletions: each that can be taken back is."""
 
     def first(dropped: Sequence[Term]) -> tuple[_Candidate, Proof] | None:
-        for candidate in _ladder(case, base, needed, dropped):
+        for candidate in _ladder(base, needed, dropped):
             made = prove(case, Proposal(shape.name, candidate.text, shape.delete))
             if isinstance(made, Proof):
                 return candidate, made
@@ -102,7 +102,7 @@ def _fewest(
     return best
 
 
-def _ladder(case: Case, base: Base, needed: Sequence[str], dropped: Sequence[Term]) -> Iterator[_Candidate]:
+def _ladder(base: Base, needed: Sequence[str], dropped: Sequence[Term]) -> Iterator[_Candidate]:
     """The candidates of one rung: as it is, requalified, at the end, at the front."""
     record = base.record
     words = without(pieces(record), dropped)

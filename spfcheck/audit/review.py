@@ -14,7 +14,7 @@ from spfcheck.audit.tree import State, Survey
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.limits import STRICT
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.ranges import from_network, format_network, intersect, size, to_networks
+from spfcheck.rfc7208.ranges import format_network, from_network, intersect, size, to_networks
 from spfcheck.rfc7208.record import Problem, ProblemCode, Record, Result, Term
 
 __all__ = ["answers_of", "apex", "failure_code", "record_findings", "tree_findings"]
@@ -273,6 +273,7 @@ def tree_findings(found: Survey, domain: str) -> Iterator[Finding]:
     for use in found.uses:
         inner = found.records.get(use.target)
         # RFC 7208 5.2: an include of a record that says +all matches every address.
-        if use.depth == 0 and inner is not None and inner.all_term is not None and use.term.result is Result.PASS:
-            if inner.all_term.result is Result.PASS:
-                yield finding(Code.PASS_ALL, domain, (use.term.span.start, use.term.span.stop), term=use.term.text)
+        if inner is None or inner.all_term is None or use.depth or use.term.result is not Result.PASS:
+            continue
+        if inner.all_term.result is Result.PASS:
+            yield finding(Code.PASS_ALL, domain, (use.term.span.start, use.term.span.stop), term=use.term.text)

@@ -66,12 +66,12 @@ HINTS: Mapping[str, str] = {
     Slip.VERSION: "The record must begin with v=spf1 and a space.",
     Slip.URL: "Write the plain name of the host or domain, without http:// and slashes.",
     Slip.MAIL_ADDRESS: "Write the domain alone, without the part up to the @ sign.",
-    Slip.BAD_ADDRESS: "Check the address: four numbers from 0 to 255 without leading zeros, or a complete IPv6 address.",
+    Slip.BAD_ADDRESS: "Check the address: four numbers from 0 to 255 without leading zeros, or a full IPv6 address.",
     Slip.BAD_PREFIX: "Check the length after the slash: at most 32 for IPv4 and 128 for IPv6, once.",
     Slip.LONE_SIGN: "A sign stands directly in front of a term; remove it, or add the term.",
     Slip.JOINT: "Two strings of the record were joined without a space; add one at the end of the first.",
     Slip.REPEATED_MODIFIER: "redirect and exp may each stand once; keep the one that is meant.",
-    Slip.UNKNOWN_WORD: "The words are ip4, ip6, a, mx, include, exists, ptr, all, redirect and exp; check the spelling.",
+    Slip.UNKNOWN_WORD: "The words are ip4, ip6, a, mx, include, exists, ptr, all, redirect, exp; check the spelling.",
     "": "Check the spelling of this term.",
 }
 """The advice for each slip; the empty key is for a fault of no known kind."""

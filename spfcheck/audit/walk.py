@@ -66,8 +66,12 @@ class Witness:
         return len(self.answers) + len(self._asking) >= self._ceiling
 
     def _refusal(self, question: Question) -> Answer:
-        self.limited = True
-        return Answer(question=question, outcome=Outcome.LIMITED, detail="This check asked too many questions.")
+        answer = Answer(question=question, outcome=Outcome.LIMITED, detail="This check asked too many questions.")
+        if not self.limited:
+            # The first one stays, so that the report can say what was not asked.
+            self.limited = True
+            self.answers[question] = answer
+        return answer
 
 
 def spf_texts(answer: Answer) -> tuple[bytes, ...]:
@@ -123,7 +127,7 @@ async def fetch(domain: str, witness: Witness, records: Iterable[Record] = ()) -
         while todo or waiting:
             while todo:
                 question = todo.pop()
-                if question in seen:
+                if question in seen or witness.limited:
                     continue
                 seen.add(question)
                 answer = witness.cached(question)
