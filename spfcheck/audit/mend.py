@@ -98,12 +98,12 @@ _NAME = re.compile(
     r"(?=.*[a-z])[a-z0-9_](?:[a-z0-9_\-.]*[a-z0-9])?\.[a-z][a-z0-9\-]*[a-z0-9]\.?\Z", re.IGNORECASE | re.ASCII
 )
 _VERSION = re.compile(r"v=spf1", re.IGNORECASE | re.ASCII)
-_ALL_WITH_TOKEN = re.compile(
-    r"(?P<all>[+\-?~]all)(?P<token>_?[a-z0-9_\-]*(?:verification|MS)=\S*)\Z", re.IGNORECASE | re.ASCII
-)
+_PASTED = r"_?[a-z0-9_\-]*(?:verification|MS)=\S*"
+_ALL_WITH_TOKEN = re.compile(rf"(?P<all>[+\-?~]all)(?P<token>{_PASTED})\Z", re.IGNORECASE | re.ASCII)
 # Where a second term begins inside a word: a known word with its colon, or a signed "all" that ends the word.
 _GLUE = re.compile(
-    r"(?<=.)(?=[+\-?~]?(?:ip4|ip6|include|redirect=)[:=]?)|(?<=.)(?=[+\-?~]all\Z)", re.IGNORECASE | re.ASCII
+    rf"(?<=.)(?=[+\-?~]?(?:ip4|ip6|include|redirect=)[:=]?)|(?<=.)(?=[+\-?~]all(?:{_PASTED})?\Z)",
+    re.IGNORECASE | re.ASCII,
 )
 _WORD = re.compile(r"(?P<sign>[+\-?~]?)(?P<word>[a-z0-9]+)(?P<colon>[:=])(?P<rest>.*)\Z", re.IGNORECASE | re.ASCII)
 _NETWORK_WORDS = frozenset({"ip4", "ip6", "ipv4", "ipv6", "ip"})

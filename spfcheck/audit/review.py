@@ -242,10 +242,11 @@ _MISSING = (State.NO_RECORD, State.NO_DOMAIN)
 
 def tree_findings(found: Survey, domain: str) -> Iterator[Finding]:
     """What is to be said of the include tree below the record of *domain*."""
-    if found.lookups > STRICT.lookups:
+    loops = any(use.state is State.LOOP for use in found.uses)
+    if found.lookups > STRICT.lookups and not loops:
         shown = f"at least {found.lookups}" if found.at_least else str(found.lookups)
         yield finding(Code.LOOKUP_LIMIT, domain, count=found.lookups, shown=shown, at_least=found.at_least)
-    elif found.lookups >= STRICT.lookups - 1:
+    elif found.lookups >= STRICT.lookups - 1 and not loops:
         yield finding(Code.LOOKUP_LIMIT_NEAR, domain, count=found.lookups)
     said: set[tuple[str, str, State]] = set()
     for use in found.uses:

@@ -18,6 +18,9 @@ __all__ = ["State", "Survey", "Use", "Void", "survey"]
 MOST_NODES = 2_000
 """A picture with more terms is cut: nobody reads it, and records that include each other twice grow without bound."""
 
+LOOP_LOOKUPS = 11
+"""What a loop costs at least: one more than RFC 7208 4.6.4 allows."""
+
 
 class State(StrEnum):
     """What a term that opens a record found."""
@@ -91,6 +94,9 @@ def survey(record: Record, domain: str, answers: Mapping[Question, Answer]) -> S
     found = Survey()
     state = _State(answers, found)
     children = _record(record, domain, (domain,), state)
+    if any(use.state is State.LOOP for use in found.uses):
+        # RFC 7208 4.6.4: a loop goes on until the limit ends it.
+        found.lookups = max(found.lookups, LOOP_LOOKUPS)
     found.root = TreeNode(
         term=domain, domain=domain, cost=0, total=found.lookups, record=record.text, children=children
     )
