@@ -1,0 +1,148 @@
+"""The application: everything that the routes share, put together once. Tests and the demo run it in their process."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from spfcheck.api import frame
+from spfcheck.api.checks import Bench, Checks, OurSenders, ReportKeeper
+from spfcheck.api.context import SERVICE, Readiness, Service
+from spfcheck.api.entries import Shelf, wall_clock
+from spfcheck.api.keys import Key, Keyring, parse_line
+from spfcheck.api.metrics import Metrics
+from spfcheck.api.params import MAX_BODY
+from spfcheck.api.quota import Quotas, Rate
+from spfcheck.api.reports import Shelved
+from spfcheck.api.routes import ROUTES
+from spfcheck.audit.report import Report
+from spfcheck.audit.senders import Ours, SenderProfile
+from spfcheck.resolver.types import Lookup
+from spfcheck.settings import Settings
+
+SHELF_BYTES = 64 * 1024 * 1024
+"""Memory for reports at hand: several thousand in full."""
+
+DRAIN_SECONDS = 8.0
+"""How long checks under way may go on once the service stops; an orchestrator kills after 30 s by default."""
+
+KEYS_SECONDS = 30.0
+"""How often stored keys are read again: a revoked one is refused within a minute."""
+
+
+def new_report_id() -> str:
+    """An id that nobody guesses: 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
+def create_app(
+    settings: Settings,
+    lookup: Lookup,
+    ours: Callable[[], Awaitable[Ours]] | None = None,
+    *,
+    keeper: ReportKeeper | None = None,
+    stored_keys: Callable[[], Iterable[Key]] | None = None,
+    notifier: Any = None,
+    clock: Callable[[], float] = wall_clock,
+    new_id: Callable[[], str] = new_report_id,
+    registry: CollectorRegistry | None = None,
+    secret: bytes | None = None,
+) -> web.Application:
+    """The service over *lookup*.
+
+    *ours* yields our senders as they are known; by default they are read from the settings through *lookup*.
+    *keeper* holds reports for their permalinks, in memory by default.
+    *stored_keys* yields the keys that a database holds. *secret* signs sessions, which end with the process unless it
+    is given. Raises `KeyFormatError` for a line of `api_keys` that is none.
+    """
+    keyring = Keyring([parse_line(line) for line in settings.api_keys], stored_keys or tuple)
+    metrics = Metrics(registry or CollectorRegistry())
+    profiles = [
+        SenderProfile(name=s.name, include=s.include, networks=tuple(s.networks)) for s in settings.sender_profiles()
+    ]
+    log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+    def disagreed(report: Report) -> None:
+        metrics.disagreements.inc()
+        log.warning(
+            "opinions differ", domain=report.domain, report_id=report.report_id, result=report.result,
+            detail=report.opinion.detail,
+        )  # fmt: skip
+
+    bench = Bench(
+        lookup=lookup,
+        mail_from=settings.mail_from,
+        helo=settings.helo,
+        clock=clock,
+        new_id=new_id,
+    )
+    checks = Checks(
+        bench,
+        ours or OurSenders(profiles, lookup, clock).current,
+        shelf=Shelf(SHELF_BYTES),
+        keeper=keeper or Shelved(),
+        cold_lane=settings.cold_lane,
+        on_disagreement=disagreed,
+    )
+    service = Service(
+        settings=settings,
+        checks=checks,
+        keyring=keyring,
+        keys_required=bool(len(keyring)),
+        quotas=Quotas(Rate(settings.cold_per_minute, 60.0), clock),
+        metrics=metrics,
+        clock=clock,
+        readiness=Readiness(),
+        batch_places=asyncio.Semaphore(settings.batch_lane),
+        log=log,
+        notifier=notifier,
+        secret=secret or secrets.token_bytes(32),
+    )
+    return _application(service)
+
+
+def _application(service: Service) -> web.Application:
+    from spfcheck.web import pages  # noqa: PLC0415 - the pages know the service's context
+
+    app = web.Application(middlewares=[frame.frame], client_max_size=MAX_BODY)
+    app[SERVICE] = service
+    routes = (*ROUTES, *pages.ROUTES)
+    app[frame.ROUTES] = {(route.method, route.path): route for route in routes}
+    for route in routes:
+        if route.method == "GET":
+            app.router.add_get(route.path, route.handler)
+        else:
+            app.router.add_route(route.method, route.path, route.handler)
+    pages.set_up(app)
+    app.on_response_prepare.append(frame.add_headers)
+    app.on_startup.append(_start)
+    app.on_shutdown.append(_stop)
+    return app
+
+
+async def _start(app: web.Application) -> None:
+    service = app[SERVICE]
+    service.background.add(asyncio.create_task(_reload_keys(service)))
+
+
+async def _reload_keys(service: Service) -> None:
+    while True:
+        await asyncio.sleep(KEYS_SECONDS)
+        try:
+            await asyncio.to_thread(service.keyring.reload)
+        except Exception as error:
+            service.log.error("the stored keys cannot be read", exc_info=error)
+
+
+async def _stop(app: web.Application) -> None:
+    service = app[SERVICE]
+    service.readiness.stopping = True
+    for task in service.background:
+        task.cancel()
+    await service.checks.drain(DRAIN_SECONDS)

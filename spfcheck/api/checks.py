@@ -1,0 +1,271 @@
+"""Checks as the service runs them: one flight for each domain, lanes that refuse rather than queue, answers in time.
+
+Cached reports are served before any limiter is asked, so a flood of new checks cannot starve them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from spfcheck.api.entries import Entry, Shelf, entry_of
+from spfcheck.audit.examine import examine
+from spfcheck.audit.ours import prepare
+from spfcheck.audit.report import Report
+from spfcheck.audit.senders import Ours, SenderProfile
+from spfcheck.resolver.stub import Resolver
+from spfcheck.resolver.types import Lookup
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+FINAL_SECONDS = 25.0
+"""An audit ends by itself within 20 s (RFC 7208 4.6.4 asks for at least that); the rest is for a busy machine."""
+
+REFRESH_SECONDS = 30.0
+"""A domain is asked anew at most this often, whoever wishes it."""
+
+
+class Source(StrEnum):
+    """Where an answer came from."""
+
+    FRESH = "fresh"
+    """Checked before, and its answers are still good."""
+    CHECKED = "checked"
+    """Checked for this request."""
+    STALE = "stale"
+    """Checked before; the new check has not ended in time."""
+    PENDING = "pending"
+    """Never checked before; the check has not ended in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An answer in time: an entry, or None where the check is still going on."""
+
+    source: Source
+    entry: Entry | None
+
+
+class LaneFullError(Exception):
+    """As many checks are under way as the lane allows."""
+
+    def __init__(self) -> None:
+        super().__init__("As many checks are under way as the service runs at once.")
+        # Spread out, or all who were refused come back at the same time.
+        self.retry_after = random.randint(1, 5)  # noqa: S311 - no secret hangs on it
+
+
+class Lane:
+    """A bound on checks under way; full means refused, never queued."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.busy = 0
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Hold one place. Raises `LaneFullError` when there is none."""
+        self.take()
+        try:
+            yield
+        finally:
+            self.busy -= 1
+
+    def take(self) -> None:
+        """Take one place, to be given back by whoever takes it."""
+        if self.busy >= self.size:
+            raise LaneFullError
+        self.busy += 1
+
+
+class ReportKeeper(Protocol):
+    """Where reports are kept for as long as their permalinks hold."""
+
+    def keep(self, entry: Entry) -> None:
+        """Keep *entry*; does not wait."""
+
+    async def find(self, report_id: str) -> Entry | None:
+        """The report of that id, or None."""
+
+    async def history(self, domain: str, limit: int) -> Sequence[Entry]:
+        """The latest reports of *domain*, newest first, one for each change of what it says."""
+
+
+class OurSenders:
+    """What our senders send from, read again when its answers run out."""
+
+    def __init__(self, profiles: Sequence[SenderProfile], lookup: Lookup, clock: Callable[[], float]) -> None:
+        self._profiles = profiles
+        self._lookup = lookup
+        self._clock = clock
+        self._ours: Ours | None = None
+        self._until = 0.0
+        self._reading = asyncio.Lock()
+
+    async def current(self) -> Ours:
+        """The senders as they are known now."""
+        if self._ours is None or self._clock() >= self._until:
+            async with self._reading:
+                if self._ours is None or self._clock() >= self._until:
+                    await self._read()
+        assert self._ours is not None
+        return self._ours
+
+    async def _read(self) -> None:
+        now = self._clock()
+        self._ours = await prepare(self._profiles, one_check(self._lookup), now=now)
+        self._until = self._ours.expires_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What a check needs: answers, the identity to judge, a clock and ids."""
+
+    lookup: Lookup
+    mail_from: str
+    helo: str
+    clock: Callable[[], float]
+    new_id: Callable[[], str]
+
+
+def one_check(lookup: Lookup, *, fresh: bool = False) -> Lookup:
+    """*lookup* for one check: over a resolver one deadline and one view for all its questions.
+
+    With *fresh* nothing is taken from the cache, for whoever has just repaired a record.
+    """
+    return lookup.with_deadline(fresh=fresh) if isinstance(lookup, Resolver) else lookup
+
+
+class Checks:
+    """The checks of one process."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        ours: Callable[[], Awaitable[Ours]],
+        *,
+        shelf: Shelf,
+        keeper: ReportKeeper,
+        cold_lane: int,
+        on_disagreement: Callable[[Report], None] = lambda _: None,
+    ) -> None:
+        self.bench = bench
+        self.ours = ours
+        self.shelf = shelf
+        self.keeper = keeper
+        self.cold = Lane(cold_lane)
+        self._on_disagreement = on_disagreement
+        self._flights: dict[tuple[str, bool], asyncio.Task[Entry]] = {}
+
+    @property
+    def flights(self) -> int:
+        """How many checks are under way."""
+        return len(self._flights)
+
+    def at_hand(self, domain: str, *, fresh: bool = False, opinion: bool = True) -> Entry | None:
+        """A report that can be served without any check.
+
+        With *fresh*, only one that is too new to be asked again; with *opinion*, only one that has a second opinion.
+        """
+        entry = self.shelf.get(domain)
+        now = self.bench.clock()
+        if entry is None or not entry.fresh(now) or (opinion and not entry.opinion):
+            return None
+        return entry if not fresh or now < entry.checked_at + REFRESH_SECONDS else None
+
+    def under_way(self, domain: str) -> bool:
+        """True when *domain* is being checked, so that one more who asks costs nothing."""
+        return (domain, True) in self._flights
+
+    async def within(self, domain: str, seconds: float, *, fresh: bool = False) -> Served:
+        """An answer within *seconds*: checked now, else an older one, else none yet. Raises `LaneFullError`."""
+        flight = self._flight(domain, opinion=True, fresh=fresh, lane=self.cold)
+        done, _ = await asyncio.wait({flight}, timeout=seconds)
+        if done:
+            return Served(Source.CHECKED, flight.result())
+        old = self.shelf.get(domain)
+        if old is not None and old.showable(self.bench.clock()):
+            return Served(Source.STALE, old)
+        return Served(Source.PENDING, None)
+
+    async def final(self, domain: str, *, fresh: bool = False) -> Entry:
+        """The report, however long it takes (some 20 s at most). Raises `LaneFullError`."""
+        ready = self.at_hand(domain, fresh=fresh)
+        if ready is not None:
+            return ready
+        return await asyncio.shield(self._flight(domain, opinion=True, fresh=fresh, lane=self.cold))
+
+    async def bulk(self, domain: str) -> Entry:
+        """The report without a second opinion, in the lane of whoever asks for many; it is not kept."""
+        ready = self.at_hand(domain, opinion=False)
+        if ready is not None:
+            return ready
+        return await asyncio.shield(self._flight(domain, opinion=False, fresh=False, lane=None))
+
+    async def what_if(self, domain: str, record: str) -> Entry:
+        """The report that *domain* would get if it published *record*."""
+        async with self.cold.place():
+            report = await self._examine(domain, record=record, opinion=True)
+        entry = entry_of(report)
+        self.shelf.put(entry, latest=False)
+        self.keeper.keep(entry)
+        return entry
+
+    def _flight(self, domain: str, *, opinion: bool, fresh: bool, lane: Lane | None) -> asyncio.Task[Entry]:
+        flight = self._flights.get((domain, opinion))
+        if flight is None:
+            if lane is not None:
+                lane.take()
+            flight = asyncio.create_task(self._fly(domain, opinion=opinion, fresh=fresh), name=f"check {domain}")
+            self._flights[domain, opinion] = flight
+            flight.add_done_callback(lambda task: self._landed((domain, opinion), task, lane))
+        return flight
+
+    async def _fly(self, domain: str, *, opinion: bool, fresh: bool) -> Entry:
+        report = await self._examine(domain, opinion=opinion, fresh=fresh)
+        entry = entry_of(report)
+        if report.opinion.agrees is False:
+            self._on_disagreement(report)
+        self.shelf.put(entry)
+        if opinion:
+            self.keeper.keep(entry)
+        return entry
+
+    def _landed(self, flight: tuple[str, bool], task: asyncio.Task[Entry], lane: Lane | None) -> None:
+        if lane is not None:
+            lane.busy -= 1
+        self._flights.pop(flight, None)
+        if not task.cancelled():
+            task.exception()  # whoever waits for the flight gets it; nobody may be waiting any more
+
+    async def _examine(
+        self, domain: str, *, record: str | None = None, opinion: bool = False, fresh: bool = False
+    ) -> Report:
+        bench = self.bench
+        options: dict[str, Any] = {"mail_from": bench.mail_from, "helo": bench.helo}
+        async with asyncio.timeout(FINAL_SECONDS):
+            return await examine(
+                domain,
+                one_check(bench.lookup, fresh=fresh),
+                await self.ours(),
+                record=record,
+                opinion=opinion,
+                clock=bench.clock,
+                new_id=bench.new_id,
+                **options,
+            )
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for the checks under way, at most *seconds*, and cancel the rest."""
+        flights = list(self._flights.values())
+        if flights:
+            _, late = await asyncio.wait(flights, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)

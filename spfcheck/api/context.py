@@ -1,0 +1,71 @@
+"""What the parts of the service find in the application and in a request; typed keys, made once in `app.create_app`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from spfcheck.api.checks import Checks
+from spfcheck.api.keys import Key, Keyring, Scope
+from spfcheck.api.metrics import Metrics
+from spfcheck.api.quota import Quotas
+from spfcheck.settings import Settings
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Whether the service wants requests, and if not, why."""
+
+    stopping: bool = False
+    reasons: Callable[[], Awaitable[tuple[str, ...]]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request."""
+
+    name: str
+    """The key's id, the signed-in person, or ``local``."""
+    key: Key | None
+    scopes: frozenset[Scope]
+    signed_in: bool = False
+    """True when a cookie says so, which a form that acts has to confirm by its token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Everything that the routes share."""
+
+    settings: Settings
+    checks: Checks
+    keyring: Keyring
+    keys_required: bool
+    quotas: Quotas
+    metrics: Metrics
+    clock: Callable[[], float]
+    readiness: Readiness
+    batch_places: asyncio.Semaphore
+    """Checks under way for all batches together; a full lane stops the reading of their lines."""
+    log: structlog.typing.FilteringBoundLogger
+    notifier: Any = None
+    """The notifier's view for the pages, where there is a ledger."""
+    secret: bytes = b""
+    """Signs sessions."""
+    background: set[Any] = field(default_factory=set)
+
+
+SERVICE = web.AppKey("service", Service)
+REQUEST_ID = web.RequestKey("request_id", str)
+CALLER = web.RequestKey("caller", Caller)
+NOTES = web.RequestKey("notes", dict)
+"""What a handler adds to the request's line in the log."""
+
+
+def service_of(request: web.Request) -> Service:
+    """The service that answers *request*."""
+    return request.app[SERVICE]

@@ -1,0 +1,130 @@
+"""What happens around every request: an id, who asks, the answer to what goes wrong, a line in the log, the counts."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from spfcheck.api.context import CALLER, NOTES, REQUEST_ID, SERVICE, Service
+from spfcheck.api.guard import NOBODY, caller_of, demand
+from spfcheck.api.keys import Scope
+from spfcheck.api.problems import Kind, Problem, response, to_problem
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+HEADERS = {
+    "Server": "spfcheck",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Cache-Control": "no-store",
+}
+"""Sent with every answer that does not say otherwise itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: the only place where its scope is said."""
+
+    method: str
+    path: str
+    handler: Handler
+    scope: Scope | None
+    """What a caller needs; None for everybody."""
+    page: bool = False
+    """True when a person reads it: errors are pages, and whoever is not signed in is asked to."""
+
+
+ROUTES: web.AppKey[Mapping[tuple[str, str], Route]] = web.AppKey("routes")
+PAGE_ERROR: web.AppKey[Callable[[web.Request, Problem], web.Response]] = web.AppKey("page_error")
+SIGN_IN: web.AppKey[Callable[[web.Request], web.Response]] = web.AppKey("sign_in")
+
+
+@web.middleware
+async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer *request*, whatever happens, and say so once."""
+    began = time.perf_counter()
+    service = request.app[SERVICE]
+    given = request.headers.get("X-Request-Id", "")
+    request[REQUEST_ID] = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+    request[NOTES] = {}
+    request[CALLER] = NOBODY
+    route = _route(request)
+    status = 499  # the client went away before there was an answer
+    try:
+        answer = await _answer(request, handler, service, route)
+        status = answer.status
+    finally:
+        _report(request, service, route, status, time.perf_counter() - began)
+    return answer
+
+
+async def _answer(request: web.Request, handler: Handler, service: Service, route: Route | None) -> web.StreamResponse:
+    try:
+        if route is not None:
+            request[CALLER] = caller = caller_of(request, service)
+            if route.scope is not None:
+                if caller is NOBODY and route.page and SIGN_IN in request.app:
+                    return request.app[SIGN_IN](request)
+                demand(caller, route.scope)
+        return await handler(request)
+    except ConnectionError:
+        raise
+    except Exception as error:
+        if isinstance(error, web.HTTPException) and error.status < 400:
+            raise
+        problem = to_problem(error)
+        if problem.kind is Kind.INTERNAL:
+            service.log.error("failed", id=request[REQUEST_ID], exc_info=error)
+        elif problem.kind.value.status < 500:
+            service.metrics.refusals.labels(problem.kind.slug).inc()
+        request[NOTES]["problem"] = problem.kind.slug
+        if route is not None and route.page and PAGE_ERROR in request.app:
+            return request.app[PAGE_ERROR](request, problem)
+        return response(problem, request[REQUEST_ID])
+
+
+def _route(request: web.Request) -> Route | None:
+    resource = request.match_info.route.resource
+    if resource is None:
+        return None
+    method = "GET" if request.method == "HEAD" else request.method
+    return request.app[ROUTES].get((method, resource.canonical))
+
+
+def _report(request: web.Request, service: Service, route: Route | None, status: int, seconds: float) -> None:
+    label = route.path if route else "unknown"
+    service.metrics.requests.labels(label, status).inc()
+    service.metrics.seconds.labels(label).observe(seconds)
+    service.log.info(
+        "request",
+        id=request[REQUEST_ID],
+        method=request.method if route else "-",
+        route=label,
+        status=status,
+        ms=round(seconds * 1000, 3),
+        caller=request[CALLER].name,
+        **request[NOTES],
+    )
+
+
+async def add_headers(request: web.Request, answer: web.StreamResponse) -> None:
+    """Add to every answer, streamed ones and errors too, what protects whoever reads it in a browser."""
+    headers = answer.headers
+    for name, value in HEADERS.items():
+        if name not in headers:
+            headers[name] = value
+    if REQUEST_ID in request:
+        headers["X-Request-Id"] = request[REQUEST_ID]
+    if request.app[SERVICE].settings.public_url.startswith("https://"):
+        headers["Strict-Transport-Security"] = "max-age=63072000"

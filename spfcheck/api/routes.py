@@ -1,0 +1,171 @@
+"""The routes of the main app and of operations; those of people are in `spfcheck.web`."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from aiohttp import web
+
+from spfcheck.api.answers import answer_in_time, answer_of, busy, find_report, json_answer, rate_headers, spend_quota
+from spfcheck.api.batch import batch
+from spfcheck.api.checks import LaneFullError, one_check
+from spfcheck.api.context import NOTES, Service, service_of
+from spfcheck.api.entries import to_bytes
+from spfcheck.api.frame import Route
+from spfcheck.api.hosts import host_question, judge, verdict_document
+from spfcheck.api.keys import Scope
+from spfcheck.api.params import StrictBody, body, choice, flag, query, whole
+from spfcheck.api.problems import Kind, Problem
+from spfcheck.audit.names import domain_name
+
+DEFAULT_WAIT_MS = 3_000
+"""How long a person or a program waits before it takes what there is."""
+
+MAX_WAIT_MS = 20_000
+"""An evaluation ends by itself within 20 s (RFC 7208 4.6.4)."""
+
+MAX_RECORD = 4_096
+"""Characters of a record that somebody tries out; a published one that long could not be answered over UDP."""
+
+CHECK_PARAMETERS = frozenset({"fresh", "view", "wait_ms"})
+
+
+class CheckBody(StrictBody):
+    """What `POST /v1/check` takes."""
+
+    domain: str
+    record: str | None = None
+
+
+class HostBody(StrictBody):
+    """What `POST /v1/check-host` takes."""
+
+    ip: str
+    sender: str
+    helo: str = ""
+
+
+async def get_check(request: web.Request) -> web.StreamResponse:
+    """The report of a domain, in time."""
+    service = service_of(request)
+    values = query(request, CHECK_PARAMETERS)
+    view = choice(values, "view", ("full", "summary"))
+    fresh = flag(values, "fresh")
+    wait = whole(values, "wait_ms", DEFAULT_WAIT_MS, 0, MAX_WAIT_MS) / 1000
+    domain = domain_name(request.match_info["domain"])
+    request[NOTES]["domain"] = domain
+    served, decision = await answer_in_time(request, service, domain, wait, fresh=fresh)
+    answer = answer_of(request, served, domain, view, service)
+    if decision is not None:
+        answer.headers.update(rate_headers(service, decision))
+    return answer
+
+
+async def post_check(request: web.Request) -> web.StreamResponse:
+    """What if this record were published? Without a record the same as the GET route."""
+    service = service_of(request)
+    query(request, frozenset())
+    wanted = await body(request, CheckBody)
+    domain = domain_name(wanted.domain)
+    request[NOTES]["domain"] = domain
+    if wanted.record is None:
+        served, _ = await answer_in_time(request, service, domain, DEFAULT_WAIT_MS / 1000, fresh=False)
+        return answer_of(request, served, domain, "full", service)
+    record = record_text(wanted.record)
+    spend_quota(request, service)
+    try:
+        entry = await service.checks.what_if(domain, record)
+    except LaneFullError as full:
+        raise busy(full) from None
+    return json_answer(entry.full)
+
+
+def record_text(text: str) -> str:
+    """A record that somebody tries out, each byte of its UTF-8 form one character, as a record from the DNS is."""
+    if len(text) > MAX_RECORD:
+        raise Problem(Kind.INVALID_BODY, f"The record is longer than {MAX_RECORD} characters.")
+    try:
+        return text.encode("utf-8").decode("latin-1")
+    except UnicodeEncodeError:
+        raise Problem(Kind.INVALID_BODY, "The record has a character that no text can have.") from None
+
+
+async def get_report(request: web.Request) -> web.StreamResponse:
+    """A report as it was."""
+    service = service_of(request)
+    query(request, frozenset())
+    return json_answer((await find_report(service, request.match_info["id"])).full)
+
+
+async def post_check_host(request: web.Request) -> web.StreamResponse:
+    """The result of check_host(), with the mechanism that decided, the counts and the trace."""
+    service = service_of(request)
+    query(request, frozenset())
+    wanted = await body(request, HostBody)
+    question = host_question(wanted.ip, wanted.sender, wanted.helo)
+    spend_quota(request, service)
+    try:
+        async with service.checks.cold.place():
+            verdict = await judge(question, one_check(service.checks.bench.lookup))
+    except LaneFullError as full:
+        raise busy(full) from None
+    request[NOTES]["result"] = str(verdict.result)
+    return json_answer(to_bytes(verdict_document(verdict)))
+
+
+async def healthz(request: web.Request) -> web.StreamResponse:
+    """The process runs. Touches nothing."""
+    query(request, frozenset())
+    return json_answer(b'{"status":"alive"}')
+
+
+async def readyz(request: web.Request) -> web.StreamResponse:
+    """Whether the service wants requests, with reasons."""
+    service = service_of(request)
+    query(request, frozenset())
+    reasons = await reasons_not_ready(service)
+    service.metrics.ready.set(0 if reasons else 1)
+    document = {"status": "not ready" if reasons else "ready", "reasons": list(reasons)}
+    return web.json_response(document, status=503 if reasons else 200)
+
+
+async def reasons_not_ready(service: Service) -> tuple[str, ...]:
+    """Why the service does not want requests; empty when it does."""
+    if service.readiness.stopping:
+        return ("The service is stopping.",)
+    return tuple((await service.checks.ours()).reasons)
+
+
+async def metrics(request: web.Request) -> web.StreamResponse:
+    """The counts, for Prometheus."""
+    service = service_of(request)
+    query(request, frozenset())
+    service.metrics.flights.set(service.checks.flights)
+    service.metrics.shelf.set(len(service.checks.shelf))
+    return web.Response(
+        body=service.metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+    )
+
+
+async def openapi(request: web.Request) -> web.StreamResponse:
+    """The contract."""
+    query(request, frozenset())
+    return web.Response(body=contract(), content_type="application/yaml", charset="utf-8")
+
+
+def contract() -> bytes:
+    """The text of `openapi.yaml`, which is shipped inside the package."""
+    return (files("spfcheck.api") / "openapi.yaml").read_bytes()
+
+
+ROUTES = (
+    Route("GET", "/v1/check/{domain}", get_check, Scope.CHECK),
+    Route("POST", "/v1/check", post_check, Scope.CHECK),
+    Route("POST", "/v1/check/batch", batch, Scope.CHECK),
+    Route("POST", "/v1/check-host", post_check_host, Scope.CHECK),
+    Route("GET", "/v1/reports/{id}", get_report, Scope.CHECK),
+    Route("GET", "/healthz", healthz, None),
+    Route("GET", "/readyz", readyz, None),
+    Route("GET", "/metrics", metrics, Scope.CHECK),
+    Route("GET", "/openapi.yaml", openapi, None),
+)

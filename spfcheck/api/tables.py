@@ -1,0 +1,35 @@
+"""The service's tables: reports by their permalink, and the hashes of access keys."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Float, Index, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"},
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("report_id", String(64), primary_key=True),
+    Column("domain", String(253), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("gist", String(16), nullable=False),
+    Column("hypothetical", Boolean, nullable=False),
+    Column("checked_at", Float, nullable=False),
+    # The report as JSON, compressed: evidence repeats itself, and zlib makes a fifth of it.
+    Column("document", LargeBinary, nullable=False),
+    Index(None, "domain", "checked_at"),
+    Index(None, "checked_at"),
+)
+
+keys = Table(
+    "access_keys",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("scopes", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
+    Column("revoked_at", Float, nullable=False, server_default="0"),
+)

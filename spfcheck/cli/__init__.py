@@ -1,0 +1,122 @@
+"""The command line. Each command is imported when it is asked for: `check` must start in the blink of an eye."""
+# ruff: noqa: PLC0415, T201 - a command prints, and imports a room only when it is asked for
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["main"]
+
+FINE = 0
+FOUND = 1
+"""A finding at or above `--fail-on`."""
+WRONG_USAGE = 2
+"""The command, a setting or a file cannot be used; nothing was done."""
+COULD_NOT_CHECK = 3
+"""DNS or another service did not answer."""
+
+COMMANDS = {
+    "check": ("spfcheck.cli.check:check", "What is wrong with a domain's SPF record, and what to publish instead."),
+    "check-host": ("spfcheck.cli.host:check_host", "RFC 7208's check_host(): may this address send as this sender?"),
+    "serve": ("spfcheck.cli.service:serve", "Serve the API and the support page."),
+    "health": ("spfcheck.cli.service:health", "Ask a running service whether it is well (for HEALTHCHECK)."),
+    "doctor": (
+        "spfcheck.cli.doctor:doctor",
+        "Look at the settings, the resolver, the database and the token, a line each.",
+    ),
+    "demo": ("spfcheck.cli.service:demo", "Try everything on made-up customers, without any network."),
+    "help-site": ("spfcheck.cli.service:help_site", "Write the customers' help as static pages."),
+}
+GROUPS = {
+    "notify": ("spfcheck.cli.notify:app", "Find the users whose domain is affected, and send each the repair, once."),
+    "keys": ("spfcheck.cli.keys:app", "Access keys of the service."),
+    "db": ("spfcheck.cli.database:app", "The database: bring it up to date, delete what is old."),
+}
+
+EXAMPLES = """\
+Examples:
+
+    spfcheck check example.com
+    spfcheck check --record "v=spf1 include:_spf.mail.example ~all" example.com
+    spfcheck check --ndjson - < domains.txt
+    spfcheck check-host --ip 192.0.2.7 --sender jane@example.com
+
+Exit codes: 0 fine, 1 a finding at or above --fail-on, 2 wrong usage or settings, 3 could not check.
+"""
+
+
+def build() -> Any:
+    """The command line as cyclopts knows it."""
+    from importlib.metadata import version
+
+    from cyclopts import App
+
+    app = App(
+        name="spfcheck",
+        help="May we send mail as this domain, and if not, what exactly must its owner publish?",
+        help_epilogue=EXAMPLES,
+        version=lambda: version("spfcheck"),
+        default_parameter=None,
+    )
+    for name, (path, text) in {**COMMANDS, **GROUPS}.items():
+        app.command(path, name=name, help=text)
+    app.register_install_completion_command()
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command that *argv* says and exit with its code."""
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command that *argv* says; its exit code comes back. Faults are one sentence on standard error."""
+    from cyclopts import CycloptsError
+
+    try:
+        outcome = build()(list(argv), exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return _complain(f"{error} See `spfcheck --help`.")
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has enough; the interpreter must not try to flush the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        return _complain(sentence)
+    return outcome if isinstance(outcome, int) else FINE
+
+
+def _complain(sentence: str) -> int:
+    print(f"spfcheck: {' '.join(sentence.split())}", file=sys.stderr)
+    return WRONG_USAGE
+
+
+def _sentence(error: Exception) -> str | None:
+    """What to tell the user of *error*, where it is a fault that the user can mend; None for a fault of ours."""
+    from spfcheck.audit.names import NotADomainName
+    from spfcheck.settings import SettingsError
+
+    if isinstance(error, NotADomainName):
+        return f"{error.sentence} Did you mean {error.likely}?" if error.likely else error.sentence
+    if isinstance(error, SettingsError | UsageError):
+        return str(error)
+    # The other rooms' own exceptions, each one sentence; by name, so that `check` need not import those rooms.
+    known = {
+        "AddressError", "IdentityError", "KeyFormatError", "NotifyError", "RefusedError", "ServeError", "ResolverError",
+        "ZoneError", "ApiError",
+    }  # fmt: skip
+    if any(kind.__name__ in known and kind.__module__.startswith("spfcheck.") for kind in type(error).__mro__):
+        return str(error)
+    return None
+
+
+class UsageError(Exception):
+    """The command cannot be run as it was given; the message is one clear sentence."""

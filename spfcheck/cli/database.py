@@ -1,0 +1,50 @@
+"""`spfcheck db`: the database."""
+# ruff: noqa: PLC0415, T201 - a command prints, and imports a room only when it is asked for
+
+from __future__ import annotations
+
+import time
+
+from cyclopts import App
+
+from spfcheck.cli import FINE
+from spfcheck.settings import load
+
+app = App(name="db", help="The database: bring it up to date, delete what is old.")
+
+
+@app.command
+def upgrade() -> int:
+    """Bring the tables to the newest version; safe to run again."""
+    from spfcheck.api import stored
+    from spfcheck.notify import database
+
+    engine = database.open_engine(load().database_url)
+    database.upgrade(engine)
+    stored.upgrade(engine)
+    engine.dispose()
+    print("The database is up to date.")
+    return FINE
+
+
+@app.command
+def prune(*, report_days: int = 90) -> int:
+    """Delete reports older than 90 days, and what the ledger no longer needs after two years.
+
+    Parameters
+    ----------
+    report_days
+        How many days of reports to keep.
+    """
+    from spfcheck.api import stored
+    from spfcheck.cli import UsageError
+    from spfcheck.notify import database
+
+    if report_days < 1:
+        raise UsageError("--report-days is at least 1.")
+    engine = database.open_engine(load().database_url)
+    stored.upgrade(engine)
+    reports = stored.prune(engine, time.time(), report_days)
+    engine.dispose()
+    print(f"{reports} reports deleted.")
+    return FINE

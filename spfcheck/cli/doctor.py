@@ -1,0 +1,110 @@
+"""`spfcheck doctor`: each thing that the product rests on, a line each, before it is relied on."""
+# ruff: noqa: PLC0415, T201 - a command prints, and imports a room only when it is asked for
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from spfcheck.api.checks import one_check
+from spfcheck.audit.ours import prepare
+from spfcheck.audit.senders import SenderProfile
+from spfcheck.cli import COULD_NOT_CHECK, FINE
+from spfcheck.cli.answers import lookup_for
+from spfcheck.settings import Settings, load
+
+Result = tuple[str, str]
+"""`ok`, `off` or `bad`, and a sentence."""
+
+
+def doctor() -> int:
+    """Look at the settings, the resolver, our senders, the database and the token: a line each.
+
+    The exit code is 0 when all is well, 3 when something is not.
+    """
+    settings = load()
+    print("ok    settings   They can be read.")
+    return asyncio.run(_examine(settings))
+
+
+async def _examine(settings: Settings) -> int:
+    looks: dict[str, Callable[[Settings], Awaitable[Result]]] = {
+        "resolver": _resolver,
+        "senders": _senders,
+        "database": _database,
+        "keys": _keys,
+        "intercom": _intercom,
+    }
+    code = FINE
+    for name, look in looks.items():
+        try:
+            word, sentence = await look(settings)
+        except Exception as error:
+            from spfcheck.cli import _sentence
+
+            word, sentence = "bad", _sentence(error) or f"Unexpected: {type(error).__name__}."
+        print(f"{word:<5} {name:<10} {sentence}", flush=True)
+        if word == "bad":
+            code = COULD_NOT_CHECK
+    return code
+
+
+async def _resolver(settings: Settings) -> Result:
+    from spfcheck.resolver.canary import check_resolver  # type: ignore[import-not-found, unused-ignore]
+
+    async with lookup_for(settings) as lookup:
+        return await check_resolver(lookup)
+
+
+async def _senders(settings: Settings) -> Result:
+    profiles = [
+        SenderProfile(name=s.name, include=s.include, networks=tuple(s.networks)) for s in settings.sender_profiles()
+    ]
+    if not profiles:
+        return "bad", "None is set: set SPFCHECK_SENDER_INCLUDE to what a customer includes."
+    async with lookup_for(settings) as lookup:
+        ours = await prepare(profiles, one_check(lookup), now=time.time())
+    if not ours.ready:
+        return "bad", " ".join(ours.reasons)
+    networks = sum(len(sender.networks) for sender in ours.senders)
+    return "ok", f"{', '.join(sorted(ours.names))} authorises {networks} networks."
+
+
+async def _database(settings: Settings) -> Result:
+    from spfcheck.notify.database import is_current, open_engine
+
+    engine = await asyncio.to_thread(open_engine, settings.database_url)
+    try:
+        current = is_current(engine)
+    finally:
+        engine.dispose()
+    if current:
+        return "ok", "It can be opened, and its tables are current."
+    return "ok", "It can be opened; its tables are made at the first use, or by `spfcheck db upgrade`."
+
+
+async def _keys(settings: Settings) -> Result:
+    from spfcheck.api.keys import parse_line
+
+    keys = [parse_line(line) for line in settings.api_keys]
+    return (
+        ("ok", f"{len(keys)} in the settings.") if keys else ("off", "None in the settings: only this machine may ask.")
+    )
+
+
+async def _intercom(settings: Settings) -> Result:
+    if not settings.intercom.token.get_secret_value():
+        return "off", "No token is set, so nobody can be messaged."
+    from spfcheck.intercom import Intercom
+
+    async with Intercom(settings.intercom) as intercom:
+        me = await intercom.me()
+        if settings.intercom.workspace and me.workspace != settings.intercom.workspace:
+            return "bad", f"The token is of the workspace {me.workspace}, and {settings.intercom.workspace} is set."
+        wanted = {source.path.partition(".")[2] for source in settings.audience.domain_sources}
+        known = await intercom.attributes()
+    missing = sorted(name for name in wanted if name not in known)
+    if missing:
+        return "bad", f"The workspace {me.workspace} has no contact attribute {', '.join(missing)}."
+    return "ok", f"The token works in the workspace {me.workspace}."

@@ -1,0 +1,304 @@
+"""`spfcheck notify`: the nightly batch and everything that a person decides about it."""
+# ruff: noqa: PLC0415, T201 - a command prints, and imports a room only when it is asked for
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+from spfcheck.api.checks import one_check
+from spfcheck.audit.names import domain_name, shown
+from spfcheck.audit.senders import SenderProfile
+from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, UsageError
+from spfcheck.cli.answers import lookup_for, nameservers
+from spfcheck.notify.model import NotifyStatus, Plan, Progress, SendSummary
+from spfcheck.settings import Settings, load
+
+app = App(name="notify", help="Find the users whose domain is affected, and send each the repair, once.")
+
+SHOWN_ROWS = 30
+"""Domains that `plan` prints; all of them are in its JSON and CSV."""
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+@asynccontextmanager
+async def _notifier(settings: Settings) -> AsyncIterator[Any]:
+    """The notifier over the real resolver, API and ledger; a signal ends it after the row in hand."""
+    from spfcheck.intercom import Intercom
+    from spfcheck.notify.checks import DnsChecks
+    from spfcheck.notify.night import Notifier
+    from spfcheck.resolver.stub import Resolver
+
+    if not settings.intercom.token.get_secret_value():
+        raise UsageError("No token of the messaging API is set (SPFCHECK_INTERCOM_TOKEN); try `spfcheck demo` first.")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with lookup_for(settings) as lookup, Intercom(settings.intercom) as intercom:
+        second: Resolver | None = None
+        if settings.second_nameservers:
+            second = Resolver(nameservers(settings.second_nameservers), zone_rate=settings.zone_rate)
+        try:
+            checks = DnsChecks(
+                [
+                    SenderProfile(name=s.name, include=s.include, networks=tuple(s.networks))
+                    for s in settings.sender_profiles()
+                ],
+                mail_from=settings.mail_from,
+                helo=settings.helo,
+                night=lambda: one_check(lookup),
+                fresh=lambda: one_check(lookup, fresh=True),
+                second=second.with_deadline if second is not None else None,
+            )
+            async with Notifier(settings, intercom=intercom, checks=checks, stop=stop) as notifier:
+                yield notifier
+        finally:
+            if second is not None:
+                await second.close()
+
+
+def _with(work: Callable[[Any], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        async with _notifier(load()) as notifier:
+            return await work(notifier)
+
+    return asyncio.run(run())
+
+
+def _me(who: str) -> str:
+    try:
+        return who or getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        raise UsageError("Say who you are with --who; it is kept with the decision.") from None
+
+
+def _progress() -> Callable[[Progress], None] | None:
+    """A line on standard error that tells how far the night has come, where a person watches."""
+    if not sys.stderr.isatty():
+        return None
+    last = 0.0
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < 0.1 and progress.done != progress.total:
+            return
+        last = now
+        of = f" of {progress.total}" if progress.total else ""
+        end = "\n" if progress.total and progress.done == progress.total else ""
+        print(f"\r\x1b[K{progress.stage}: {progress.done}{of} {shown(progress.item, 60)}", end=end, file=sys.stderr)
+
+    return show
+
+
+@app.command
+def plan(
+    *,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    csv: Path | None = None,
+) -> int:
+    """The whole night but the last call: whom we would message, and why we leave the others alone. Nothing is sent.
+
+    Parameters
+    ----------
+    as_json
+        Print the plan as JSON.
+    csv
+        Write its domains to this file, for a spreadsheet.
+    """
+    made: Plan = _with(lambda notifier: notifier.plan(progress=_progress()))
+    if csv is not None:
+        try:
+            csv.write_text(made.as_csv(), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{csv} cannot be written: {error.strerror}.") from None
+    print(json.dumps(made.as_json(), indent=2)) if as_json else _print_plan(made)
+    return FOUND if made.tripped else FINE
+
+
+@app.command
+def show(plan_id: str = "", *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+    """Show a stored plan again, the newest by default."""
+    made: Plan = _with(lambda notifier: notifier.show(plan_id))
+    print(json.dumps(made.as_json(), indent=2)) if as_json else _print_plan(made)
+    return FINE
+
+
+def _print_plan(made: Plan) -> None:
+    totals = made.totals
+    print(f"Plan {made.id}, made {_when(made.created_at)} under the policy {made.policy}; nothing was sent.")
+    print(
+        f"{made.contacts} contacts, {made.people} people, {made.domains} domains: "
+        + ", ".join(
+            f"{totals.get(name, 0)} {name.replace('_', ' ')}" for name in ("ok", "at_risk", "action_needed", "unknown")
+        )
+    )
+    print(f"Messages: {totals.get('messages', 0)}, for {totals.get('waiting', 0)} more people not now.")
+    for row in [row for row in made.rows if row.persons][:SHOWN_ROWS]:
+        print(f"  message     {row.domain}: {row.finding}, {row.remedy} ({row.persons} people)")
+    left = [row for row in made.rows if not row.persons]
+    for row in left[:SHOWN_ROWS]:
+        print(f"  left alone  {row.domain}: {shown(row.detail or row.reason, 200)}")
+    if len(left) > SHOWN_ROWS:
+        print(f"  ... and {len(left) - SHOWN_ROWS} more; --csv FILE writes them all")
+    for brake in made.tripped:
+        print(f"BRAKE {brake.name}: {brake.sentence}")
+    if made.tripped:
+        print('A brake holds this plan: look at it, then `spfcheck notify resume --reason "..."`.')
+    elif not made.approved_by:
+        print(f"When it is right: spfcheck notify approve {made.id}")
+
+
+@app.command
+def approve(plan_id: str, *, who: str = "", reason: str = "") -> int:
+    """Make a plan the baseline, against which later nights are measured; then it may be sent."""
+    _with(lambda notifier: notifier.approve(plan_id, who=_me(who), reason=reason))
+    print(f"Approved. To send it: spfcheck notify send {plan_id}")
+    return FINE
+
+
+@app.command
+def send(plan_id: str) -> int:
+    """Send an approved plan, each message checked again right before it goes."""
+    summary: SendSummary = _with(lambda notifier: notifier.send(plan_id, progress=_progress()))
+    return _print_summary(summary)
+
+
+@app.command
+def run() -> int:
+    """Plan, and send what stays within the approved baseline: for cron."""
+    done = _with(lambda notifier: notifier.run(progress=_progress()))
+    print(f"Plan {done.plan.id}: {done.plan.totals.get('messages', 0)} messages in it.")
+    if done.sending is None:
+        print(f"Nothing was sent: {done.refused}")
+        return COULD_NOT_CHECK
+    return _print_summary(done.sending)
+
+
+def _print_summary(summary: SendSummary) -> int:
+    print(
+        f"Sent {summary.sent}, suppressed {summary.suppressed}, waiting {summary.waiting}, "
+        f"rejected {summary.rejected}, unclear {summary.unclear}."
+    )
+    for reason, number in sorted(summary.reasons.items()):
+        print(f"  {number:>6}  {reason}")
+    if summary.stopped:
+        print(f"Stopped early: {summary.stopped}")
+    return COULD_NOT_CHECK if summary.stopped or summary.unclear else FINE
+
+
+@app.command
+def preview(domain: str, *, html: Flag = False) -> int:
+    """The first message as that domain's owner would get it.
+
+    Parameters
+    ----------
+    domain
+        The domain.
+    html
+        Print the HTML instead of the text.
+    """
+    name = domain_name(domain)
+    message = _with(lambda notifier: notifier.preview(name))
+    print(f"Subject: {message.subject}\n\n{message.html if html else message.text}")
+    return FINE
+
+
+@app.command
+def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+    """Pause, brakes, the last runs, and where the messages of the ledger stand."""
+    seen: NotifyStatus = _with(lambda notifier: notifier.status())
+    if as_json:
+        from spfcheck.audit.report import as_json as plain
+
+        print(json.dumps(plain(seen), indent=2))
+        return FINE
+    print(f"workspace {seen.workspace}, policy {seen.policy}, stage {seen.stage}, {'on' if seen.enabled else 'off'}")
+    print(f"paused: {seen.paused}" if seen.paused else "not paused")
+    for sentence in seen.brakes:
+        print(f"BRAKE {sentence}")
+    print(f"last plan {seen.last_plan or 'none'} ({_when(seen.last_plan_at)}), baseline {seen.baseline or 'none'}")
+    print(f"last message {_when(seen.last_sent_at)}, last complete run {_when(seen.last_success_at)}")
+    print(
+        "messages: " + (", ".join(f"{number} {state}" for state, number in sorted(seen.states.items())) or "none yet")
+    )
+    print(f"open episodes: {seen.open_episodes}")
+    return FOUND if seen.paused or seen.brakes else FINE
+
+
+@app.command
+def pause(*, reason: str, who: str = "") -> int:
+    """Stop sending before the very next message."""
+    _with(lambda notifier: notifier.pause(reason, who=_me(who)))
+    print('Paused. To go on: spfcheck notify resume --reason "..."')
+    return FINE
+
+
+@app.command
+def resume(*, reason: str, who: str = "") -> int:
+    """Lift the pause and every brake that tripped; the reason is kept."""
+    _with(lambda notifier: notifier.resume(reason, who=_me(who)))
+    print("Sending may go on.")
+    return FINE
+
+
+@app.command
+def reconcile() -> int:
+    """Look up unclear messages whose quiet time is over."""
+    done = _with(lambda notifier: notifier.reconcile())
+    print(f"Found {done.found}, missing {done.missing} (will be sent again), still unclear {done.undecided}.")
+    return FOUND if done.undecided else FINE
+
+
+@app.command
+def unclear(
+    ref: str = "", decision: Literal["sent", "resend"] | None = None, *, reason: str = "", who: str = ""
+) -> int:
+    """List messages of which nobody knows whether they arrived, or decide about one: `unclear REF sent|resend`."""
+    if not ref:
+        rows = _with(lambda notifier: notifier.unclear())
+        for row in rows:
+            print(
+                f"{row.ref}  contact {row.contact_id}  {', '.join(row.domains)}  {row.step}, since {_when(row.since)}"
+            )
+            print(f"    {shown(row.reason, 300)} ({row.attempts} attempts)")
+        print(f"{len(rows)} unclear." if rows else "None.")
+        return FOUND if rows else FINE
+    if decision is None or not reason:
+        raise UsageError("Say what is decided and why: `spfcheck notify unclear REF sent|resend --reason ...`.")
+    _with(lambda notifier: notifier.decide(ref, decision, who=_me(who), reason=reason))
+    print("Decided.")
+    return FINE
+
+
+@app.command
+def forget(address: str) -> int:
+    """Erase a person: what the ledger holds of this address, which is a keyed hash."""
+    rows = _with(lambda notifier: notifier.forget(address))
+    print(f"{rows} rows erased." if rows else "Nothing is kept of that address.")
+    return FINE
+
+
+@app.command
+def suppress(address: str, *, reason: str, who: str = "") -> int:
+    """Never message a person again, whatever the messaging API says of consent."""
+    _with(lambda notifier: notifier.suppress(address, reason=reason, who=_me(who)))
+    print("Suppressed.")
+    return FINE
+
+
+def _when(unix: float) -> str:
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M UTC") if unix else "never"

@@ -1,0 +1,131 @@
+"""Signing in and out, the list of last night, and the pause button: what people do, not only see."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode, urlsplit
+
+from aiohttp import web
+
+from spfcheck.api.context import CALLER, NOTES, Service, service_of
+from spfcheck.api.guard import NOBODY
+from spfcheck.api.keys import IMPLIED, Scope
+from spfcheck.api.params import query
+from spfcheck.api.problems import Kind, Problem
+from spfcheck.api.sessions import COOKIE, session_text, set_cookie, token_is_good
+from spfcheck.audit.names import shown
+from spfcheck.audit.report import Status
+from spfcheck.web import render
+from spfcheck.web.notices import plan_view
+
+
+def ask_to_sign_in(request: web.Request) -> web.Response:
+    """Send whoever is not signed in to the form, and back afterwards."""
+    if request.method not in ("GET", "HEAD"):
+        return render.page(request, "sign_in.html", status=401, next="/", refused=False)
+    return web.Response(status=303, headers={"Location": "/sign-in?" + urlencode({"next": request.path_qs})})
+
+
+async def sign_in_page(request: web.Request) -> web.StreamResponse:
+    """The form for an access key."""
+    values = query(request, frozenset({"next"}))
+    return render.page(request, "sign_in.html", next=own_path(values.get("next", "/")), refused=False)
+
+
+async def sign_in(request: web.Request) -> web.StreamResponse:
+    """Take an access key and give a session for it."""
+    service = service_of(request)
+    same_site(request)
+    form = await request.post()
+    goal = own_path(str(form.get("next", "/")))
+    text = str(form.get("key", "")).strip()
+    key = service.keyring.find(text) if text.isascii() else None
+    if key is None or not key.allows(Scope.SUPPORT):
+        return render.page(request, "sign_in.html", status=403, next=goal, refused=True)
+    request[NOTES]["signed_in"] = key.id
+    answer = web.Response(status=303, headers={"Location": goal})
+    set_cookie(answer, session_text(key, service), secure=service.settings.public_url.startswith("https://"))
+    return answer
+
+
+async def sign_out(request: web.Request) -> web.StreamResponse:
+    """End the session of this browser."""
+    await _confirmed(request, service_of(request))
+    answer = web.Response(status=303, headers={"Location": "/sign-in"})
+    answer.del_cookie(COOKIE, path="/")
+    return answer
+
+
+def own_path(text: str) -> str:
+    """*text* where it is a path of this service, else the first page: a sign-in must not lead elsewhere."""
+    parts = urlsplit(text)
+    plain = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isascii() and text.isprintable()
+    return text if plain and not parts.scheme and not parts.netloc and len(text) < 2_000 else "/"
+
+
+def same_site(request: web.Request) -> None:
+    """Refuse a form that another site sent. Raises `Problem`."""
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        raise Problem(Kind.FORBIDDEN, "The form was sent from another site.")
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise Problem(Kind.FORBIDDEN, "The form was sent from another site.")
+
+
+async def _confirmed(request: web.Request, service: Service) -> dict[str, str]:
+    """The fields of a form that acts; refused without the token of this session. Raises `Problem`."""
+    same_site(request)
+    form = {name: str(value) for name, value in (await request.post()).items()}
+    caller = request[CALLER]
+    if caller is NOBODY:
+        return form
+    # A key in the header proves that no browser was tricked into sending it.
+    if caller.signed_in and not token_is_good(request, service, form.get("token", "")):
+        raise Problem(Kind.FORBIDDEN, "The form is too old; load the page again.")
+    return form
+
+
+async def overview(request: web.Request) -> web.StreamResponse:
+    """Last night: domains by status, what the notifier plans and did, its brakes and its switch."""
+    service = service_of(request)
+    values = query(request, frozenset({"status", "q"}))
+    status = values.get("status", "")
+    if status and status not in frozenset(Status):
+        raise Problem(Kind.INVALID_PARAMETER, f"The parameter status is one of {', '.join(Status)}.")
+    wanted = values.get("q", "").strip().lower()
+    state = await service.notifier.state() if service.notifier else None
+    plan = await service.notifier.plan() if service.notifier else None
+    caller = request[CALLER]
+    seen = plan_view(plan, status, wanted) if plan else {"plan": None, "rows": [], "more": 0}
+    return render.page(
+        request,
+        "overview.html",
+        state=state,
+        may_pause=any(Scope.ADMIN in IMPLIED[scope] for scope in caller.scopes),
+        filter_status=status,
+        filter_q=shown(wanted, 253),
+        **seen,
+    )
+
+
+async def pause(request: web.Request) -> web.StreamResponse:
+    """Stop sending."""
+    return await _switch(request, "pause")
+
+
+async def resume(request: web.Request) -> web.StreamResponse:
+    """Let sending go on."""
+    return await _switch(request, "resume")
+
+
+async def _switch(request: web.Request, action: str) -> web.StreamResponse:
+    service = service_of(request)
+    form = await _confirmed(request, service)
+    reason = shown(form.get("reason", "").strip(), 300)
+    if not reason:
+        raise Problem(Kind.INVALID_BODY, "Say why: the reason is kept.")
+    if service.notifier is None or await service.notifier.state() is None:
+        raise Problem(Kind.NOT_FOUND, "There is no ledger yet, so there is nothing to pause.")
+    act = service.notifier.pause if action == "pause" else service.notifier.resume
+    await act(reason, who=request[CALLER].name, now=service.clock())
+    service.log.warning("switch", action=action, by=request[CALLER].name, reason=reason)
+    return web.Response(status=303, headers={"Location": "/overview"})
