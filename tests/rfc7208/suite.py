@@ -16,6 +16,12 @@ from typing import Any
 import pytest
 import yaml
 
+from spfcheck.rfc7208.drive import run
+from spfcheck.rfc7208.evaluate import check_host
+from spfcheck.rfc7208.message import identity
+
+from .zones import from_suite
+
 FOLDER = Path(__file__).parents[2] / ".suites"
 PACKAGE = "pyspf==2.0.14"
 ARCHIVE_SHA256 = "57a7ef01bda090173aafb6af0106251686ed73f03db4e911fcd34c57fc347186"
@@ -46,11 +52,8 @@ class Case:
 
     @property
     def command(self) -> str:
-        """What a person types to see this case; the zone is written by `python -m tests.rfc7208.suite`."""
-        return (
-            f"{sys.executable} -m tests.rfc7208.suite {self.suite} {self.name}"
-            f"   # check-host --ip {self.host} --sender {self.mailfrom!r} --helo {self.helo!r}"
-        )
+        """What a person types to see this case evaluated, step by step."""
+        return f"to see it: python -m tests.rfc7208.suite {self.suite} {self.name}"
 
 
 def _fetch() -> Path:
@@ -103,3 +106,28 @@ def cases(suite: str) -> Iterator[tuple[Scenario, Case]]:
     for scenario in load(suite):
         for case in scenario.cases:
             yield scenario, case
+
+
+def _show(scenario: Scenario, case: Case) -> None:
+    """Print one case: its zone, its message, and every step of its evaluation."""
+    zone = from_suite(scenario.zonedata)
+    for name, entries in scenario.zonedata.items():
+        for entry in entries:
+            print(f"{name}  {entry}")
+    who = identity(case.mailfrom, case.helo)
+    print(f"\n{case.name}: ip {case.host}, sender {case.mailfrom!r}, helo {case.helo!r}; wanted {case.results}\n")
+    sender = case.mailfrom or f"postmaster@{case.helo}"
+    verdict = run(check_host(case.host, who.domain, sender, case.helo, explain=True, trace=True), zone)
+    for event in verdict.trace:
+        asked = ", ".join(f"{question.name} {question.rtype.name}" for question, _ in event.asked)
+        outcome = f"{event.why} {event.result or ''}"
+        counters = f"[{event.lookups}, {event.void_lookups} void]"
+        print(f"{'  ' * event.depth}{event.domain}: {event.term or 'record'} -> {outcome} {counters} {asked}")
+    print(f"\n{verdict.result} ({verdict.cause}) {verdict.explanation or ''}")
+
+
+if __name__ == "__main__":
+    _, wanted_suite, wanted = sys.argv
+    for found_scenario, found in cases(wanted_suite):
+        if found.name == wanted:
+            _show(found_scenario, found)
