@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from spfcheck.audit.senders import Ours
@@ -87,12 +87,29 @@ class Case:
     def survey(self, record: Record) -> Survey:
         """The tree below *record*, published at the domain; raises `Missing` until every branch was asked for."""
         overlaid = published_as(self.domain, record.text)
-        answers = {**self.answers, overlaid.question: overlaid}
+        answers = _Overlaid(overlaid, self.answers)
         found = survey(record, self.domain, answers)
         unasked = [Question(use.target, Rtype.TXT) for use in found.uses if use.state is State.UNASKED]
         if unasked:
             raise Missing(unasked)
         return found
+
+
+class _Overlaid(Mapping[Question, Answer]):
+    """Answers, one of them replaced."""
+
+    def __init__(self, answer: Answer, answers: Mapping[Question, Answer]) -> None:
+        self._answer = answer
+        self._answers = answers
+
+    def __getitem__(self, question: Question) -> Answer:
+        return self._answer if question == self._answer.question else self._answers[question]
+
+    def __iter__(self) -> Iterator[Question]:
+        return iter(self._answers)
+
+    def __len__(self) -> int:
+        return len(self._answers)
 
 
 def published_as(domain: str, text: str) -> Answer:

@@ -22,6 +22,7 @@ from spfcheck.rfc7208.record import Record, Result, Term, parse
 __all__ = [
     "accepts",
     "denied_by_name",
+    "least",
     "no_room",
     "not_editable",
     "pass_all",
@@ -52,7 +53,7 @@ def accepts(case: Case, certificate: dict[str, Any], needed: Sequence[str], name
 
 def _no_way(case: Case, record: Record, certificate: dict[str, Any], needed: Sequence[str]) -> bool:
     """Even with every deletion that cannot matter, the record has no room or leads back to itself."""
-    found = case.survey(_least(case, record))
+    found = case.survey(least(case, record))
     if certificate["code"] == "loop":
         return any(use.state is State.LOOP for use in found.uses)
     return bool(
@@ -62,7 +63,7 @@ def _no_way(case: Case, record: Record, certificate: dict[str, Any], needed: Seq
     )
 
 
-def _least(case: Case, record: Record) -> Record:
+def least(case: Case, record: Record) -> Record:
     """*record* without what can never decide, and without our own terms, which would be put in anew."""
     gone = {id(term) for term in deletable(record, case.domain)}
     gone |= {id(term) for term in record.terms if is_own(term, case.ours.names)}
@@ -77,8 +78,8 @@ def _cost(case: Case, record: Record, needed: Sequence[str]) -> int:
 
 def no_room(case: Case, record: Record, needed: Sequence[str]) -> dict[str, Any]:
     """The certificate that *record* has no room for our includes: what each term costs, and which choices there are."""
-    least = _least(case, record)
-    found = case.survey(least)
+    shortest = least(case, record)
+    found = case.survey(shortest)
     assert found.root is not None
     loops = [use for use in found.uses if use.state is State.LOOP]
     if loops:
@@ -88,7 +89,7 @@ def no_room(case: Case, record: Record, needed: Sequence[str]) -> dict[str, Any]
         "lookups": found.lookups,
         "cost": _cost(case, record, needed),
         "table": _table(found.root),
-        "choices": _choices(case, least, found.root),
+        "choices": _choices(case, shortest, found.root),
     }
 
 
