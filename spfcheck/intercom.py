@@ -32,6 +32,7 @@ from spfcheck.intercom_answers import (
     UnavailableError,
     admin_ids,
     attribute_types,
+    companies_of,
     company_scroll,
     contact_of,
     conversation_ids,
@@ -238,7 +239,7 @@ class Intercom:
 
     async def contact_companies(self, contact_id: str) -> tuple[Mapping[str, Any], ...]:
         """The companies of a contact: its own listing holds ids only."""
-        return company_scroll(await self._read("GET", f"/contacts/{contact_id}/companies"))[0]
+        return companies_of(await self._read("GET", f"/contacts/{contact_id}/companies"))
 
     async def count_contacts(self, query: Mapping[str, Any]) -> int:
         """How many contacts *query* finds."""
@@ -417,7 +418,9 @@ def _answer(status: int, headers: Mapping[str, str], body: bytes) -> Any:
         raise TokenRefusedError(f"The token may not do this ({fault.code or 'forbidden'}).", **told)
     if status in (404, 410):
         raise GoneError("What was asked for does not exist there.", **told)
-    raise ApiError(f"The messaging API refuses the request: HTTP {status} {fault.code}.", **told)
+    raise ApiError(
+        f"The messaging API refuses the request: HTTP {status} {fault.code} {fault.message}".strip() + ".", **told
+    )
 
 
 def _message_of(body: bytes) -> tuple[str, str]:

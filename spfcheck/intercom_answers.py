@@ -275,6 +275,14 @@ def company_scroll(document: Any) -> tuple[tuple[Mapping[str, Any], ...], str]:
     return tuple(_mapping(entry) for entry in data), text_of(raw.get("scroll_param"))
 
 
+def companies_of(document: Any) -> tuple[Mapping[str, Any], ...]:
+    """``GET /contacts/{id}/companies``: the companies of one contact."""
+    found = _mapping(document).get("companies")
+    if not isinstance(found, list):
+        raise MalformedAnswerError("The companies of a contact are no list.")
+    return tuple(_mapping(entry) for entry in found)
+
+
 def identifier(value: Any) -> str:
     """*value* as an id that is safe in a path and in a log; empty when it is none."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else text_of(value)

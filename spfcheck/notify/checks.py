@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
-from spfcheck.audit.examine import examine
-from spfcheck.audit.ours import prepare
+from spfcheck.audit.examine import examine, prepare
 from spfcheck.audit.report import Report
 from spfcheck.audit.senders import Ours, SenderProfile
+from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.types import Lookup
+from spfcheck.settings import Settings
 
 
 class Health(NamedTuple):
@@ -68,6 +69,32 @@ class DnsChecks:
         self._new_id = new_id
         self._known: Ours | None = None
 
+    @classmethod
+    def over(
+        cls,
+        settings: Settings,
+        resolver: Resolver,
+        *,
+        second: Resolver | None = None,
+        canary: Callable[[], Awaitable[str]] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """Checks as *settings* ask for them, through *resolver*, confirmed by *second* where there is one."""
+        profiles = [
+            SenderProfile(name=sender.name, include=sender.include, networks=tuple(sender.networks))
+            for sender in settings.sender_profiles()
+        ]
+        return cls(
+            profiles,
+            mail_from=settings.mail_from,
+            helo=settings.helo,
+            night=resolver.with_deadline,
+            fresh=lambda: resolver.with_deadline(fresh=True),
+            second=None if second is None else lambda: second.with_deadline(fresh=True),
+            canary=canary,
+            clock=clock,
+        )
+
     async def health(self) -> Health:
         """Whether the resolver answers its canaries, and whether our own include can be judged by."""
         resolver = await self._canary() if self._canary else ""
@@ -101,5 +128,5 @@ class DnsChecks:
     async def _ours(self, lookup: Lookup, *, anew: bool = False) -> Ours:
         now = self._clock()
         if anew or self._known is None or self._known.expires_at <= now:
-            self._known = await prepare(self._profiles, lookup, now=now)
+            self._known = await prepare(self._profiles, lookup, clock=self._clock)
         return self._known

@@ -34,7 +34,10 @@ class Roster:
 
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="spfcheck-", dir=directory)
-        self._db = sqlite3.connect(Path(self._directory.name) / "roster.sqlite3", isolation_level=None)
+        # Filled by the event loop, then read by the writer thread: never by both at a time.
+        self._db = sqlite3.connect(
+            Path(self._directory.name) / "roster.sqlite3", isolation_level=None, check_same_thread=False
+        )
         # Nothing here outlives the plan, so nothing is worth a sync.
         for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-16384", "temp_store=FILE"):
             self._db.execute(f"PRAGMA {pragma}")
