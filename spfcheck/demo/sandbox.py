@@ -385,7 +385,7 @@ class Sandbox:
         contact = self.workspace.contact(_text(to, "id"))
         if to.get("type") != contact.role:
             raise RefusedByApi(404, "not_found", "User Not Found")
-        if contact.unsubscribed:
+        if contact.unsubscribed_from_emails:
             raise RefusedByApi(403, "action_forbidden", "This user is unsubscribed from emails")
         return contact, document["subject"], document["body"]
 

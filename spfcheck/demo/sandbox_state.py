@@ -39,9 +39,9 @@ class SandboxContact:
     created_at: int = 0
     updated_at: int = 0
     last_contacted_at: int | None = None
-    unsubscribed: bool | None = False
-    bounced: bool | None = False
-    marked_spam: bool | None = False
+    unsubscribed_from_emails: bool | None = False
+    has_hard_bounced: bool | None = False
+    marked_email_as_spam: bool | None = False
     attributes: dict[str, Any] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     companies: list[str] = field(default_factory=list)
@@ -60,9 +60,9 @@ class SandboxContact:
             "email": self.email,
             "email_domain": self.email.rpartition("@")[2],
             "name": self.name,
-            "has_hard_bounced": self.bounced,
-            "marked_email_as_spam": self.marked_spam,
-            "unsubscribed_from_emails": self.unsubscribed,
+            "has_hard_bounced": self.has_hard_bounced,
+            "marked_email_as_spam": self.marked_email_as_spam,
+            "unsubscribed_from_emails": self.unsubscribed_from_emails,
             "created_at": self.created_at,
             "updated_at": self.updated_at,
             "last_contacted_at": self.last_contacted_at,
@@ -282,9 +282,9 @@ _CONTACT_FIELDS: Mapping[str, Callable[[SandboxContact], Any]] = {
     "created_at": lambda one: one.created_at,
     "updated_at": lambda one: one.updated_at,
     "last_contacted_at": lambda one: one.last_contacted_at,
-    "unsubscribed_from_emails": lambda one: one.unsubscribed,
-    "marked_email_as_spam": lambda one: one.marked_spam,
-    "has_hard_bounced": lambda one: one.bounced,
+    "unsubscribed_from_emails": lambda one: one.unsubscribed_from_emails,
+    "marked_email_as_spam": lambda one: one.marked_email_as_spam,
+    "has_hard_bounced": lambda one: one.has_hard_bounced,
     "tag_id": lambda one: one.tags,
 }
 

@@ -22,7 +22,7 @@ How a face uses it (all methods are coroutines; every refusal is a `NotifyError`
     where it is SQLite); leaving it closes it.
 
 ``DnsChecks(profiles, *, mail_from, helo, night, fresh=None, second=None, canary=None, clock=time.time)``
-    judges domains over lookups that *night*, *fresh* and *second* make for each check; `DnsChecks.over` takes resolvers.
+    judges over lookups that *night*, *fresh* and *second* make for each check; `DnsChecks.over` takes resolvers.
     *canary* is a coroutine function that says why the resolver is not to be trusted, or nothing.
 
 ====================================== =====================================================================

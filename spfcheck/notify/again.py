@@ -32,7 +32,7 @@ class Recipient(NamedTuple):
 
     contact: Contact | None
     domains: frozenset[str]
-    """The domains that it names now."""
+    """The domains of the letter that the person's contacts still name."""
     reason: Reason | None
 
 
@@ -59,20 +59,32 @@ class SecondLook:
         self._clock = clock
 
     async def recipient(self, letter: Letter) -> Recipient:
-        """The contact of *letter*, with consent asked of it once more."""
+        """The contact of *letter*, with consent asked of it once more, and what the person's contacts name now.
+
+        A person with several contacts is written to through one of them; each domain must still stand at its own.
+        """
+        contact, reason = await self._contact(letter.contact_id, letter.person)
+        if contact is None or reason is not None:
+            return Recipient(contact, frozenset(), reason)
+        named = {letter.contact_id: await self._domains(contact)}
+        for other in set(letter.contacts) - {letter.contact_id}:
+            theirs, against = await self._contact(other, letter.person)
+            named[other] = frozenset() if theirs is None or against is not None else await self._domains(theirs)
+        pairs = zip(letter.domains, letter.contacts, strict=True)
+        return Recipient(contact, frozenset(domain for domain, where in pairs if domain in named[where]), None)
+
+    async def _contact(self, contact_id: str, person: str) -> tuple[Contact | None, Reason | None]:
         try:
-            contact = await self._intercom.contact(letter.contact_id)
+            contact = await self._intercom.contact(contact_id)
         except GoneError:
-            return Recipient(None, frozenset(), Reason.CONTACT_GONE)
+            return None, Reason.CONTACT_GONE
         reason = audience.hold(contact, self._audience.roles, self._workspace.exclude_tags)
         if reason is None and contact.more_tags:
             tags = await self._intercom.contact_tags(contact.id)
             reason = Reason.OPTED_OUT if tags & self._workspace.exclude_tags else None
-        if reason is None and self._people.person(contact.email) != letter.person:
+        if reason is None and self._people.person(contact.email) != person:
             reason = Reason.ADDRESS_CHANGED
-        if reason is not None:
-            return Recipient(contact, frozenset(), reason)
-        return Recipient(contact, await self._domains(contact), None)
+        return contact, reason
 
     async def _domains(self, contact: Contact) -> frozenset[str]:
         companies: dict[str, list[str]] = {}

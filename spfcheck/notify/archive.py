@@ -366,5 +366,5 @@ def _row(document: dict[str, Any]) -> PlanRow:
 
 
 def _intent(document: dict[str, Any]) -> Intent:
-    lists = {name: tuple(document[name]) for name in ("domains", "episodes")}
+    lists = {name: tuple(document[name]) for name in ("domains", "episodes", "contacts")}
     return Intent(**{**document, **lists, "step": Step(document["step"])})

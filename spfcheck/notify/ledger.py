@@ -34,7 +34,8 @@ class Letter:
     contact_id: str
     step: str
     domains: tuple[str, ...]
-    episodes: tuple[int, ...]
+    contacts: tuple[str, ...]
+    """Which contact of the person names each domain, in the same order."""
     state: State
     attempts: int
     claimed_at: float
@@ -99,8 +100,8 @@ class Ledger:
         }
         connection.execute(sa.insert(letters).values(letter))
         kept = 0
-        for domain, episode in zip(intent.domains, intent.episodes, strict=True):
-            kept += self._attach(connection, intent, domain, episode, state, faults.get(domain, ""), now)
+        for number_in, domain in enumerate(intent.domains):
+            kept += self._attach(connection, intent, number_in, state, faults.get(domain, ""), now)
         if not kept:
             connection.execute(sa.delete(letters).where(letters.c.ref == intent.ref))
         return 1 if kept else 0
@@ -109,12 +110,12 @@ class Ledger:
         self,
         connection: Connection,
         intent: Intent,
-        domain: str,
-        episode: int,
+        position: int,
         state: State,
         fault: str,
         now: float,
     ) -> int:
+        domain, episode, contact_id = intent.domains[position], intent.episodes[position], intent.contacts[position]
         key = sa.and_(
             notices.c.workspace == self.workspace,
             notices.c.person == intent.person,
@@ -122,7 +123,14 @@ class Ledger:
             notices.c.episode == episode,
             notices.c.step == intent.step,
         )
-        values = {"ref": intent.ref, "state": state, "reason": intent.waiting, "fault": fault, "changed_at": now}
+        values = {
+            "ref": intent.ref,
+            "contact_id": contact_id,
+            "state": state,
+            "reason": intent.waiting,
+            "fault": fault,
+            "changed_at": now,
+        }
         # A letter that was tried keeps its notices: the word that it may be found by is its own.
         untried = sa.exists().where(letters.c.ref == notices.c.ref, letters.c.attempts == 0)
         moved = connection.execute(
@@ -491,14 +499,14 @@ def close_empty(connection: Connection, workspace: str, now: float) -> None:
 
 
 def _letter(connection: Connection, row: Row[tuple[object, ...]]) -> Letter:
-    domains, episodes = _domains(connection, row.ref)
+    domains, contacts = _domains(connection, row.ref)
     return Letter(
         ref=row.ref,
         person=row.person,
         contact_id=row.contact_id,
         step=row.step,
         domains=domains,
-        episodes=episodes,
+        contacts=contacts,
         state=State(row.state),
         attempts=row.attempts,
         claimed_at=row.claimed_at,
@@ -507,7 +515,7 @@ def _letter(connection: Connection, row: Row[tuple[object, ...]]) -> Letter:
     )
 
 
-def _domains(connection: Connection, ref: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    query = sa.select(notices.c.domain, notices.c.episode).where(notices.c.ref == ref, notices.c.inside.is_(True))
+def _domains(connection: Connection, ref: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    query = sa.select(notices.c.domain, notices.c.contact_id).where(notices.c.ref == ref, notices.c.inside.is_(True))
     inside = connection.execute(query.order_by(notices.c.id)).all()
-    return tuple(row.domain for row in inside), tuple(row.episode for row in inside)
+    return tuple(row.domain for row in inside), tuple(row.contact_id for row in inside)

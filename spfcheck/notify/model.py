@@ -195,6 +195,8 @@ class Intent:
     domains: tuple[str, ...]
     episodes: tuple[int, ...]
     """Of each domain, in the same order."""
+    contacts: tuple[str, ...]
+    """Which contact of the person names each domain, in the same order; *contact_id* is the one that is written to."""
     waiting: str = ""
     """Why it will not be sent with this plan (`ceiling`, `outside-stage`); empty when it will."""
 

@@ -246,10 +246,14 @@ class Planner:
                 step=step,
                 domains=(domain,),
                 episodes=(episode,),
+                contacts=(member.contact_id,),
             )
         else:
             self._letters[key] = replace(
-                letter, domains=(*letter.domains, domain), episodes=(*letter.episodes, episode)
+                letter,
+                domains=(*letter.domains, domain),
+                episodes=(*letter.episodes, episode),
+                contacts=(*letter.contacts, member.contact_id),
             )
 
     def _order(self) -> list[Intent]:

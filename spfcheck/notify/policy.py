@@ -101,14 +101,37 @@ class Guards:
             value, default = getattr(self, field.name), getattr(shipped, field.name)
             if field.name == "name":
                 continue
-            note = "" if value == default else f"  (shipped: {_shown(default)})"
-            found.append(f"{field.name} = {_shown(value)}{note}")
+            note = "" if value == default else f"  (shipped: {_shown(field.name, default)})"
+            found.append(f"{field.name} = {_shown(field.name, value)}{note}")
         return found
 
 
-def _shown(value: object) -> str:
+_TIMES = frozenset(
+    {
+        "min_between_runs",
+        "cool_off",
+        "first_pause",
+        "plan_max_age",
+        "unclear_quiet",
+        "claim_max_age",
+        "answers_max_age",
+        "clock_skew_max",
+    }
+)
+
+
+def _shown(name: str, value: object) -> str:
+    if name in _TIMES and isinstance(value, float):
+        return _span(value)
     if isinstance(value, tuple | frozenset):
         return ", ".join(sorted(map(str, value))) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value) or "none"
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("days", DAY), ("hours", HOUR), ("minutes", MINUTE)):
+        if seconds >= 2 * size or seconds == size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} seconds"

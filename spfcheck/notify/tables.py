@@ -130,6 +130,8 @@ notices = Table(
     Column("episode", Integer, nullable=False),
     Column("step", String(16), nullable=False),
     Column("ref", ForeignKey("letters.ref"), nullable=False),
+    # The contact that names this domain; the letter goes to one of the person's contacts.
+    Column("contact_id", String(64), nullable=False),
     # False once the domain was taken out of its letter: what becomes of the letter no longer concerns it.
     Column("inside", Boolean, nullable=False, server_default="1"),
     Column("state", String(16), nullable=False),

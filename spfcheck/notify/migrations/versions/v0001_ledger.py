@@ -145,6 +145,7 @@ def upgrade() -> None:
         sa.Column("episode", sa.Integer(), nullable=False),
         sa.Column("step", sa.String(length=16), nullable=False),
         sa.Column("ref", sa.String(length=32), nullable=False),
+        sa.Column("contact_id", sa.String(length=64), nullable=False),
         sa.Column("inside", sa.Boolean(), server_default="1", nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(length=32), server_default="", nullable=False),
