@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
@@ -10,29 +10,7 @@ from spfcheck.audit.report import Evidence
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.lookup import Question, Rtype
 
-__all__ = ["Recorded", "Unrecorded", "answer_of", "evidence_of"]
-
-
-class Unrecorded(LookupError):  # noqa: N818 - what was asked for, not what went wrong
-    """The evidence does not hold what was asked for."""
-
-
-class Recorded:
-    """A `Lookup` over evidence; what was not recorded raises `Unrecorded`."""
-
-    def __init__(self, answers: Iterable[Answer]) -> None:
-        self._answers = {answer.question: answer for answer in answers}
-
-    def cached(self, question: Question) -> Answer:
-        """The recorded answer."""
-        answer = self._answers.get(question)
-        if answer is None:
-            raise Unrecorded(f"{question.name} {question.rtype.name}")
-        return answer
-
-    async def ask(self, question: Question) -> Answer:
-        """The recorded answer."""
-        return self.cached(question)
+__all__ = ["answer_of", "evidence_of"]
 
 
 def evidence_of(answer: Answer) -> Evidence:

@@ -41,7 +41,7 @@ from spfcheck.rfc7208.ranges import everything, size
 from spfcheck.rfc7208.record import Record, Result, parse
 from spfcheck.rfc7208.verdict import Partition
 
-__all__ = ["Ours", "examine", "prepare"]
+__all__ = ["Ours", "examine", "examine_by", "prepare"]
 
 NOT_ASKED = Opinion(engine="pyspf", asked=False)
 ROUNDS = 12
@@ -99,9 +99,34 @@ async def examine(
     would be if it were published. *opinion* asks the second engine about the same answers. Never raises for what the
     DNS or a record does.
     """
+    return await examine_by(
+        Witness(lookup),
+        domain,
+        ours,
+        mail_from=mail_from,
+        helo=helo,
+        record=record,
+        opinion=opinion,
+        clock=clock,
+        new_id=new_id,
+    )
+
+
+async def examine_by(
+    witness: Witness,
+    domain: str,
+    ours: Ours,
+    *,
+    mail_from: str,
+    helo: str,
+    record: str | None,
+    opinion: bool,
+    clock: Callable[[], float],
+    new_id: Callable[[], str],
+) -> Report:
+    """The same, by the answers that *witness* has and gets."""
     sender = mail_from.replace("{domain}", domain)
     judged_domain = split_identity(sender, helo).domain
-    witness = Witness(lookup)
     witness.answers.update(ours.answers)
     look = await _look(domain, judged_domain, sender, helo, witness, ours, record)
     if not ours.ready:
@@ -240,7 +265,8 @@ async def _with_tree(question: Question, witness: Witness) -> None:
 def _report(look: _Look, outcome: _Outcome, clock: Callable[[], float], new_id: Callable[[], str]) -> Report:
     now = clock()
     answers = look.witness.answers
-    good = list(answers.values())
+    # By name, so that the order in which answers happened to come changes nothing.
+    good = [answers[question] for question in sorted(answers)]
     record = look.record
     return Report(
         report_id=new_id(),

@@ -91,7 +91,8 @@ def apex(
 
 def answers_of(answers: Mapping[Question, Answer]) -> Iterator[Finding]:
     """What is to be said of how the DNS answered, whatever it said."""
-    for question, answer in answers.items():
+    for question in sorted(answers):
+        answer = answers[question]
         name = question.name
         if answer.failed:
             detail = f" {answer.detail}" if answer.detail else ""

@@ -6,14 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from spfcheck.audit import manual
-from spfcheck.audit.case import Case
-from spfcheck.audit.examine import prepare
-from spfcheck.audit.near import near_misses
-from spfcheck.audit.report import RemedyKind, Status
-from spfcheck.audit.status import needed_includes
-from spfcheck.audit.walk import spf_texts
-from spfcheck.rfc7208.lookup import Question, Rtype
 from tests.audit.golden_file import GOLDEN, Golden, outcome
 
 FILES = sorted(GOLDEN.glob("*.txt"))

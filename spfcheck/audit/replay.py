@@ -1,0 +1,90 @@
+"""A stored report, evaluated again offline: the evidence must bear out every word of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from spfcheck.audit.evidence import answer_of
+from spfcheck.audit.examine import examine_by, prepare
+from spfcheck.audit.report import SCHEMA, Report
+from spfcheck.audit.senders import SenderProfile
+from spfcheck.audit.walk import Witness
+from spfcheck.resolver.types import Answer, Outcome
+from spfcheck.rfc7208.lookup import Question
+
+__all__ = ["Unrecorded", "replay"]
+
+
+class Unrecorded(LookupError):  # noqa: N818 - what is missing, not what went wrong
+    """The evidence does not hold an answer that the evaluation asks for."""
+
+
+class _Recorded:
+    """A `Lookup` over evidence."""
+
+    def __init__(self, answers: Iterable[Answer]) -> None:
+        self._answers = {answer.question: answer for answer in answers}
+
+    def cached(self, question: Question) -> Answer | None:
+        """The recorded answer; raises `Unrecorded` where there is none."""
+        answer = self._answers.get(question)
+        if answer is None:
+            raise Unrecorded(f"{question.name} {question.rtype.name}")
+        return answer
+
+    async def ask(self, question: Question) -> Answer:
+        """The recorded answer; raises `Unrecorded` where there is none."""
+        raise Unrecorded(f"{question.name} {question.rtype.name}")
+
+
+class _Cut(Witness):
+    """A witness of a check that our own ceiling ended: what was not asked then is not asked now."""
+
+    __slots__ = ()
+
+    def cached(self, question: Question) -> Answer | None:
+        """The recorded answer, or the refusal that was given then."""
+        try:
+            return super().cached(question)
+        except Unrecorded:
+            self.limited = True
+            return self._refusal(question)
+
+
+async def replay(stored: Mapping[str, Any], profiles: Sequence[SenderProfile]) -> Report:
+    """The report that the evidence of *stored*, a report as JSON, leads to; equal to it by every byte but timings.
+
+    *profiles* are our senders as they were. Raises `Unrecorded` where the evidence is not complete, and `ValueError`
+    for a report of another schema.
+    """
+    if stored["schema"] != SCHEMA:
+        raise ValueError(f"The report has schema {stored['schema']}; this program reads {SCHEMA}.")
+    answers = [answer_of(item) for item in stored["evidence"]]
+    lookup = _Recorded(answers)
+    limited = any(answer.outcome is Outcome.LIMITED for answer in answers)
+    witness = (_Cut if limited else Witness)(lookup, ceiling=len(answers) + 1)
+    now = float(stored["checked_at"])
+    record = stored["record"]["text"] if stored["hypothetical"] and stored["record"] else None
+    if stored["hypothetical"] and record is None:
+        record = _given(stored, answers)
+    return await examine_by(
+        witness,
+        stored["domain"],
+        await prepare(profiles, lookup, clock=lambda: now),
+        mail_from=stored["identity"]["mail_from"],
+        helo=stored["identity"]["helo"],
+        record=record,
+        opinion=stored["opinion"]["asked"],
+        clock=lambda: now,
+        new_id=lambda: str(stored["report_id"]),
+    )
+
+
+def _given(stored: Mapping[str, Any], answers: Iterable[Answer]) -> str:
+    """The text that was asked about, where it is no record."""
+    judged = stored["identity"]["mail_from"].rpartition("@")[2]
+    for answer in answers:
+        if answer.question.name == judged and answer.resolver == "proposed":
+            return b"".join(answer.records[0]).decode("latin-1")
+    return ""
