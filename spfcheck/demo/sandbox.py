@@ -56,6 +56,8 @@ class Faults:
 
     shares: Mapping[Fault, float] = field(default_factory=dict)
     rng: random.Random = field(default_factory=random.Random)
+    retry_after: int | None = None
+    """What a throttled message is told in ``Retry-After``; nothing by default, as the API does."""
     slowest_accept: float = 0.0
     """Seconds that accepting may take: a sender killed meanwhile cannot know how it ended."""
 
@@ -332,7 +334,10 @@ class Sandbox:
         document = await request.json()
         fault = self.faults.next()
         if fault is Fault.THROTTLE:
-            raise RefusedByApi(429, "rate_limit_exceeded", f"Exceeded rate limit of {self.limit} in 10_seconds")
+            response = _envelope(429, "rate_limit_exceeded", f"Exceeded rate limit of {self.limit} in 10_seconds")
+            if self.faults.retry_after is not None:
+                response.headers["Retry-After"] = str(self.faults.retry_after)
+            return response
         if fault is Fault.ERROR_BEFORE:
             raise RefusedByApi(500, "server_error", "Something went wrong")
         contact, subject, body = self._valid_message(document)

@@ -5,9 +5,10 @@ A plan's sightings count only once the plan is accepted: a night on which a brak
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -220,7 +221,8 @@ class Archive:
             return int(connection.scalar(query) or 0)
 
     def save(self, plan: Plan) -> None:
-        """Store a plan, frozen."""
+        """Store a plan, frozen: its hash is over the very texts that are stored."""
+        texts = [[json.dumps(as_json(item)) for item in items] for items in (plan.rows, plan.intents)]
         with self.engine.begin() as connection:
             connection.execute(
                 sa.insert(plans).values(
@@ -231,10 +233,10 @@ class Archive:
                     document=json.dumps(_head(plan)),
                 )
             )
-            for table, items in ((plan_rows, plan.rows), (plan_intents, plan.intents)):
+            for table, documents in zip((plan_rows, plan_intents), texts, strict=True):
                 values = [
-                    {"plan_id": plan.id, "number": number, "document": json.dumps(as_json(item))}
-                    for number, item in enumerate(items)
+                    {"plan_id": plan.id, "number": number, "document": document}
+                    for number, document in enumerate(documents)
                 ]
                 if values:
                     connection.execute(sa.insert(table), values)
@@ -242,7 +244,7 @@ class Archive:
             trail.append(connection, at=plan.created_at, who="planner", action="plan", subject=plan.id, detail=detail)
 
     def load(self, plan_id: str = "") -> Plan:
-        """A plan as it was stored, the newest by default; raises `NotifyError` when there is none."""
+        """A plan as it was stored, the newest by default; raises `NotifyError` when there is none, or it was changed."""
         which = plans.c.workspace == self.workspace
         if plan_id:
             which = sa.and_(which, plans.c.id == plan_id)
@@ -251,9 +253,14 @@ class Archive:
             row = connection.execute(query).one_or_none()
             if row is None:
                 raise NotifyError(f"There is no plan {plan_id}." if plan_id else "There is no plan yet.")
-            head = json.loads(row.document)
-            rows = tuple(_row(json.loads(text)) for text in _documents(connection, plan_rows, row.id))
-            intents = tuple(_intent(json.loads(text)) for text in _documents(connection, plan_intents, row.id))
+            rows_text, intents_text = (
+                list(_documents(connection, table, row.id)) for table in (plan_rows, plan_intents)
+            )
+        head = json.loads(row.document)
+        rows = tuple(_row(json.loads(text)) for text in rows_text)
+        intents = tuple(_intent(json.loads(text)) for text in intents_text)
+        if _digest(head, rows_text, intents_text) != row.hash:
+            raise NotifyError(f"{row.id} is not what it was when it was made: its hash differs.")
         head["brakes"] = tuple(Brake(**brake) for brake in head["brakes"])
         head["refused"] = tuple((text, why) for text, why in head["refused"])
         return Plan(**head, rows=rows, intents=intents, approved_by=row.approved_by, approved_at=row.approved_at)
@@ -337,6 +344,20 @@ def _set_fact(connection: Connection, name: str, value: str) -> None:
 def _documents(connection: Connection, table: sa.Table, plan_id: str) -> Iterator[str]:
     query = sa.select(table.c.document).where(table.c.plan_id == plan_id).order_by(table.c.number)
     yield from connection.scalars(query)
+
+
+def frozen(plan: Plan) -> Plan:
+    """*plan* with the hash over everything that a reviewer sees."""
+    texts = [[json.dumps(as_json(item)) for item in items] for items in (plan.rows, plan.intents)]
+    return replace(plan, hash=_digest(_head(plan), *texts))
+
+
+def _digest(head: Mapping[str, Any], rows: Sequence[str], intents: Sequence[str]) -> str:
+    told = {name: value for name, value in head.items() if name not in ("hash", "seconds")}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for text in (*rows, "", *intents):
+        digest.update(text.encode() + b"\n")
+    return digest.hexdigest()
 
 
 _HEAD = (

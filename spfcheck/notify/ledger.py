@@ -17,7 +17,7 @@ from spfcheck.intercom_answers import Outcome, Sent
 from spfcheck.notify import trail
 from spfcheck.notify.database import reading
 from spfcheck.notify.model import Intent, Reason, State, UnclearMessage
-from spfcheck.notify.tables import attempts, letters, notices
+from spfcheck.notify.tables import attempts, letters, notices, plans
 
 MAX_NIGHTS_NOT_FOUND = 3
 """A contact that the API does not know three nights running is gone."""
@@ -64,15 +64,17 @@ class Ledger:
         self.workspace = workspace
 
     def materialise(self, plan_id: str, intents: Sequence[Intent], faults: Mapping[str, str], now: float) -> int:
-        """Enter the intents of an approved plan; how many letters are new. Safe to repeat.
+        """Enter the intents of an approved plan; how many letters are new. Safe to repeat: it is done once.
 
         A notice that an earlier plan left open moves to the new letter; one that was dealt with stays where it is.
         """
         made = 0
         with self.engine.begin() as connection:
+            first = sa.update(plans).where(plans.c.id == plan_id, plans.c.entered_at == 0).values(entered_at=now)
+            if connection.execute(first).rowcount != 1:
+                return 0
             for number, intent in enumerate(intents):
-                if connection.scalar(sa.select(letters.c.ref).where(letters.c.ref == intent.ref)) is None:
-                    made += self._enter(connection, plan_id, number, intent, faults, now)
+                made += self._enter(connection, plan_id, number, intent, faults, now)
             self._supersede(connection, plan_id, now)
         return made
 

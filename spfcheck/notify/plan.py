@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from spfcheck.audit.report import Report, Status, as_json
+from spfcheck.audit.report import Report, Status
 from spfcheck.notify import evidence
 from spfcheck.notify.archive import Archive, DomainState, Sighting
 from spfcheck.notify.checks import Checks
@@ -296,21 +293,6 @@ def new_ref() -> str:
 def new_plan_id() -> str:
     """The name of a plan, short enough to type."""
     return f"plan-{secrets.token_hex(5)}"
-
-
-def digest(plan: Plan) -> str:
-    """What freezes a plan: a hash over everything that a reviewer saw."""
-    seen: dict[str, Any] = {
-        "id": plan.id,
-        "workspace": plan.workspace,
-        "created_at": plan.created_at,
-        "policy": plan.policy,
-        "contacts": plan.contacts,
-        "rows": [as_json(row) for row in plan.rows],
-        "intents": [as_json(intent) for intent in plan.intents],
-        "brakes": [list(brake) for brake in plan.brakes],
-    }
-    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
 
 
 def totals(tally: Tally, gathered: Gathered, roster: Roster, intents: list[Intent]) -> dict[str, int]:

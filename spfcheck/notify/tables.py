@@ -70,6 +70,8 @@ plans = Table(
     Column("approved_by", String(200), nullable=False, server_default=""),
     Column("approved_at", Float, nullable=False, server_default="0"),
     Column("approval", Text, nullable=False, server_default=""),
+    # When its intents were entered into the ledger; 0 before.
+    Column("entered_at", Float, nullable=False, server_default="0"),
     Column("finished_at", Float, nullable=False, server_default="0"),
     Index(None, "workspace", "created_at"),
 )

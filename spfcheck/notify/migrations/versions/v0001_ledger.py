@@ -108,6 +108,7 @@ def upgrade() -> None:
         sa.Column("approved_by", sa.String(length=200), server_default="", nullable=False),
         sa.Column("approved_at", sa.Float(), server_default="0", nullable=False),
         sa.Column("approval", sa.Text(), server_default="", nullable=False),
+        sa.Column("entered_at", sa.Float(), server_default="0", nullable=False),
         sa.Column("finished_at", sa.Float(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_plans")),
     )
