@@ -18,7 +18,7 @@ from .types import Outcome, Question, Rtype
 from .wire import AA, QR, TC, MalformedError, Message, read
 from .zone import DEFAULT_TTL, Found, Zone
 
-__all__ = ["Authority", "respond", "serve"]
+__all__ = ["Authority", "bind_both", "respond", "serve"]
 
 SMALLEST_UDP = 512
 """Bytes that a client without EDNS takes (RFC 1035 4.2.1)."""
@@ -79,13 +79,15 @@ async def serve(zone: Zone, host: str = "127.0.0.1", port: int = 0) -> AsyncIter
         connections.add(task)
         try:
             await _converse(authority, reader, writer)
+        except asyncio.CancelledError:
+            pass  # the server closes; asyncio would report a cancelled connection as an error
         finally:
             connections.discard(task)
 
-    stream, datagram = _bind_both(host, port)
+    stream, datagram = bind_both(host, port)
     authority.port = stream.getsockname()[1]
     server = await asyncio.start_server(accept, sock=stream)
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(authority), sock=datagram)
+    transport, datagrams = await loop.create_datagram_endpoint(lambda: _Datagrams(authority), sock=datagram)
     try:
         yield authority
     finally:
@@ -95,9 +97,10 @@ async def serve(zone: Zone, host: str = "127.0.0.1", port: int = 0) -> AsyncIter
             task.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
         await server.wait_closed()
+        await datagrams.closed.wait()
 
 
-def _bind_both(host: str, port: int) -> tuple[socket.socket, socket.socket]:
+def bind_both(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     """A TCP and a UDP socket on one port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for attempt in range(16):
@@ -125,9 +128,13 @@ class _Datagrams(asyncio.DatagramProtocol):
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
         self._transport: Any = None
+        self.closed = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self.closed.set()
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         response = self._authority.answer(data, SMALLEST_UDP)

@@ -136,7 +136,7 @@ class Resolver:
         return Session(self, self._clock() + seconds, fresh, allow_stale)
 
     async def close(self) -> None:
-        """End what is in flight, close every socket. Asking again afterwards is an error."""
+        """End what is in flight and close every socket; from now on every answer is `Outcome.UNREACHABLE`."""
         self._closed = True
         await self._transport.close()
         for flight in list(self._all):
@@ -156,7 +156,7 @@ class Resolver:
     ) -> Answer:
         """Wait for the flight of this question, starting it where there is none."""
         if self._closed:
-            raise RuntimeError("the resolver is closed")
+            return self._failure(question, Outcome.UNREACHABLE, "the resolver is closed")
         flight = self._flights.get(question) if server is None else None
         # Whoever asks for a fresh answer must not get one that was asked for before they came.
         if flight is None or (fresh and not flight.fresh):
@@ -191,12 +191,10 @@ class Resolver:
             self._cache.put(answer)
 
     def _late(self, question: Question) -> Answer:
-        return Answer(
-            question=question,
-            outcome=Outcome.TIMEOUT,
-            resolver=self.nameservers[0],
-            detail="the time for the whole check was over",
-        )
+        return self._failure(question, Outcome.TIMEOUT, "the time for the whole check was over")
+
+    def _failure(self, question: Question, outcome: Outcome, detail: str) -> Answer:
+        return Answer(question=question, outcome=outcome, resolver=self.nameservers[0], detail=detail)
 
     def _or_stale(self, answer: Answer, allow_stale: bool) -> Answer:
         if not allow_stale or not answer.failed:
