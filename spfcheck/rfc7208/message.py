@@ -94,7 +94,7 @@ def ascii_domain(domain: str) -> str | None:
             return None
     name = domain.lower().removesuffix(".")
     # Unlike a name that macros make (7.3), this one is not cut to fit.
-    if len(name) > 253 or "." not in name:
+    if len(name) > 253 or "." not in name or name.endswith("."):
         return None
     return dns_name(name)
 
