@@ -101,6 +101,14 @@ class AnswerCache:
             return answer
         return replace(answer, stale=True) if expires + MAX_STALE > now else None
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._parts = [{} for _ in range(GENERATIONS)]
+        self._sizes = [0] * GENERATIONS
+        self._ready.clear()
+        self._ready_size = 0
+        self._failures.clear()
+
     def put(self, answer: Answer) -> None:
         """Keep *answer* for as long as its TTL says; a failure for seconds, beside the last good answer."""
         question = answer.question

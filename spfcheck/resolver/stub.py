@@ -98,6 +98,10 @@ class Resolver:
         """Put *answer* in the cache as if it had just come."""
         self._cache.put(answer)
 
+    def forget(self) -> None:
+        """Drop every cached answer."""
+        self._cache.clear()
+
     async def ask(
         self, question: Question, *, deadline: float | None = None, fresh: bool = False, allow_stale: bool = False
     ) -> Answer:
