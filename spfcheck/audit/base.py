@@ -55,7 +55,7 @@ def base_of(case: Case) -> Base | NoBase | None:
     if len(meant) == 1:
         return _single(case, meant[0])
     if not case.texts and not case.typed:
-        return NoBase(_no_reading(Span(0, 0), "several texts are meant as the SPF record", ""))
+        return NoBase(_no_reading(Span(0, 0), "several-near-misses", ""))
     return _several(case, meant)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from spfcheck.audit import ours as _ours
-from spfcheck.audit.case import Case, Missing, published_as
+from spfcheck.audit.case import Case, Missing, Unanswered, published_as
 from spfcheck.audit.evidence import evidence_of
 from spfcheck.audit.findings import Code, finding
 from spfcheck.audit.judge import Judged, judge, sender_networks
@@ -181,7 +181,7 @@ class _Outcome:
 def _not_ready(look: _Look) -> _Outcome:
     findings = list(_said(look))
     findings += [finding(Code.SENDER_NOT_READY, look.judged_domain, reason=reason) for reason in look.ours.reasons]
-    return _Outcome(Status.UNKNOWN, "", "", (), findings)
+    return _Outcome(Status.UNKNOWN, Result.TEMPERROR.value, Result.TEMPERROR.value, (), findings)
 
 
 def _said(look: _Look) -> Iterable[Finding]:
@@ -201,12 +201,15 @@ async def _decide(look: _Look, judged: Judged) -> _Outcome:
         *_said(look),
         *sender_findings(look.judged_domain, look.record, judged, networks, look.ours),
     ]
-    status = status_of(result, lenient, networks, findings)
+    dns = list(answers_of(look.witness.answers))
+    status = status_of(result, lenient, networks, [*findings, *dns])
     outcome = _Outcome(status, result.value, lenient.value, networks, findings)
     if status is not Status.UNKNOWN and result is not Result.PASS:
         findings += await _mail_hosts(look)
         await _repair(look, outcome)
-    findings += answers_of(look.witness.answers)
+        _say_denied(look, outcome)
+        dns = list(answers_of(look.witness.answers))
+    findings += dns
     return outcome
 
 
@@ -227,7 +230,7 @@ async def _mail_hosts(look: _Look) -> list[Finding]:
     if silent:
         words = " It also declares that it receives none (null MX)." if null_mx else ""
         found.append(finding(Code.DECLARED_NO_MAIL, look.judged_domain, null_mx=words))
-    if not hosts:
+    if not hosts and not look.answer.nxdomain:
         found.append(finding(Code.NO_MX, look.judged_domain))
     return found
 
@@ -248,11 +251,26 @@ async def _repair(look: _Look, outcome: _Outcome) -> None:
             outcome.remedy = propose(case, needed, look.name)
         except Missing as missing:
             await asyncio.gather(*(_with_tree(question, look.witness) for question in missing.questions))
-        except Blocked:
+        except (Blocked, Unanswered):
             break
         else:
             return
     outcome.status = Status.UNKNOWN
+
+
+def _say_denied(look: _Look, outcome: _Outcome) -> None:
+    """Where the repair finds that a term is meant to turn us away, say that in place of "not included"."""
+    certificate = outcome.remedy.certificate or {}
+    if certificate.get("code") != "denied-by-name" or any(one.code == Code.SENDER_DENIED for one in outcome.findings):
+        return
+    words = certificate["term"]
+    term = next((one for one in look.record.terms if one.text == words), None) if look.record else None
+    span = (term.span.start, term.span.stop) if term is not None else None
+    milder = (Code.SENDER_NOT_INCLUDED, Code.SENDER_PARTLY_INCLUDED)
+    affected = [one for one in outcome.findings if one.code in milder]
+    outcome.findings[:] = [one for one in outcome.findings if one.code not in milder]
+    for sender in dict.fromkeys(str(one.params["sender"]) for one in affected):
+        outcome.findings.append(finding(Code.SENDER_DENIED, look.judged_domain, span, sender=sender, term=words))
 
 
 async def _with_tree(question: Question, witness: Witness) -> None:

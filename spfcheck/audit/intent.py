@@ -16,12 +16,15 @@ MOST_NETWORKS = 20
 def newly_authorised(case: Case, base: Base) -> tuple[str, ...]:
     """The networks that *base* authorises and the published text does not, ours left out, a line for each term.
 
-    What is published authorises nobody: it is no record, several, or one that cannot be read.
+    What is published mostly authorises nobody: it is no record, several, or one that cannot be read.
     """
+    published = case.texts[0].decode("latin-1") if len(case.texts) == 1 else ""
     by_term: dict[str, list[str]] = {}
     for family in (4, 6):
         found: dict[str, Ranges] = {}
         others = subtract(everything(family), case.ours.allowed[family])
+        if published:
+            others = subtract(others, case.partition(published, others, family).passing())
         for cell in case.partition(base.record.text, others, family, UNLIMITED).cells:
             term = cell.path[0].term if cell.path else None
             if cell.result == "pass" and term is not None:

@@ -68,6 +68,11 @@ class Judged:
         """The same by the lenient reading."""
         return worst(cell.result for cell in self._refined(self.lenient))
 
+    def confirms(self, family: int, cell: Cell) -> bool:
+        """Whether the addresses of *cell* that were asked one by one, if any were, bear it out."""
+        known = self._samples(family, cell)
+        return not known or any(one.result is cell.result for one in known)
+
     def _refined(self, parts: Mapping[int, Partition]) -> Iterator[Cell | _Sampled]:
         for family, part in parts.items():
             for cell in part.cells:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from ipaddress import AddressValueError, IPv6Address
 
 from spfcheck.audit.slips import Slip
-from spfcheck.rfc7208.record import Span, Term, parse
+from spfcheck.rfc7208.record import ProblemCode, Span, Term, parse
 
 __all__ = ["Change", "Mended", "NameKind", "Unclear", "mend", "slip_at"]
 
@@ -57,9 +57,10 @@ class Unclear:
 
 
 class _NoReading(Exception):  # noqa: N818 - an outcome, not an error
-    def __init__(self, slip: Slip) -> None:
+    def __init__(self, slip: Slip, span: Span | None = None) -> None:
         super().__init__(slip.value)
         self.slip = slip
+        self.span = span
 
 
 @dataclass(slots=True)
@@ -129,7 +130,8 @@ def mend(text: str, names: Callable[[str], NameKind]) -> Mended | Unclear:
     try:
         words = _words(readable, origin, text, work)
     except _NoReading as refusal:
-        return Unclear(refusal.slip, Span(0, len(text)), text)
+        span = refusal.span or Span(0, len(text))
+        return Unclear(refusal.slip, span, text[span.start : span.stop])
     terms: list[str] = []
     queue = words
     while queue:
@@ -150,10 +152,11 @@ def _checked(original: str, mended: str, work: _Work) -> Mended | Unclear:
     record = parse(mended)
     if record.problems:
         problem = record.problems[0]
+        slip = Slip.REPEATED_MODIFIER if problem.code is ProblemCode.DUPLICATE_MODIFIER else Slip.UNKNOWN_WORD
         words = record.source(problem.span)
         at = original.find(words) if words else -1
         span = Span(at, at + len(words)) if at >= 0 else Span(0, len(original))
-        return Unclear(Slip.UNKNOWN_WORD, span, words or original)
+        return Unclear(slip, span, words or original)
     return Mended(mended, tuple(work.changes))
 
 
@@ -202,7 +205,7 @@ def _words(text: str, origin: list[int], original: str, work: _Work) -> list[_Wo
                 Change(_SLIP_OF_CHARACTER[char], span, original[span.start : span.stop], replaced.strip())
             )
         if not replaced.isascii() or (replaced and not replaced.isprintable()):
-            raise _NoReading(Slip.TYPOGRAPHY)
+            raise _NoReading(Slip.TYPOGRAPHY, Span(origin[index], origin[index + 1]))
         clean.extend(replaced)
         places.extend([index] * len(replaced))
     joined = "".join(clean)

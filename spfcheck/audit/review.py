@@ -127,7 +127,8 @@ def record_findings(record: Record, domain: str, strings: tuple[bytes, ...] = ()
 def _problem(record: Record, problem: Problem, domain: str, strings: tuple[bytes, ...]) -> Finding:
     span = (problem.span.start, problem.span.stop)
     if problem.code is ProblemCode.NON_ASCII:
-        return finding(Code.NON_ASCII, domain, span, character=_character(record.text, span[0]))
+        shown, length = _character(record.text, span[0])
+        return finding(Code.NON_ASCII, domain, (span[0], span[0] + length), character=shown)
     begin = record.text.rfind(" ", 0, span[0]) + 1
     end = record.text.find(" ", max(span[1], begin))
     word = record.text[begin : end if end >= 0 else len(record.text)]
@@ -139,15 +140,15 @@ def _problem(record: Record, problem: Problem, domain: str, strings: tuple[bytes
     )
 
 
-def _character(text: str, at: int) -> str:
-    """The character of which the byte at *at* is a part, by its code point."""
+def _character(text: str, at: int) -> tuple[str, int]:
+    """The character that begins at the byte *at*, by its code point, and its length in bytes."""
     for length in (4, 3, 2):
         try:
             char = text[at : at + length].encode("latin-1").decode("utf-8")
         except UnicodeDecodeError:
             continue
-        return f"U+{ord(char[0]):04X}"
-    return f"the byte 0x{ord(text[at]):02X}"
+        return f"U+{ord(char[0]):04X}", len(char[0].encode())
+    return f"the byte 0x{ord(text[at]):02X}", 1
 
 
 def _joint(strings: tuple[bytes, ...], begin: int, end: int) -> Slip | None:
@@ -265,10 +266,14 @@ def tree_findings(found: Survey, domain: str) -> Iterator[Finding]:
             yield finding(code, use.domain, span, **params)
     for at, term, count, _ in found.mx_limit:
         yield finding(Code.MX_LIMIT, at, (term.span.start, term.span.stop), term=term.text, count=count)
+    empty: dict[tuple[str, Term, str], list[str]] = {}
     for void in found.void_uses:
-        span = (void.term.span.start, void.term.span.stop)
         name, rtype = void.question
-        yield finding(Code.VOID_LOOKUP, void.domain, span, term=void.term.text, name=name, type=rtype.name)
+        empty.setdefault((void.domain, void.term, name), []).append(rtype.name)
+    for (at, term, name), types in empty.items():
+        span = (term.span.start, term.span.stop)
+        kinds = " or ".join(dict.fromkeys(types))
+        yield finding(Code.VOID_LOOKUP, at, span, term=term.text, name=name, type=kinds)
     for at, term, _ in found.depends:
         if term.name != "ptr":
             yield finding(Code.DEPENDS_ON_MESSAGE, at, (term.span.start, term.span.stop), term=term.text)

@@ -42,16 +42,16 @@ def sender_findings(
     domain: str, record: Record | None, judged: Judged, networks: Sequence[SenderNetwork], ours: Ours
 ) -> Iterator[Finding]:
     """What is to be said of our senders: included, partly, denied, or read differently by receivers."""
-    if record is not None and record.valid:
-        yield from _authorisation(domain, record, networks, ours)
     strict, lenient = judged.result(), judged.lenient_result()
+    if record is not None and record.valid and lenient is not Result.PASS:
+        yield from _authorisation(domain, record, networks, ours)
     if strict is not Result.PASS and lenient is Result.PASS:
         yield finding(Code.RECEIVERS_DIFFER, domain, strict=strict.value, lenient=lenient.value)
     for family in (4, 6):
         part = judged.strict.get(family)
         if part is None:
             continue
-        over = [cell for cell in part.cells if cell.cause is Cause.VOID_LIMIT]
+        over = [cell for cell in part.cells if cell.cause is Cause.VOID_LIMIT and judged.confirms(family, cell)]
         near = [cell for cell in part.cells if cell.void_lookups == STRICT.voids and cell.result is Result.PASS]
         name = family_name(family)
         if over:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from spfcheck.audit.report import TreeNode
 from spfcheck.audit.vendors import vendor_of
-from spfcheck.audit.walk import MX_HOSTS, spf_texts
+from spfcheck.audit.walk import MX_HOSTS, name_of, spf_texts
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Record, Term, parse
@@ -135,7 +135,7 @@ def _plain(term: Term, state: _State, answer: str) -> TreeNode:
 def _costly(record: Record, term: Term, domain: str, stack: tuple[str, ...], state: _State) -> TreeNode:
     found = state.survey
     found.lookups += 1
-    name = domain if term.domain_spec is None else term.target
+    name = name_of(term, domain, stack[0])
     children: tuple[TreeNode, ...] = ()
     text = ""
     if name is None or term.name == "ptr":

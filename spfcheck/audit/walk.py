@@ -12,9 +12,13 @@ from collections.abc import Iterable, Iterator
 from spfcheck.resolver.types import Answer, Lookup, Outcome
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
 from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.macro import dns_name, expand
 from spfcheck.rfc7208.record import Record, Term, parse, select
 
-__all__ = ["MX_HOSTS", "Witness", "fetch", "live_terms", "questions_of", "spf_texts"]
+__all__ = ["MX_HOSTS", "Witness", "fetch", "live_terms", "name_of", "questions_of", "spf_texts"]
+
+_OF_DOMAINS = frozenset("do")
+"""Macro letters that are the same for every message to a domain (RFC 7208 7.2)."""
 
 MX_HOSTS = 10
 """RFC 7208 4.6.4: the address records of so many names of one mx are asked for, and no more."""
@@ -91,11 +95,23 @@ def live_terms(record: Record) -> Iterator[Term]:
         yield record.redirect
 
 
-def questions_of(record: Record, domain: str) -> Iterator[Question]:
+def name_of(term: Term, domain: str, root: str) -> str | None:
+    """The name that *term*, in the record of *domain*, asks for; None where that differs from message to message.
+
+    *root* is the domain that is checked (``%{o}``). A name that cannot exist is None as well.
+    """
+    if term.domain_spec is None:
+        return domain
+    if term.target is not None or term.spec is None or not term.spec.letters <= _OF_DOMAINS:
+        return term.target
+    return dns_name(expand(term.spec, {"d": domain, "o": root}))
+
+
+def questions_of(record: Record, domain: str, root: str) -> Iterator[Question]:
     """What the terms of *record* need first, as far as it does not depend on a message."""
     for term in live_terms(record):
-        name = term.target if term.domain_spec is not None else domain
-        if name is None or not term.cost:
+        name = name_of(term, domain, root) if term.cost else None
+        if name is None:
             continue
         if term.name in ("include", "redirect"):
             yield Question(name, Rtype.TXT)
@@ -118,7 +134,7 @@ async def fetch(domain: str, witness: Witness, records: Iterable[Record] = ()) -
     todo: list[Question] = []
     if given:
         for record in given:
-            todo.extend(questions_of(record, domain))
+            todo.extend(questions_of(record, domain, domain))
     else:
         todo.append(Question(domain, Rtype.TXT))
     waiting: set[asyncio.Task[Answer]] = set()
@@ -134,17 +150,17 @@ async def fetch(domain: str, witness: Witness, records: Iterable[Record] = ()) -
                 if answer is None:
                     waiting.add(asyncio.ensure_future(witness.ask(question)))
                 else:
-                    todo.extend(_following(answer, opened))
+                    todo.extend(_following(answer, opened, domain))
             if waiting:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    todo.extend(_following(task.result(), opened))
+                    todo.extend(_following(task.result(), opened, domain))
     finally:
         for task in waiting:
             task.cancel()
 
 
-def _following(answer: Answer, opened: set[str]) -> Iterator[Question]:
+def _following(answer: Answer, opened: set[str], root: str) -> Iterator[Question]:
     """What an answer makes worth asking."""
     name, rtype = answer.question
     if rtype is Rtype.TXT:
@@ -152,7 +168,7 @@ def _following(answer: Answer, opened: set[str]) -> Iterator[Question]:
         # Several records end an evaluation here; what they include is asked for when a merge is tried.
         if len(texts) == 1 and name not in opened:
             opened.add(name)
-            yield from questions_of(parse(texts[0]), name)
+            yield from questions_of(parse(texts[0]), name, root)
     elif rtype is Rtype.MX:
         hosts = [exchange for _, exchange in answer.records]
         if len(hosts) <= MX_HOSTS:
