@@ -244,7 +244,7 @@ class Archive:
             trail.append(connection, at=plan.created_at, who="planner", action="plan", subject=plan.id, detail=detail)
 
     def load(self, plan_id: str = "") -> Plan:
-        """A plan as it was stored, the newest by default; raises `NotifyError` when there is none, or it was changed."""
+        """A plan as it was stored, the newest by default; raises `NotifyError` when there is none or it was changed."""
         which = plans.c.workspace == self.workspace
         if plan_id:
             which = sa.and_(which, plans.c.id == plan_id)

@@ -131,7 +131,8 @@ def seen_enough(state: DomainState, fault: str, *, now: float, guards: Guards) -
     """Whether the same fault was seen in enough runs, far enough apart."""
     if state.fault != fault or state.fault_runs < 1:
         return _left(Reason.NOT_YET_CONFIRMED)
-    hours = (now - state.fault_first_at) / HOUR
+    # A sighting of this very run is later than the time at which the run began.
+    hours = max(0.0, now - state.fault_first_at) / HOUR
     if state.fault_runs >= guards.min_runs and hours * HOUR >= guards.min_between_runs:
         return _WARRANTED
     wanted = f"{guards.min_runs} runs {guards.min_between_runs / HOUR:g} hours apart"

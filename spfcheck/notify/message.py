@@ -86,11 +86,14 @@ class Writer:
     def __init__(self, public_url: str = "", subject_path: str = "", body_path: str = "") -> None:
         self._base = public_url.rstrip("/")
         shipped = files(__package__) / "templates"
-        self._html = _environment(escape=True)
-        self._plain = _environment(escape=False)
-        self._subject_source = _read(subject_path) or (shipped / "subject.txt").read_text(encoding="utf-8")
-        self._body_source = _read(body_path) or (shipped / "body.html").read_text(encoding="utf-8")
-        self._text_source = (shipped / "body.txt").read_text(encoding="utf-8")
+        subject = _read(subject_path) or (shipped / "subject.txt").read_text(encoding="utf-8")
+        body = _read(body_path) or (shipped / "body.html").read_text(encoding="utf-8")
+        try:
+            self._subject = _environment(escape=False).from_string(subject)
+            self._html = _environment(escape=True).from_string(body)
+            self._text = _environment(escape=False).from_string((shipped / "body.txt").read_text(encoding="utf-8"))
+        except TemplateError as error:
+            raise NotifyError(f"The message template cannot be read: {error}.") from error
 
     def named(self, report: Report) -> Named:
         """What a message says of one domain; raises `NotifyError` for a record that no message may carry."""
@@ -129,9 +132,9 @@ class Writer:
             "ref": ref,
         }
         try:
-            subject = self._plain.from_string(self._subject_source).render(variables)
-            html = self._html.from_string(self._body_source).render(variables)
-            text = self._plain.from_string(self._text_source).render(variables)
+            subject = self._subject.render(variables)
+            html = self._html.render(variables)
+            text = self._text.render(variables)
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise NotifyError(f"The message template does not render: {error}.") from error
         # A word on one line: a subject with a line break would be two headers.

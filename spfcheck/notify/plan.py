@@ -15,7 +15,7 @@ from spfcheck.notify.checks import Checks
 from spfcheck.notify.database import WriterThread
 from spfcheck.notify.gather import Gathered
 from spfcheck.notify.ledger import Ledger, Told
-from spfcheck.notify.model import Decision, Intent, Plan, PlanRow, Progress, Reason, State, Step
+from spfcheck.notify.model import Decision, Intent, PlanRow, Progress, Reason, State, Step
 from spfcheck.notify.model import Report as ReportProgress
 from spfcheck.notify.policy import DAY, Guards
 from spfcheck.notify.rollout import in_stage
