@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from spfcheck.audit.senders import Ours
-from spfcheck.audit.tree import State, Survey, survey
+from spfcheck.audit.tree import Survey, survey
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
@@ -89,9 +89,8 @@ class Case:
         overlaid = published_as(self.domain, record.text)
         answers = _Overlaid(overlaid, self.answers)
         found = survey(record, self.domain, answers)
-        unasked = [Question(use.target, Rtype.TXT) for use in found.uses if use.state is State.UNASKED]
-        if unasked:
-            raise Missing(unasked)
+        if found.unasked:
+            raise Missing(dict.fromkeys(found.unasked))
         return found
 
 

@@ -46,6 +46,8 @@ class Defect(StrEnum):
     """Any modifier that stands twice is an error; RFC 7208 6 says so of redirect and exp only."""
     MACRO_ZERO = "macro-zero"
     """``%{d0}`` is accepted."""
+    LINE_BREAK = "line-break"
+    """A line break at the end of a term is overlooked."""
     MX_AT_ONCE = "mx-at-once"
     """All hosts of an ``mx`` are asked for before any is compared, so void ones behind a match count."""
 
@@ -250,6 +252,8 @@ def defects_of(records: Iterable[Record], one: Heard) -> list[Defect]:
             found.add(Defect.MODIFIER_REPEATED)
         if any("0}" in term.text and "%{" in term.text for term in record.terms):
             found.add(Defect.MACRO_ZERO)
+        if "\n" in record.text and one.ours == Result.PERMERROR:
+            found.add(Defect.LINE_BREAK)
         if any(term.name == "mx" and not term.is_modifier for term in record.terms) and one.theirs == Result.PERMERROR:
             found.add(Defect.MX_AT_ONCE)
     return sorted(found)

@@ -74,6 +74,8 @@ class Survey:
     depends: list[tuple[str, Term, int]] = field(default_factory=list)
     """Domain, term, depth of the terms whose answer depends on the message."""
     failed: dict[Question, Answer] = field(default_factory=dict)
+    unasked: list[Question] = field(default_factory=list)
+    """What would have to be asked to know the rest."""
     records: dict[str, Record] = field(default_factory=dict)
     """Every record of the tree, by the name where it stands."""
 
@@ -185,6 +187,7 @@ def _find(name: str, stack: tuple[str, ...], state: _State) -> tuple[State, Reco
         return State.LOOP, None
     answer = state.answers.get(Question(name, Rtype.TXT))
     if answer is None:
+        state.survey.unasked.append(Question(name, Rtype.TXT))
         return State.UNASKED, None
     if answer.failed:
         state.survey.failed[answer.question] = answer
@@ -207,6 +210,7 @@ def _hosts(term: Term, name: str, domain: str, depth: int, state: _State) -> str
         return _words([_addresses(name, Rtype.A, 0, term, domain, depth, state)])
     answer = state.answers.get(Question(name, Rtype.MX))
     if answer is None:
+        state.survey.unasked.append(Question(name, Rtype.MX))
         return ""
     if answer.failed:
         state.survey.failed[answer.question] = answer
@@ -231,6 +235,7 @@ def _addresses(name: str, rtype: Rtype, family: int, term: Term, domain: str, de
     """True when void, False when there are addresses, None when not known."""
     answer = state.answers.get(Question(name, rtype))
     if answer is None:
+        state.survey.unasked.append(Question(name, rtype))
         return None
     if answer.failed:
         state.survey.failed[answer.question] = answer
