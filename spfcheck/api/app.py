@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -23,6 +24,8 @@ from spfcheck.api.reports import Shelved
 from spfcheck.api.routes import ROUTES
 from spfcheck.audit.report import Report
 from spfcheck.audit.senders import Ours, SenderProfile
+from spfcheck.resolver.canary import EVERY_SECONDS, ResolverCheck
+from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.types import Lookup
 from spfcheck.settings import Settings
 
@@ -75,6 +78,9 @@ def create_app(
             detail=report.opinion.detail,
         )  # fmt: skip
 
+    watch = None
+    if isinstance(lookup, Resolver):
+        watch = ResolverCheck(lookup, [profile.include for profile in profiles], clock=time.monotonic)
     bench = Bench(
         lookup=lookup,
         mail_from=settings.mail_from,
@@ -84,7 +90,7 @@ def create_app(
     )
     checks = Checks(
         bench,
-        ours or OurSenders(profiles, lookup, clock).current,
+        ours or OurSenders(profiles, lookup, clock, watch).current,
         shelf=Shelf(SHELF_BYTES),
         keeper=keeper or Shelved(),
         cold_lane=settings.cold_lane,
@@ -101,6 +107,7 @@ def create_app(
         readiness=Readiness(),
         batch_places=asyncio.Semaphore(settings.batch_lane),
         log=log,
+        watch=watch,
         notifier=notifier,
         secret=secret or secrets.token_bytes(32),
     )
@@ -129,6 +136,14 @@ def _application(service: Service) -> web.Application:
 async def _start(app: web.Application) -> None:
     service = app[SERVICE]
     service.background.add(asyncio.create_task(_reload_keys(service)))
+    if service.watch is not None:
+        await service.watch.look()
+        service.background.add(asyncio.create_task(_keep_looking(service.watch)))
+
+
+async def _keep_looking(watch: ResolverCheck) -> None:
+    await asyncio.sleep(EVERY_SECONDS)
+    await watch.run()
 
 
 async def _reload_keys(service: Service) -> None:

@@ -67,10 +67,8 @@ class _Stream:
 
     async def run(self) -> None:
         """Answer all lines. Raises a group with `ConnectionError` when the client has gone; the checks end then."""
-        number = 0
         async with asyncio.TaskGroup() as checks:
-            async for raw in lines(self._request):
-                number += 1
+            async for number, raw in lines(self._request):
                 ready = self._at_once(number, raw)
                 if isinstance(ready, bytes):
                     await self._write(ready)
@@ -133,23 +131,23 @@ def _refusal(number: int, detail: str, likely: str | None = None, problem: Kind 
     return to_bytes(document) + b"\n"
 
 
-async def lines(request: web.Request) -> AsyncIterator[bytes | None]:
-    """The body's lines without their ends, blank ones left out; None for one that is too long, which is skipped."""
+async def lines(request: web.Request) -> AsyncIterator[tuple[int, bytes | None]]:
+    """The body's lines with their numbers, blank ones left out; None for one that is too long, which is skipped."""
+    number = 1
     kept = b""
     skipping = False
     async for chunk in request.content.iter_any():
-        *whole, rest = (kept + chunk).split(b"\n")
+        *whole, kept = (kept + chunk).split(b"\n")
         for line in whole:
-            if skipping:
-                skipping = False
-            elif len(line) > MAX_LINE:
-                yield None
-            elif line.strip():
-                yield line.strip()
-        kept = rest
+            if len(line) > MAX_LINE and not skipping:
+                yield number, None
+            elif line.strip() and not skipping:
+                yield number, line.strip()
+            skipping = False
+            number += 1
         if len(kept) > MAX_LINE:
             if not skipping:
-                yield None
+                yield number, None
             skipping, kept = True, b""
     if kept.strip() and not skipping:
-        yield kept.strip()
+        yield number, kept.strip()

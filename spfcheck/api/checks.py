@@ -18,6 +18,7 @@ from spfcheck.audit.examine import examine
 from spfcheck.audit.ours import prepare
 from spfcheck.audit.report import Report
 from spfcheck.audit.senders import Ours, SenderProfile
+from spfcheck.resolver.canary import Health, ResolverCheck
 from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.types import Lookup
 
@@ -100,8 +101,15 @@ class ReportKeeper(Protocol):
 class OurSenders:
     """What our senders send from, read again when its answers run out."""
 
-    def __init__(self, profiles: Sequence[SenderProfile], lookup: Lookup, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        profiles: Sequence[SenderProfile],
+        lookup: Lookup,
+        clock: Callable[[], float],
+        watch: ResolverCheck | None = None,
+    ) -> None:
         self._profiles = profiles
+        self._watch = watch
         self._lookup = lookup
         self._clock = clock
         self._ours: Ours | None = None
@@ -109,7 +117,9 @@ class OurSenders:
         self._reading = asyncio.Lock()
 
     async def current(self) -> Ours:
-        """The senders as they are known now."""
+        """The senders as they are known now; not ready while a resolver says what we know to be false."""
+        if self._watch is not None and self._watch.state.health is Health.LYING:
+            return Ours(ready=False, reasons=self._watch.state.reasons, expires_at=self._clock())
         if self._ours is None or self._clock() >= self._until:
             async with self._reading:
                 if self._ours is None or self._clock() >= self._until:

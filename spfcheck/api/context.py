@@ -14,6 +14,7 @@ from spfcheck.api.checks import Checks
 from spfcheck.api.keys import Key, Keyring, Scope
 from spfcheck.api.metrics import Metrics
 from spfcheck.api.quota import Quotas
+from spfcheck.resolver.canary import ResolverCheck
 from spfcheck.settings import Settings
 
 
@@ -52,6 +53,8 @@ class Service:
     batch_places: asyncio.Semaphore
     """Checks under way for all batches together; a full lane stops the reading of their lines."""
     log: structlog.typing.FilteringBoundLogger
+    watch: ResolverCheck | None = None
+    """Looks at the resolvers, where they are on the network."""
     notifier: Any = None
     """The notifier's view for the pages, where there is a ledger."""
     secret: bytes = b""

@@ -133,7 +133,10 @@ async def reasons_not_ready(service: Service) -> tuple[str, ...]:
     """Why the service does not want requests; empty when it does."""
     if service.readiness.stopping:
         return ("The service is stopping.",)
-    return tuple((await service.checks.ours()).reasons)
+    reasons = list((await service.checks.ours()).reasons)
+    if service.watch is not None and not service.watch.state.may_judge:
+        reasons += [reason for reason in service.watch.state.reasons if reason not in reasons]
+    return tuple(reasons)
 
 
 async def metrics(request: web.Request) -> web.StreamResponse:

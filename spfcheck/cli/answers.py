@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,6 +35,17 @@ async def lookup_for(settings: Settings, zone: Path | None = None) -> AsyncItera
         nameservers(settings.nameservers), cache_mb=settings.cache_mb, zone_rate=settings.zone_rate
     ) as resolver:
         yield resolver
+
+
+async def look_at_resolver(lookup: Lookup, includes: Sequence[str]) -> tuple[bool, tuple[str, ...]]:
+    """Whether the resolvers behind *lookup* can be trusted, and what a person should know of them."""
+    from spfcheck.resolver.canary import ResolverCheck
+    from spfcheck.resolver.stub import Resolver
+
+    if not isinstance(lookup, Resolver):
+        return True, ()
+    state = await ResolverCheck(lookup, includes, clock=time.monotonic).look()
+    return state.may_judge, state.reasons
 
 
 def nameservers(texts: Sequence[str]) -> list[tuple[str, int]] | None:

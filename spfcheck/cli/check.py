@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TextIO
 from cyclopts import Parameter
 
 from spfcheck.audit.examine import examine
-from spfcheck.audit.names import NotADomainName, domain_name
+from spfcheck.audit.names import NotADomainName, domain_name, shown
 from spfcheck.audit.ours import prepare
 from spfcheck.audit.report import Report, Severity, Status, as_json
 from spfcheck.audit.senders import Ours, SenderProfile
@@ -34,7 +34,7 @@ _RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}
 
 
 def check(
-    *domains: str,
+    *domains: Annotated[str, Parameter(allow_leading_hyphen=True)],
     as_json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
     ndjson: Annotated[bool, Parameter(negative="")] = False,
     record: str | None = None,
@@ -72,6 +72,10 @@ def check(
     """
     if not domains:
         raise UsageError("Name a domain, as in `spfcheck check example.com`, or - to read names from standard input.")
+    for word in domains:
+        # A lone hyphen is a name here, so the parser lets words with one through.
+        if word.startswith("-") and word != "-":
+            raise UsageError(f"There is no option {shown(word, 40)}; see `spfcheck check --help`.")
     many = len(domains) > 1 or "-" in domains
     if record is not None and many:
         raise UsageError("--record is about one domain.")

@@ -11,7 +11,8 @@ from spfcheck.api.checks import one_check
 from spfcheck.audit.ours import prepare
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.cli import COULD_NOT_CHECK, FINE
-from spfcheck.cli.answers import lookup_for
+from spfcheck.cli.answers import look_at_resolver, lookup_for
+from spfcheck.resolver.stub import Resolver
 from spfcheck.settings import Settings, load
 
 Result = tuple[str, str]
@@ -40,7 +41,7 @@ async def _examine(settings: Settings) -> int:
     for name, look in looks.items():
         try:
             word, sentence = await look(settings)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one thing that fails must not hide the others
             from spfcheck.cli import _sentence
 
             word, sentence = "bad", _sentence(error) or f"Unexpected: {type(error).__name__}."
@@ -51,10 +52,12 @@ async def _examine(settings: Settings) -> int:
 
 
 async def _resolver(settings: Settings) -> Result:
-    from spfcheck.resolver.canary import check_resolver  # type: ignore[import-not-found, unused-ignore]
-
     async with lookup_for(settings) as lookup:
-        return await check_resolver(lookup)
+        may_judge, reasons = await look_at_resolver(lookup, [s.include for s in settings.sender_profiles()])
+        if not may_judge:
+            return "bad", " ".join(reasons)
+        servers = ", ".join(lookup.nameservers) if isinstance(lookup, Resolver) else "the zone"
+    return "ok", " ".join((f"{servers} answers.", *reasons))
 
 
 async def _senders(settings: Settings) -> Result:
@@ -102,9 +105,11 @@ async def _intercom(settings: Settings) -> Result:
         me = await intercom.me()
         if settings.intercom.workspace and me.workspace != settings.intercom.workspace:
             return "bad", f"The token is of the workspace {me.workspace}, and {settings.intercom.workspace} is set."
-        wanted = {source.path.partition(".")[2] for source in settings.audience.domain_sources}
-        known = await intercom.attributes()
-    missing = sorted(name for name in wanted if name not in known)
+        missing = [
+            source.path
+            for source in settings.audience.domain_sources
+            if source.path not in await intercom.attributes(source.origin)
+        ]
     if missing:
-        return "bad", f"The workspace {me.workspace} has no contact attribute {', '.join(missing)}."
+        return "bad", f"The workspace {me.workspace} has no attribute {', '.join(missing)}."
     return "ok", f"The token works in the workspace {me.workspace}."

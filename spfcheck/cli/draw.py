@@ -4,7 +4,6 @@ Colour repeats what the words say and is left out when nobody watches or `NO_COL
 stranger's DNS said goes through `shown`: it can neither move the cursor nor forge a line.
 """
 
-
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -88,6 +87,8 @@ def _remedy(report: Report, out: Console) -> None:
         for string in remedy.strings:
             out.print(Text(f'    "{string}"'))
     for deleted in remedy.delete:
+        if report.record is not None and (deleted.name, deleted.value) == (remedy.name, report.record.text):
+            continue  # it is what is replaced
         out.print(Text(f"  Delete the {deleted.type} record at {deleted.name}: {shown(deleted.value, LONGEST)}"))
     for edit in remedy.edits:
         out.print(Text(f"  - {shown(edit, LONGEST)}"))

@@ -21,7 +21,7 @@ from spfcheck.api.checks import one_check
 from spfcheck.audit.names import domain_name, shown
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, UsageError
-from spfcheck.cli.answers import lookup_for, nameservers
+from spfcheck.cli.answers import look_at_resolver, lookup_for, nameservers
 from spfcheck.notify.model import NotifyStatus, Plan, Progress, SendSummary
 from spfcheck.settings import Settings, load
 
@@ -51,6 +51,11 @@ async def _notifier(settings: Settings) -> AsyncIterator[Any]:
         second: Resolver | None = None
         if settings.second_nameservers:
             second = Resolver(nameservers(settings.second_nameservers), zone_rate=settings.zone_rate)
+
+        async def canary() -> str:
+            may_judge, reasons = await look_at_resolver(lookup, [s.include for s in settings.sender_profiles()])
+            return "" if may_judge else " ".join(reasons)
+
         try:
             checks = DnsChecks(
                 [
@@ -61,6 +66,7 @@ async def _notifier(settings: Settings) -> AsyncIterator[Any]:
                 helo=settings.helo,
                 night=lambda: one_check(lookup),
                 fresh=lambda: one_check(lookup, fresh=True),
+                canary=canary,
                 second=second.with_deadline if second is not None else None,
             )
             async with Notifier(settings, intercom=intercom, checks=checks, stop=stop) as notifier:
