@@ -19,7 +19,7 @@ from spfcheck.audit.mend import WIDEST_V4, WIDEST_V6
 from spfcheck.audit.terms import ends_in, ignored_own, is_own, key
 from spfcheck.audit.tree import State, Survey
 from spfcheck.audit.vendors import mailbox_of
-from spfcheck.audit.walk import live_terms, spf_texts
+from spfcheck.audit.walk import MX_HOSTS, live_terms, spf_texts
 from spfcheck.rfc7208.limits import STRICT, UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import Ranges, everything, intersect, subtract, union
@@ -316,27 +316,27 @@ def _no_new_error(case: Case, base: Base, found: Survey) -> None:
 
 
 def _publishable(case: Case, new: Record) -> None:
-    """P: where nothing is published, only the recognised provider or the mail hosts pass beside us."""
+    """P: where nothing is published, the recognised provider or the mail hosts pass beside us, and nobody else."""
     own = case.ours.names
     others = [term for term in new.terms if not (is_own(term, own) and term.result is Result.PASS)]
     if not others or others[-1] is not new.all_term:
         raise _Refused("P", "The record must end in all.")
-    rest = others[:-1]
-    end = ends_in(new)
+    wanted, end = _for_nobody(case)
+    given = [f"include:{term.target}" if term.name == "include" else term.text for term in others[:-1]]
+    if given != wanted or any(term.result is not Result.PASS for term in others[:-1]):
+        raise _Refused("P", f"Beside us the record must list {' '.join(wanted) or 'nobody'}.")
+    assert new.all_term is not None
+    if new.all_term.result is not end:
+        raise _Refused("P", f"The record must say {end.value} of everyone else.")
+
+
+def _for_nobody(case: Case) -> tuple[list[str], Result]:
+    """What a record must list beside us where there is none, and what it must say of everyone else.
+
+    RFC 7208 8.2: neutral "MUST be treated exactly like" none, so nobody is worse off than without a record.
+    """
     exchanges = [name for _, name in case.sure(Question(case.domain, Rtype.MX)).records if name]
     provider = mailbox_of(exchanges)
-    if not rest:
-        if end is not Result.NEUTRAL:
-            raise _Refused("P", "Without a recognised provider the record must end in ?all.")
-        return
-    (term, *more) = rest
-    if more or term.result is not Result.PASS:
-        raise _Refused("P", f"{rest[-1].text} is not known to belong to the domain.")
-    if term.name == "include":
-        named = provider is not None and term.target == provider.include
-        if not named or not term.target or len(spf_texts(case.sure(Question(term.target, Rtype.TXT)))) != 1:
-            raise _Refused("P", f"{term.text} is not the recognised provider of the domain.")
-        if end is not Result.SOFTFAIL:
-            raise _Refused("P", "With a recognised provider the record must end in ~all.")
-    elif term.text != "mx" or not exchanges or end is not Result.NEUTRAL:
-        raise _Refused("P", "Without a recognised provider the record may add mx only, and must end in ?all.")
+    if provider is not None and len(spf_texts(case.sure(Question(provider.include, Rtype.TXT)))) == 1:
+        return [f"include:{provider.include}"], Result.SOFTFAIL
+    return (["mx"] if 0 < len(exchanges) <= MX_HOSTS else []), Result.NEUTRAL
