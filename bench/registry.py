@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -38,10 +37,11 @@ def part(name: str) -> Callable[[Callable[[bool], Table]], Callable[[bool], Tabl
     return register
 
 
-def time_per_call(call: Callable[[], object], *, seconds: float, rounds: int = 5) -> float:
-    """The median over *rounds* of the seconds that one *call* takes; all rounds together take about *seconds*.
+def time_per_call(call: Callable[[], object], *, seconds: float, rounds: int = 10) -> float:
+    """The least over *rounds* of the seconds that one *call* takes; all rounds together take about *seconds*.
 
-    The garbage collector stays on, and CPU time is what counts: other load on the machine disturbs it least.
+    The garbage collector stays on. CPU time counts, and the quietest round: other load on the machine shares its caches
+    and its clock, and can only make a round slower.
     """
     call()
     started = time.process_time()
@@ -56,4 +56,4 @@ def time_per_call(call: Callable[[], object], *, seconds: float, rounds: int = 5
         for _ in range(count):
             call()
         taken.append((time.process_time() - started) / count)
-    return statistics.median(taken)
+    return min(taken)

@@ -15,7 +15,7 @@ __all__ = ["Identity", "Message", "as_bytes", "ascii_domain", "client", "identit
 
 _LONGEST_DOMAIN = 1024
 """Longer text is refused before it is converted: IDNA takes its time with long input."""
-_PLAIN = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_\-]{1,63}\.)+[a-z0-9_\-]{1,63}\Z", re.ASCII)
+_PLAIN = re.compile(r"(?:[a-z0-9_\-]{1,63}\.)+[a-z0-9_\-]{1,63}\Z", re.ASCII)
 """What nearly every name looks like: needs no conversion."""
 
 
@@ -76,12 +76,13 @@ def as_bytes(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
+@lru_cache(maxsize=4096)
 def ascii_domain(domain: str) -> str | None:
     """The name to check, lower-case, in A-labels, without a trailing dot; None where it is no such name.
 
     RFC 7208 4.3: a name must have at least two labels of 1 to 63 bytes. An address literal is no name.
     """
-    if _PLAIN.match(domain):
+    if len(domain) <= 253 and _PLAIN.match(domain):
         return domain
     if len(domain) > _LONGEST_DOMAIN or domain.startswith("["):
         return None

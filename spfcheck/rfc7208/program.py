@@ -55,6 +55,7 @@ class Step:
         "highs",
         "kind",
         "lows",
+        "of_record",
         "owners",
         "prefix",
         "question",
@@ -67,6 +68,7 @@ class Step:
         self.term = term
         self.family = family
         letters = term.spec.letters if term.spec else frozenset()
+        self.of_record = kind in (Kind.INCLUDE, Kind.REDIRECT)
         self.by_address = kind is Kind.PTR or not letters.isdisjoint(_FROM_ADDRESS)
         self.by_local_part = not letters.isdisjoint(_FROM_LOCAL_PART)
         self.by_helo = "h" in letters

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
@@ -103,11 +103,11 @@ class Term:
     cidr6: int = 128
     cost: int = 0
     valid: bool = True
+    result: Result = field(init=False)
+    """What the record says of an address that this mechanism matches (4.6.2)."""
 
-    @property
-    def result(self) -> Result:
-        """What the record says of an address that this mechanism matches (4.6.2)."""
-        return _QUALIFIED[self.qualifier]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "result", _QUALIFIED[self.qualifier])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

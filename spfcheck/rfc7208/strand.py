@@ -11,10 +11,21 @@ from spfcheck.rfc7208.ranges import Ranges, normalise
 from spfcheck.rfc7208.record import Record, Result, Term
 from spfcheck.rfc7208.verdict import Cause
 
-__all__ = ["Decided", "Level", "Path", "Strand", "merged"]
+__all__ = ["Decided", "Level", "Path", "Strand", "UnansweredError", "merged"]
 
 Path = tuple[tuple[str, Record | None, Term | None], ...]
 """The fields of `PathStep`s, which are made only for what is handed out."""
+
+
+_MATCHED = Cause.MATCHED
+
+
+class UnansweredError(Exception):
+    """The DNS did not answer *question*."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__(question)
+        self.question = question
 
 
 class Strand:
@@ -23,21 +34,30 @@ class Strand:
     *depends* are the terms on its way that could not be asked, since they depend on the message.
     """
 
-    __slots__ = ("addresses", "budget", "depends")
+    __slots__ = ("addresses", "budget", "depends", "single")
 
     def __init__(self, addresses: Ranges, budget: Budget, depends: Path = ()) -> None:
         self.addresses = addresses
         self.budget = budget
         self.depends = depends
+        self.single = _single(addresses)
+        """The address, where it is one: much is simpler then."""
 
-    def is_single(self) -> bool:
-        """Whether it is one address."""
-        addresses = self.addresses
-        return len(addresses) == 1 and addresses[0][0] == addresses[0][1]
+    def become(self, addresses: Ranges) -> None:
+        """Hold *addresses* from now on."""
+        self.addresses = addresses
+        self.single = _single(addresses)
 
     def part(self, addresses: Ranges) -> Strand:
         """A part of this strand, with a budget of its own."""
         return Strand(addresses, self.budget.fork(), self.depends)
+
+
+def _single(addresses: Ranges) -> int | None:
+    if len(addresses) != 1:
+        return None
+    low, high = addresses[0]
+    return low if low == high else None
 
 
 class Decided:
@@ -68,23 +88,27 @@ class Level:
 
     def matched(self, strand: Strand, term: Term) -> None:
         """All of *strand* matches *term* (RFC 7208 4.6.2)."""
-        self.decided.append(Decided(strand, term.result, Cause.MATCHED, ((self.domain, self.record, term),)))
+        self.decided.append(Decided(strand, term.result, _MATCHED, ((self.domain, self.record, term),)))
 
-    def permerror(self, strand: Strand, term: Term, cause: Cause, *beyond: tuple[str, Record | None, None]) -> None:
-        """All of *strand* ends in permerror at *term*; *beyond* is what it led to."""
+    def permerror(
+        self, strand: Strand, term: Term, cause: Cause, *beyond: tuple[str, Record | None, None]
+    ) -> tuple[()]:
+        """All of *strand* ends in permerror at *term*, and nothing is left; *beyond* is what the term led to."""
         path = ((self.domain, self.record, term), *beyond)
         self.decided.append(Decided(strand, Result.PERMERROR, cause, path))
+        return ()
 
-    def limited(self, strand: Strand, term: Term, limit: LimitExceededError) -> None:
-        """All of *strand* goes beyond a limit at *term*."""
-        # RFC 7208 4.6.4: the standard's limits are permerror. Our own ceiling says nothing about the record: temperror.
-        result = Result.TEMPERROR if limit.cause is Cause.QUESTION_CEILING else Result.PERMERROR
-        self.decided.append(Decided(strand, result, limit.cause, ((self.domain, self.record, term),)))
-
-    def unanswered(self, strand: Strand, term: Term, question: Question) -> None:
-        """The DNS did not answer what *term* needs for *strand* (RFC 7208 2.6.6, 5)."""
+    def stopped(self, strand: Strand, term: Term, error: LimitExceededError | UnansweredError) -> tuple[()]:
+        """All of *strand* ends at *term* with a limit or without an answer, and nothing is left."""
         path = ((self.domain, self.record, term),)
-        self.decided.append(Decided(strand, Result.TEMPERROR, Cause.DNS_FAILURE, path, question))
+        if isinstance(error, UnansweredError):
+            # RFC 7208 5: a DNS error while a mechanism is evaluated ends the whole evaluation in temperror.
+            self.decided.append(Decided(strand, Result.TEMPERROR, Cause.DNS_FAILURE, path, error.question))
+        else:
+            # 4.6.4: the standard's limits are permerror. Our own ceiling says nothing about the record: temperror.
+            result = Result.TEMPERROR if error.cause is Cause.QUESTION_CEILING else Result.PERMERROR
+            self.decided.append(Decided(strand, result, error.cause, path))
+        return ()
 
 
 def merged(strands: Iterable[Strand]) -> list[Strand]:
@@ -94,5 +118,5 @@ def merged(strands: Iterable[Strand]) -> list[Strand]:
         groups.setdefault((strand.budget.state(), strand.depends), []).append(strand)
     for first, *others in groups.values():
         if others:
-            first.addresses = normalise(item for strand in (first, *others) for item in strand.addresses)
+            first.become(normalise(item for strand in (first, *others) for item in strand.addresses))
     return [group[0] for group in groups.values()]

@@ -19,7 +19,7 @@ from spfcheck.rfc7208.message import Message, reverse_name
 from spfcheck.rfc7208.program import Kind, Step, hosts, program
 from spfcheck.rfc7208.ranges import BITS, addresses, intersect, size, subtract
 from spfcheck.rfc7208.record import Record, Result, parse, select
-from spfcheck.rfc7208.strand import Decided, Level, Strand, merged
+from spfcheck.rfc7208.strand import Decided, Level, Strand, UnansweredError, merged
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause
 
@@ -27,14 +27,6 @@ __all__ = ["Walk", "published"]
 
 Asking = Generator[Question, Reply, Sequence[Strand]]
 """Yields questions, is sent their replies, and returns what a term leaves undecided."""
-
-
-class _UnansweredError(Exception):
-    """The DNS did not answer *question*."""
-
-    def __init__(self, question: Question) -> None:
-        super().__init__(question)
-        self.question = question
 
 
 @lru_cache(maxsize=8192)
@@ -112,8 +104,10 @@ class Walk:
                     following.append(part)
                 elif step.by_message and not self._is_known(step, part):
                     following += yield from self._unknown(level, step, part)
+                elif step.of_record:
+                    following += yield from self._policy_of(level, step, part)
                 else:
-                    following += yield from self._known(level, step, part)
+                    following += yield from self._mechanism(level, step, part)
                 if tracer is not None:
                     _trace(tracer, kind, part, level.decided[known:])
             if not following:
@@ -131,7 +125,7 @@ class Walk:
         message = self._message
         if (step.by_local_part and message.sender is None) or (step.by_helo and message.helo is None):
             return False
-        return not step.by_address or strand.is_single()
+        return not step.by_address or strand.single is not None
 
     def _unknown(self, level: Level, step: Step, strand: Strand) -> Asking:
         """A term that depends on the message: asked about for each address of a small set, else marked as no match."""
@@ -139,34 +133,29 @@ class Walk:
         if size(strand.addresses) <= SMALL_SET:
             singles = [strand.part(((address, address),)) for address in addresses(strand.addresses)]
             if self._is_known(step, singles[0]):
+                evaluate = self._policy_of if step.of_record else self._mechanism
                 for single in singles:
-                    rest += yield from self._known(level, step, single)
+                    rest += yield from evaluate(level, step, single)
                 return rest
         strand.depends = (*strand.depends, (level.domain, level.record, step.term))
         try:
             strand.budget.term()
             # The answer that does not match is a void one, except for the record of another domain.
-            if step.kind not in (Kind.INCLUDE, Kind.REDIRECT):
+            if not step.of_record:
                 strand.budget.unanswerable()
-        except LimitExceededError as limit:
-            level.limited(strand, step.term, limit)
-            return rest
+        except LimitExceededError as error:
+            return level.stopped(strand, step.term, error)
         return (strand,)
 
-    def _known(self, level: Level, step: Step, strand: Strand) -> Asking:
-        """Evaluate a term that needs the DNS."""
+    def _mechanism(self, level: Level, step: Step, strand: Strand) -> Asking:
+        """The mechanisms a, mx, exists and ptr (RFC 7208 5.3 to 5.5, 5.7)."""
         try:
             strand.budget.term()
-            question = step.question
-            if question is None:
-                question = yield from self._question(step, level.domain, strand)
-            kind = step.kind
-            if kind is _INCLUDE or kind is _REDIRECT:
-                return (yield from self._policy_of(level, step, strand, question))
+            question = step.question or (yield from self._question(step, level.domain, strand))
             if question is None:
                 # RFC 7208 4.8 leaves it open: a name that macros made and that cannot exist is no match.
                 return (strand,)
-            match kind:
+            match step.kind:
                 case Kind.A:
                     return _leave_hosts(level, step, strand, (yield from self._records(question, strand.budget)))
                 case Kind.MX:
@@ -175,13 +164,8 @@ class Walk:
                     matched = bool((yield from self._records(question, strand.budget)))
                 case _:
                     matched = yield from self._ptr(question.name, strand)
-        except LimitExceededError as limit:
-            level.limited(strand, step.term, limit)
-            return ()
-        except _UnansweredError as error:
-            # RFC 7208 5: a DNS error while a mechanism is evaluated ends the whole evaluation in temperror.
-            level.unanswered(strand, step.term, error.question)
-            return ()
+        except (LimitExceededError, UnansweredError) as error:
+            return level.stopped(strand, step.term, error)
         if matched:
             level.matched(strand, step.term)
             return ()
@@ -208,7 +192,7 @@ class Walk:
         records = reply.records
         if not records:
             if reply.failed:
-                raise _UnansweredError(question)
+                raise UnansweredError(question)
             budget.void(question, nxdomain=reply.nxdomain)
         return records
 
@@ -232,39 +216,36 @@ class Walk:
             raise LimitExceededError(Cause.MX_LIMIT)
         return (strand,)
 
-    def _policy_of(self, level: Level, step: Step, strand: Strand, question: Question | None) -> Asking:
+    def _policy_of(self, level: Level, step: Step, strand: Strand) -> Asking:
         """The record of another domain, for include (RFC 7208 5.2) or redirect (6.1)."""
         term = step.term
         is_include = step.kind is _INCLUDE
-        if question is None:
-            if is_include:
-                return (strand,)
-            level.permerror(strand, term, Cause.REDIRECT_NO_RECORD)
-            return ()
-        target = question.name
-        if self._policy.loops_end and target in level.stack:
-            if is_include and target == level.domain:
-                return (strand,)
-            level.permerror(strand, term, Cause.INCLUDE_LOOP)
-            return ()
-        found: Record | int = 0
-        # RFC 7208 4.3: a single label is no domain to check.
-        if "." in target:
-            reply = self.known(question, strand.budget) or self.learn(question, (yield question))
-            records = reply.records
-            if not records:
-                if reply.failed:
-                    raise _UnansweredError(question)
-                strand.budget.missing_record()
-            found = published(records)
+        try:
+            strand.budget.term()
+            question = step.question or (yield from self._question(step, level.domain, strand))
+            if question is None:
+                return (strand,) if is_include else level.permerror(strand, term, Cause.REDIRECT_NO_RECORD)
+            target = question.name
+            if self._policy.loops_end and target in level.stack:
+                is_direct = is_include and target == level.domain
+                return (strand,) if is_direct else level.permerror(strand, term, Cause.INCLUDE_LOOP)
+            found: Record | int = 0
+            # RFC 7208 4.3: a single label is no domain to check.
+            if "." in target:
+                reply = self.known(question, strand.budget) or self.learn(question, (yield question))
+                if not reply.records:
+                    if reply.failed:
+                        raise UnansweredError(question)
+                    strand.budget.missing_record()
+                found = published(reply.records)
+        except (LimitExceededError, UnansweredError) as error:
+            return level.stopped(strand, term, error)
         if isinstance(found, int):
             # 5.2, 6.1: no record is permerror, and so is more than one (4.5).
             missing = Cause.INCLUDE_NO_RECORD if is_include else Cause.REDIRECT_NO_RECORD
-            level.permerror(strand, term, Cause.MULTIPLE_RECORDS if found else missing, (target, None, None))
-            return ()
+            return level.permerror(strand, term, Cause.MULTIPLE_RECORDS if found else missing, (target, None, None))
         if found.problems:
-            level.permerror(strand, term, Cause.SYNTAX_ERROR, (target, found, None))
-            return ()
+            return level.permerror(strand, term, Cause.SYNTAX_ERROR, (target, found, None))
         rest: list[Strand] = []
         for inner in (yield from self.evaluate(found, target, strand, (*level.stack, target))):
             result = inner.result
@@ -322,7 +303,7 @@ class Walk:
 
 # Global names are found faster than the attributes of an enum, and these are looked at for every step.
 _NETWORKS, _ALL, _OTHER_FAMILY = Kind.NETWORKS, Kind.ALL, Kind.OTHER_FAMILY
-_INCLUDE, _REDIRECT = Kind.INCLUDE, Kind.REDIRECT
+_INCLUDE = Kind.INCLUDE
 _ADDRESS = {4: Rtype.A, 6: Rtype.AAAA}
 
 
@@ -336,8 +317,9 @@ def _trace(tracer: Tracer, kind: Kind, strand: Strand, new: Sequence[Decided]) -
 
 def _leave_networks(level: Level, step: Step, strand: Strand) -> bool:
     """Take what a run of networks matches off the strand; whether anything is left."""
-    if strand.is_single():
-        owner = step.owner(strand.addresses[0][0])
+    address = strand.single
+    if address is not None:
+        owner = step.owner(address)
         if owner is None:
             return True
         level.matched(strand, owner)
@@ -345,14 +327,14 @@ def _leave_networks(level: Level, step: Step, strand: Strand) -> bool:
     found, rest = step.split(strand.addresses)
     for term, part in found:
         level.matched(strand.part(part), term)
-    strand.addresses = rest
+    strand.become(rest)
     return bool(rest)
 
 
 def _leave_hosts(level: Level, step: Step, strand: Strand, records: tuple[int, ...]) -> Sequence[Strand]:
     """Take the addresses near *records* off the strand (RFC 7208 5.3); what is left of it."""
-    if strand.is_single():
-        address = strand.addresses[0][0]
+    address = strand.single
+    if address is not None:
         shift = BITS[step.family] - step.prefix
         if any((address ^ host) >> shift == 0 for host in records):
             level.matched(strand, step.term)
@@ -362,5 +344,5 @@ def _leave_hosts(level: Level, step: Step, strand: Strand, records: tuple[int, .
     found = intersect(strand.addresses, near)
     if found:
         level.matched(strand.part(found), step.term)
-        strand.addresses = subtract(strand.addresses, near)
+        strand.become(subtract(strand.addresses, near))
     return (strand,) if strand.addresses else ()
