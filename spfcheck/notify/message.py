@@ -58,7 +58,8 @@ class Named:
     name: str
     """Where the record belongs."""
     record: str
-    replace: bool
+    replaces: int
+    """How many present records it takes the place of."""
     link: str
 
 
@@ -106,7 +107,7 @@ class Writer:
             finding=SENTENCES.get(fault_of(report), OTHER_SENTENCE),
             name=remedy.name or report.domain,
             record=remedy.value,
-            replace=remedy.kind is RemedyKind.REPLACE,
+            replaces=max(len(remedy.delete), 1) if remedy.kind is RemedyKind.REPLACE else 0,
             link=self._link(f"/help/{quote(fault_of(report))}") if fault_of(report) else self._link("/help"),
         )
 
@@ -118,7 +119,7 @@ class Writer:
             finding=FINE_SENTENCE,
             name=domain,
             record="",
-            replace=False,
+            replaces=0,
             link="",
         )
 
