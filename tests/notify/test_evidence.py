@@ -35,10 +35,8 @@ ZONES = {
     "needs a person": (
         'd.example TXT "v=spf1 '
         + " ".join(f"include:i{n}.example" for n in range(11))
-        + ' -all"
-'
-        + "
-".join(f'i{n}.example TXT "v=spf1 ip4:198.51.100.{n} -all"' for n in range(11)),
+        + ' -all"\n'
+        + "\n".join(f'i{n}.example TXT "v=spf1 ip4:198.51.100.{n} -all"' for n in range(11)),
         Reason.NEEDS_A_PERSON,
     ),
 }
