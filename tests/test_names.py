@@ -47,6 +47,8 @@ REFUSED = [
     ("[192.0.2.1]", "IP address", None),
     ("[IPv6:2001:db8::1]", "IP address", None),
     ("1.2.3", "last part is a number", None),
+    ("example.0x7f", "no top-level domain", None),
+    ("example._com", "no top-level domain", None),
     ("https://www.example.com/path?q=1", "web address", "www.example.com"),
     ("example.com/", "web address", "example.com"),
     ("http://user:pw@example.com:8080/", "web address", "example.com"),
@@ -116,7 +118,7 @@ def _accepts_or_refuses(text: str) -> None:
         name = domain_name(text)
     except NotADomainName as refusal:
         likely = refusal.likely
-        assert likely is None or (likely != text and domain_name(likely) == likely)  # noqa: PT017
+        assert likely is None or (likely != text and domain_name(likely) == likely)
         return
     assert name.isascii()
     assert name == name.lower()

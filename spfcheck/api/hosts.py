@@ -64,8 +64,9 @@ def host_question(ip: str, sender: str, helo: str) -> HostQuestion:
     for text, limit, name in ((sender, MAX_ADDRESS, "sender"), (helo, MAX_HELO, "HELO name")):
         if len(text) > limit:
             raise IdentityError(f"The {name} is longer than {limit} characters.")
-        if not text.isprintable() or " " in text:
-            raise IdentityError(f"The {name} {shown(text)} has a space or a control character in it.")
+        # RFC 8616 3: what is not ASCII never matches a macro, and the domain is judged in A-labels.
+        if not (text.isascii() and text.isprintable()) or " " in text:
+            raise IdentityError(f"The {name} {shown(text)} has a character that is not printable ASCII.")
     if not sender and not helo:
         raise IdentityError("Give a sender, or a HELO name when the sender is empty: SPF judges one of them.")
     return HostQuestion(ip_address(ip), sender, helo)
@@ -74,7 +75,7 @@ def host_question(ip: str, sender: str, helo: str) -> HostQuestion:
 def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """The address that *text* is; an IPv4 address mapped into IPv6 counts as the former. Raises `AddressError`."""
     try:
-        address = ipaddress.ip_address(text.strip() if len(text) <= 64 else "")
+        address = ipaddress.ip_address(text if len(text) <= 64 else "")
     except ValueError:
         hint = " It is a network; give one address of it." if "/" in text else ""
         raise AddressError(f"{shown(text, 50) or 'An empty text'} is not an IP address.{hint}") from None

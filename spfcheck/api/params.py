@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from spfcheck.api.problems import Kind, Problem
 from spfcheck.audit.names import shown
 
-MAX_BODY = 16 * 1024
-"""Bytes of a body, except where it is streamed."""
+MAX_BODY = 64 * 1024
+"""Bytes of a body, except where it is streamed: the longest record to try, with each character escaped."""
 
 Body = TypeVar("Body", bound="StrictBody")
 

@@ -63,7 +63,7 @@ class Kind(Enum):
     REPORT_NOT_FOUND = Meaning(404, "No such report", "The report never existed, or its time to be kept is over.")
     METHOD_NOT_ALLOWED = Meaning(405, "Method not allowed", "The route exists, for other methods; `Allow` names them.")
     BODY_TOO_LARGE = Meaning(
-        413, "Body too large", "A body is at most 16 KB; the batch route takes any length, 2 KB a line."
+        413, "Body too large", "A body is at most 64 KB; the batch route takes any length, 2 KB a line."
     )
     URI_TOO_LONG = Meaning(414, "Address too long", "The address of a request is at most 8 KB.")
     UNSUPPORTED_MEDIA_TYPE = Meaning(415, "Unsupported media type", "The body's `Content-Type` is not the route's.")

@@ -28,6 +28,9 @@ _LONGEST_GUESS = 2_048
 
 _ASCII_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 
+_TOP_LABEL = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
+"""A top-level domain begins with a letter (RFC 3696 2), which tells a name from an address."""
+
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"})
 """Controls, format characters (bidi, zero width), surrogates, private and unassigned ones, and every kind of space."""
 
@@ -81,8 +84,11 @@ def _strict(text: str) -> str:
     result = ".".join(_label(label, name) for label in labels)
     if len(result) > MAX_NAME:
         raise NotADomainName(f"{shown(name, 40)} is too long for a domain name once it is encoded.")
-    if result.rpartition(".")[2].isdigit():
+    last = result.rpartition(".")[2]
+    if last.isdigit():
         raise NotADomainName(f"{shown(name)} is no domain name: its last part is a number.")
+    if not _TOP_LABEL.fullmatch(last):
+        raise NotADomainName(f"{shown(name)} is no domain name: its last part is no top-level domain.")
     return result
 
 
