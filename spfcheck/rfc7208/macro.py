@@ -22,7 +22,7 @@ _FIXED = {"%": "%", "_": " ", "-": "%20"}
 _UNLIMITED = 1 << 30
 # RFC 1035 2.3.4, as text without the trailing dot.
 _NAME_MAX = 253
-_LABEL_MAX = 63
+_LABELS = re.compile(r"[^.]{1,63}(?:\.[^.]{1,63})*\Z")
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
@@ -49,7 +49,7 @@ class Spec:
     @property
     def literal(self) -> str | None:
         """The whole text where no macro letter occurs (``%%``, ``%_`` and ``%-`` are replaced), else None."""
-        return None if self.letters else "".join(part for part in self.parts if isinstance(part, str))
+        return None if self.letters else "".join([part for part in self.parts if isinstance(part, str)])
 
 
 class MacroError(ValueError):
@@ -66,6 +66,8 @@ def compile_macros(text: str, *, explanation: bool = False) -> Spec:
 
     Says nothing about the characters between macros: what is allowed there depends on where the string stands.
     """
+    if "%" not in text:
+        return Spec((text,) if text else (), frozenset(), ends_in_macro=False)
     parts: list[str | Macro] = []
     letters: set[str] = set()
     position = 0
@@ -144,10 +146,10 @@ def dns_name(text: str) -> str | None:
     RFC 7208 7.3: of a name that is too long, labels are removed from the left until it fits.
     """
     name = (text.lower() if text.isascii() else text.translate(_LOWER)).removesuffix(".")
-    while len(name) > _NAME_MAX:
-        _, dot, name = name.partition(".")
-        if not dot:
+    if len(name) > _NAME_MAX:
+        # The first dot behind which no more than fits is left: the same as removing labels one by one.
+        dot = name.find(".", len(name) - _NAME_MAX - 1)
+        if dot < 0:
             return None
-    if all(0 < len(label) <= _LABEL_MAX for label in name.split(".")):
-        return name
-    return None
+        name = name[dot + 1 :]
+    return name if _LABELS.match(name) else None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from enum import IntEnum
-from functools import lru_cache
 
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import BITS, Range, Ranges, normalise, subtract
 from spfcheck.rfc7208.record import Record, Term
 
-__all__ = ["Kind", "Step", "program"]
+__all__ = ["Kind", "Run", "Step", "hosts", "program"]
 
 
 class Kind(IntEnum):
@@ -28,22 +27,27 @@ class Kind(IntEnum):
 
 
 _KINDS = {
+    "all": Kind.ALL,
     "include": Kind.INCLUDE,
     "a": Kind.A,
     "mx": Kind.MX,
     "exists": Kind.EXISTS,
     "ptr": Kind.PTR,
     "redirect": Kind.REDIRECT,
+    "ip4": Kind.OTHER_FAMILY,
+    "ip6": Kind.OTHER_FAMILY,
 }
+_RTYPES = {Kind.INCLUDE: Rtype.TXT, Kind.REDIRECT: Rtype.TXT, Kind.MX: Rtype.MX}
 _FROM_ADDRESS = frozenset("ip")
 _FROM_LOCAL_PART = frozenset("sl")
 
 
 class Step:
-    """One step of a program; made once for a record and family, never for an evaluation.
+    """One term that is no network of the family; made once for a record and family, never for an evaluation.
 
-    *question* is asked first where the name is known before any message is (the domain's own name is not: it differs
-    from evaluation to evaluation only by the name, so `a` and `mx` without a domain leave it None).
+    *question* is what the term asks first, where its name depends neither on the message nor on the domain that the
+    record was found at. *of_record*: it leads to the record of another domain. *by_message*: its name depends on the
+    address, the local part or the HELO name.
     """
 
     __slots__ = (
@@ -52,49 +56,54 @@ class Step:
         "by_local_part",
         "by_message",
         "family",
-        "highs",
         "kind",
-        "lows",
         "of_record",
-        "owners",
         "prefix",
         "question",
         "rtype",
         "term",
     )
 
-    def __init__(self, kind: Kind, term: Term, family: int) -> None:
+    def __init__(self, term: Term, family: int) -> None:
+        kind = _KINDS[term.name]
         self.kind = kind
         self.term = term
         self.family = family
-        letters = term.spec.letters if term.spec else frozenset()
-        self.of_record = kind in (Kind.INCLUDE, Kind.REDIRECT)
-        self.by_address = kind is Kind.PTR or not letters.isdisjoint(_FROM_ADDRESS)
-        self.by_local_part = not letters.isdisjoint(_FROM_LOCAL_PART)
-        self.by_helo = "h" in letters
-        self.by_message = self.by_address or self.by_local_part or self.by_helo
+        self.of_record = kind is Kind.INCLUDE or kind is Kind.REDIRECT
         self.prefix = term.cidr4 if family == 4 else term.cidr6
-        self.rtype = self._rtype(family)
+        # RFC 7208 5.7: exists is an A lookup "even when the connection type is IPv6".
+        self.rtype = Rtype.AAAA if kind is Kind.A and family == 6 else _RTYPES.get(kind, Rtype.A)
         self.question = Question(term.target, self.rtype) if term.target is not None else None
+        self.by_address = kind is Kind.PTR
+        self.by_local_part = self.by_helo = False
+        if term.spec is not None and term.spec.letters:
+            letters = term.spec.letters
+            self.by_address = self.by_address or not letters.isdisjoint(_FROM_ADDRESS)
+            self.by_local_part = not letters.isdisjoint(_FROM_LOCAL_PART)
+            self.by_helo = "h" in letters
+        self.by_message = self.by_address or self.by_local_part or self.by_helo
+
+
+class Run:
+    """Networks of the family that follow one another, flattened: each address belongs to the first term that has it."""
+
+    __slots__ = ("highs", "kind", "lows", "owners", "term")
+
+    def __init__(self, term: Term) -> None:
+        self.kind = Kind.NETWORKS
+        self.term = term
         self.lows: list[int] = []
         self.highs: list[int] = []
         self.owners: list[Term] = []
 
-    def _rtype(self, family: int) -> Rtype:
-        match self.kind:
-            case Kind.INCLUDE | Kind.REDIRECT:
-                return Rtype.TXT
-            case Kind.MX:
-                return Rtype.MX
-            case Kind.A:
-                return Rtype.A if family == 4 else Rtype.AAAA
-            case _:
-                # RFC 7208 5.7: exists is an A lookup "even when the connection type is IPv6".
-                return Rtype.A
-
     def add(self, network: Range, owner: Term) -> None:
         """Add a network of a later term: it owns what no earlier one covers."""
         low, high = network
+        if not self.highs or low > self.highs[-1]:
+            self.lows.append(low)
+            self.highs.append(high)
+            self.owners.append(owner)
+            return
         first = bisect_right(self.highs, low - 1)
         last = bisect_right(self.lows, high)
         taken = tuple(zip(self.lows[first:last], self.highs[first:last], strict=True))
@@ -128,33 +137,42 @@ class Step:
         return [(term, normalise(found)) for term, found in pieces.items()], rest
 
 
-@lru_cache(maxsize=16384)
-def program(record: Record, family: int, detailed: bool = False) -> tuple[Step, ...]:
+def program(record: Record, family: int, detailed: bool = False) -> tuple[Step | Run, ...]:
     """The steps of a valid record for addresses of *family*, up to the first ``all``, or to the redirect.
 
     *detailed* keeps one step a term, also for those of the other family, as a trace wants it; the outcome is the same.
+    Made once a record.
     """
-    steps: list[Step] = []
+    made: tuple[Step | Run, ...] | None = record.programs.get((family, detailed))
+    if made is None:
+        made = record.programs[family, detailed] = tuple(_steps(record, family, detailed))
+    return made
+
+
+def _steps(record: Record, family: int, detailed: bool) -> list[Step | Run]:
+    steps: list[Step | Run] = []
+    run: Run | None = None
     for term in record.terms:
         if term.is_modifier:
             continue
-        if term.name == "all":
+        network = term.network
+        if network is None:
+            steps.append(Step(term, family))
+            run = None
             # RFC 7208 5.1: mechanisms after all are never tested; 6.1: a redirect beside it is ignored.
-            steps.append(Step(Kind.ALL, term, family))
-            return tuple(steps)
-        if term.network is None:
-            steps.append(Step(_KINDS[term.name], term, family))
-        elif term.family != family:
+            if term.name == "all":
+                return steps
+        elif term.family == family:
+            if run is None or detailed:
+                run = Run(term)
+                steps.append(run)
+            run.add(network, term)
+        elif detailed:
             # RFC 7208 5: an IPv4 address, IPv4-mapped ones included, is compared with ip4 networks only.
-            if detailed:
-                steps.append(Step(Kind.OTHER_FAMILY, term, family))
-        else:
-            if detailed or not steps or steps[-1].kind is not Kind.NETWORKS:
-                steps.append(Step(Kind.NETWORKS, term, family))
-            steps[-1].add(term.network, term)
+            steps.append(Step(term, family))
     if record.redirect is not None:
-        steps.append(Step(Kind.REDIRECT, record.redirect, family))
-    return tuple(steps)
+        steps.append(Step(record.redirect, family))
+    return steps
 
 
 def hosts(records: tuple[int, ...], prefix: int, family: int) -> Ranges:

@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from spfcheck.rfc7208.kept import Kept
 from spfcheck.rfc7208.macro import MacroError, Spec, compile_macros, dns_name
 from spfcheck.rfc7208.ranges import Range, from_network
 
@@ -121,6 +121,13 @@ class Record:
     """The first ``all``, which ends the evaluation."""
     redirect: Term | None
     exp: Term | None
+    programs: dict[tuple[int, bool], Any] = field(default_factory=dict, repr=False)
+    """What `spfcheck.rfc7208.program` made of this record, by family and detail."""
+
+    @property
+    def weight(self) -> int:
+        """Roughly how much memory the record takes, in terms."""
+        return 4 + len(self.terms) + len(self.problems) + len(self.text) // 256
 
     @property
     def valid(self) -> bool:
@@ -144,14 +151,14 @@ _PREFIX = re.compile(r"(?:0|[1-9][0-9]?[0-9]?)\Z", re.ASCII)
 # RFC 7208 5.6: qnum, without leading zeros.
 _QNUM = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IP4 = re.compile(rf"{_QNUM}\.{_QNUM}\.{_QNUM}\.{_QNUM}\Z", re.ASCII)
-# RFC 7208 7.1: domain-end = ( "." toplabel [ "." ] ) / macro-expand
-_DOMAIN_END = re.compile(
-    r"\.(?:[0-9a-z]*[a-z][0-9a-z]*|[0-9a-z]+-[0-9a-z\-]*[0-9a-z])\.?\Z",
-    re.IGNORECASE | re.ASCII,
-)
+# RFC 7208 7.1: a toplabel begins and ends with a letter or digit, may hold hyphens between, and is not all digits.
+_TOPLABEL = re.compile(r"(?![0-9]+\Z)[0-9a-z](?:[0-9a-z\-]*[0-9a-z])?\Z", re.IGNORECASE | re.ASCII)
 _BAD_CHARACTER = re.compile(r"[^\x21-\x7e]")
-_CACHED_RECORDS = 8192
-"""How many parsed records are kept: some kilobytes each, and shared includes are what repeats."""
+MOST_KEPT = 40_000
+"""The weight of the records that are kept by their text, in terms: some 25 MB. Shared includes are what repeats."""
+
+
+KEPT: Kept[str, Record] = Kept(MOST_KEPT)
 
 
 def select(records: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...]:
@@ -169,10 +176,14 @@ def parse(text: bytes | str) -> Record:
     A `str` is taken as it would be published: characters above U+00FF as their UTF-8 bytes.
     """
     if isinstance(text, bytes):
-        return _parse(text.decode("latin-1"))
-    if not text.isascii() and max(text) > "\xff":
+        text = text.decode("latin-1")
+    elif not text.isascii() and max(text) > "\xff":
         text = text.encode("utf-8", "surrogatepass").decode("latin-1")
-    return _parse(text)
+    record = KEPT.get(text)
+    if record is None:
+        record = _read(text)
+        KEPT.put(text, record, record.weight)
+    return record
 
 
 def canonical(record: Record) -> str:
@@ -198,8 +209,7 @@ def _canonical_term(term: Term) -> str:
     return text
 
 
-@lru_cache(maxsize=_CACHED_RECORDS)
-def _parse(text: str) -> Record:
+def _read(text: str) -> Record:
     problems: list[Problem] = []
     terms: list[Term] = []
     matches = _TERM.finditer(text)
@@ -313,6 +323,8 @@ def _optional_domain(argument: str, at: int) -> tuple[Spec | None, str | None, s
 
 def _dual_cidr(argument: str, at: int) -> tuple[str, int, int]:
     """Take ``[ "/" ip4-cidr ] [ "//" ip6-cidr ]`` off the end of *argument* (RFC 7208 5.3, 5.4)."""
+    if "/" not in argument:
+        return argument, 32, 128
     match = _DUAL_CIDR.match(argument)
     assert match is not None, "the expression matches every text"
     rest, cidr4, cidr6 = match.groups()
@@ -386,15 +398,18 @@ def _domain_spec(text: str, at: int, *, must_exist: bool = True) -> tuple[Spec, 
     if not text:
         raise _InvalidError(ProblemCode.MISSING_DOMAIN, "a domain must follow", at)
     spec = _macros(text, at)
-    if not spec.ends_in_macro and _DOMAIN_END.search(text) is None:
+    # RFC 7208 7.1: domain-end = ( "." toplabel [ "." ] ) / macro-expand
+    _, dot, label = text.removesuffix(".").rpartition(".")
+    if not spec.ends_in_macro and not (dot and _TOPLABEL.match(label)):
         if re.search(r"/[0-9]+\Z", text, re.ASCII):
             raise _InvalidError(ProblemCode.UNEXPECTED_ARGUMENT, "a prefix length has no place here", at)
         raise _InvalidError(
             ProblemCode.INVALID_DOMAIN, "a domain ends in a dot and a top-level label, or in a macro", at
         )
-    literal = spec.literal
-    if literal is None:
+    if spec.letters:
         return spec, None
+    literal = spec.literal or ""
+    # Unlike a name that macros make (7.3), a literal one is not cut to fit.
     target = dns_name(literal) if len(literal.removesuffix(".")) <= 253 else None
     # RFC 7208 4.8 leaves names that cannot exist open: a literal one is a mistake of the record, so permerror. An
     # explanation is never a reason for an error (6.2).

@@ -9,16 +9,16 @@ would be.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from functools import lru_cache
 from typing import Any
 
+from spfcheck.rfc7208.kept import Kept
 from spfcheck.rfc7208.limits import SMALL_SET, Budget, LimitExceededError, Policy
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.macro import Spec, dns_name, expand
 from spfcheck.rfc7208.message import Message, reverse_name
-from spfcheck.rfc7208.program import Kind, Step, hosts, program
+from spfcheck.rfc7208.program import Kind, Run, Step, hosts, program
 from spfcheck.rfc7208.ranges import BITS, addresses, intersect, size, subtract
-from spfcheck.rfc7208.record import Record, Result, parse, select
+from spfcheck.rfc7208.record import MOST_KEPT, Record, Result, parse, select
 from spfcheck.rfc7208.strand import Decided, Level, Strand, UnansweredError, merged
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause
@@ -29,11 +29,19 @@ Asking = Generator[Question, Reply, Sequence[Strand]]
 """Yields questions, is sent their replies, and returns what a term leaves undecided."""
 
 
-@lru_cache(maxsize=8192)
+PUBLISHED: Kept[tuple[tuple[bytes, ...], ...], Record | int] = Kept(MOST_KEPT)
+"""What TXT answers hold, by their records."""
+
+
 def published(records: tuple[tuple[bytes, ...], ...]) -> Record | int:
     """The one SPF record of a TXT answer, or how many there are when not one (RFC 7208 4.5)."""
-    texts = select(records)
-    return parse(texts[0]) if len(texts) == 1 else len(texts)
+    found = PUBLISHED.get(records)
+    if found is None:
+        texts = select(records)
+        found = parse(texts[0]) if len(texts) == 1 else len(texts)
+        size = sum(len(string) for strings in records for string in strings)
+        PUBLISHED.put(records, found, size // 256 + (found.weight if isinstance(found, Record) else 1))
+    return found
 
 
 class Walk:
@@ -95,7 +103,7 @@ class Walk:
                 if tracer is not None:
                     tracer.begin(domain, step.term, len(stack) - 1)
                 known = len(level.decided)
-                if kind is _NETWORKS:
+                if isinstance(step, Run):
                     if _leave_networks(level, step, part):
                         following.append(part)
                 elif kind is _ALL:
@@ -302,7 +310,7 @@ class Walk:
 
 
 # Global names are found faster than the attributes of an enum, and these are looked at for every step.
-_NETWORKS, _ALL, _OTHER_FAMILY = Kind.NETWORKS, Kind.ALL, Kind.OTHER_FAMILY
+_ALL, _OTHER_FAMILY = Kind.ALL, Kind.OTHER_FAMILY
 _INCLUDE = Kind.INCLUDE
 _ADDRESS = {4: Rtype.A, 6: Rtype.AAAA}
 
@@ -315,16 +323,16 @@ def _trace(tracer: Tracer, kind: Kind, strand: Strand, new: Sequence[Decided]) -
         tracer.end(kind, None, None, strand.budget)
 
 
-def _leave_networks(level: Level, step: Step, strand: Strand) -> bool:
+def _leave_networks(level: Level, run: Run, strand: Strand) -> bool:
     """Take what a run of networks matches off the strand; whether anything is left."""
     address = strand.single
     if address is not None:
-        owner = step.owner(address)
+        owner = run.owner(address)
         if owner is None:
             return True
         level.matched(strand, owner)
         return False
-    found, rest = step.split(strand.addresses)
+    found, rest = run.split(strand.addresses)
     for term, part in found:
         level.matched(strand.part(part), term)
     strand.become(rest)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from spfcheck.rfc7208 import walk
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import check_host, partition
+from spfcheck.rfc7208.kept import Kept
 from spfcheck.rfc7208.limits import LENIENT, STRICT, UNLIMITED
-from spfcheck.rfc7208.program import program
 from spfcheck.rfc7208.ranges import (
     BITS,
     addresses,
@@ -29,7 +29,7 @@ from spfcheck.rfc7208.ranges import (
     to_networks,
     union,
 )
-from spfcheck.rfc7208.record import ProblemCode, canonical, parse
+from spfcheck.rfc7208.record import KEPT, ProblemCode, canonical, parse
 from tests.profile import scale
 
 from .made import IP4, IP6, record, world
@@ -208,8 +208,8 @@ def test_verdicts_do_not_depend_on_caches_or_on_the_order_of_answers() -> None:
         random = Random(f"order {seed}")
         made = world(random)
         warm = run(check_host(made.ip, "d.example", made.sender, made.helo), made.zone)
-        for cached in (walk.published, program, parse.__globals__["_parse"]):
-            cached.cache_clear()
+        walk.PUBLISHED.clear()
+        KEPT.clear()
         cold = run(check_host(made.ip, "d.example", made.sender, made.helo), made.zone)
         other = run(check_host(made.ip, "d.example", made.sender, made.helo), Shuffled(made.zone, random))
         for verdict in (cold, other):
@@ -240,3 +240,16 @@ def test_a_trace_changes_nothing_and_adds_up() -> None:
         assert max((event.lookups for event in events), default=0) == plain.lookups
         assert max((event.void_lookups for event in events), default=0) == plain.void_lookups
         assert sum(len(event.asked) for event in events) == plain.questions - (plain.cause == "question-ceiling")
+
+
+def test_what_is_kept_is_bounded_and_what_is_used_stays() -> None:
+    kept: Kept[int, str] = Kept(100)
+    kept.put(0, "in use", 1)
+    for number in range(1, 1000):
+        kept.put(number, "stranger", 5)
+        assert kept.get(0) == "in use"
+        assert sum(kept.get(other) is not None for other in range(1, number)) <= 40
+    kept.put(1000, "too heavy", 11)
+    assert kept.get(1000) is None
+    kept.clear()
+    assert kept.get(0) is None
