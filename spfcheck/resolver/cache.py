@@ -24,8 +24,6 @@ FAILURE_TTL = 5
 MAX_STALE = 86400
 """Seconds past its TTL for which an answer may still be shown to a person (RFC 8767 5 suggests one to three days)."""
 
-GENERATIONS = 4
-"""Parts of the cache; the oldest is dropped whole when the newest is full, so room is made without any bookkeeping."""
 SLOT = 128
 """Bytes of one place in a dict at its emptiest, and of what the allocator adds to the two objects in it."""
 READY_SHARE = 8
@@ -51,9 +49,12 @@ class AnswerCache:
     def __init__(self, limit: int, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._ready_limit = limit // READY_SHARE
-        self._part = (limit - self._ready_limit) // GENERATIONS
-        self._parts: list[dict[bytes, bytes]] = [{} for _ in range(GENERATIONS)]
-        self._sizes = [0] * GENERATIONS
+        # Two halves: when the young one is full it becomes the old one, and the old one is dropped whole. What is asked
+        # for moves to the young one. That needs no list of what was used when.
+        self._half = (limit - self._ready_limit) // 2
+        self._young: dict[bytes, bytes] = {}
+        self._old: dict[bytes, bytes] = {}
+        self._young_size = self._old_size = 0
         self._ready: dict[Question, tuple[float, Answer]] = {}
         self._ready_size = 0
         self._failures: dict[Question, tuple[float, Answer]] = {}
@@ -61,12 +62,12 @@ class AnswerCache:
         self._server_numbers: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, self._parts))
+        return len(self._young) + len(self._old)
 
     @property
     def size(self) -> int:
         """The memory that the answers take, estimated from the measured sizes of what is stored."""
-        return sum(self._sizes) + self._ready_size
+        return self._young_size + self._old_size + self._ready_size
 
     def fresh(self, question: Question) -> Answer | None:
         """An answer that its TTL, or for a failure our own few seconds, still covers."""
@@ -80,7 +81,7 @@ class AnswerCache:
                 if failure[0] > now:
                     return failure[1]
                 del self._failures[question]
-        packed = self._find(question)
+        packed = self._find(_key(question))
         if packed is None:
             return None
         expires, answer = self._unpack(question, packed)
@@ -92,7 +93,7 @@ class AnswerCache:
 
     def stale(self, question: Question) -> Answer | None:
         """An answer whose time is over by no more than `MAX_STALE`, or one that is still fresh; never a failure."""
-        packed = self._find(question)
+        packed = self._find(_key(question))
         if packed is None:
             return None
         expires, answer = self._unpack(question, packed)
@@ -103,8 +104,9 @@ class AnswerCache:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._parts = [{} for _ in range(GENERATIONS)]
-        self._sizes = [0] * GENERATIONS
+        self._young.clear()
+        self._old.clear()
+        self._young_size = self._old_size = 0
         self._ready.clear()
         self._ready_size = 0
         self._failures.clear()
@@ -126,27 +128,25 @@ class AnswerCache:
 
     def _store(self, key: bytes, packed: bytes) -> None:
         size = getsizeof(key) + getsizeof(packed) + SLOT
-        for number, part in enumerate(self._parts):
-            if key in part:
-                self._sizes[number] -= getsizeof(key) + getsizeof(part.pop(key)) + SLOT
-                break
-        if size > self._part:
+        if key in self._young:
+            self._young_size -= getsizeof(key) + getsizeof(self._young.pop(key)) + SLOT
+        elif key in self._old:
+            self._old_size -= getsizeof(key) + getsizeof(self._old.pop(key)) + SLOT
+        if size > self._half:
             return
-        if self._sizes[0] + size > self._part:
-            self._parts = [{}, *self._parts[:-1]]
-            self._sizes = [0, *self._sizes[:-1]]
-        self._parts[0][key] = packed
-        self._sizes[0] += size
+        if self._young_size + size > self._half:
+            self._old, self._old_size = self._young, self._young_size
+            self._young, self._young_size = {}, 0
+        self._young[key] = packed
+        self._young_size += size
 
-    def _find(self, question: Question) -> bytes | None:
-        key = _key(question)
-        for number, part in enumerate(self._parts):
-            packed = part.get(key)
-            if packed is not None:
-                if number > 1:  # in use: move it out of the way of the next drop
-                    self._store(key, packed)
-                return packed
-        return None
+    def _find(self, key: bytes) -> bytes | None:
+        packed = self._young.get(key)
+        if packed is None:
+            packed = self._old.get(key)
+            if packed is not None:  # in use: out of the way of the next drop
+                self._store(key, packed)
+        return packed
 
     def _make_ready(self, question: Question, expires: float, answer: Answer, packed: int) -> None:
         self._ready_size += READY_FIXED + READY_FACTOR * packed

@@ -25,14 +25,15 @@ class ZoneLimit:
 
     def delay(self, zone: str, now: float, patience: float) -> float | None:
         """Seconds that the next question to *zone* has to wait; None, and nothing is booked, when over *patience*."""
-        full_at = max(self._full_at.get(zone, now), now) + self._interval
+        full_at = self._full_at.get(zone, now)
+        full_at = (max(now, full_at)) + self._interval
         wait = full_at - self._allowance - now
         if wait > patience:
             return None
         if len(self._full_at) >= MOST_ZONES:
             self._full_at = {name: time for name, time in self._full_at.items() if time > now}
         self._full_at[zone] = full_at
-        return max(wait, 0.0)
+        return wait if wait > 0 else 0.0
 
 
 @lru_cache(maxsize=1)

@@ -28,16 +28,14 @@ def encode(name: str) -> bytes | None:
         labels = name.encode("latin-1").split(b".")
     except UnicodeEncodeError:
         return None
-    wire = bytearray()
-    for label in labels:
-        length = len(label)
-        if not 0 < length <= LONGEST_LABEL:
-            return None
-        wire += _PREFIX[length]
-        wire += label
-    wire += b"\0"
+    try:
+        wire = b"".join([_PREFIX[len(label)] + label for label in labels]) + b"\0"
+    except IndexError:
+        return None
+    if b"" in labels or len(wire) > LONGEST_NAME:
+        return None
     # Length bytes are at most 63, below "A": lowering the whole form touches letters only (RFC 4343 3).
-    return bytes(wire).lower() if len(wire) <= LONGEST_NAME else None
+    return wire.lower()
 
 
 def labels_of(wire: bytes) -> list[bytes]:

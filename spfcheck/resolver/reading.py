@@ -16,10 +16,12 @@ LONGEST_CHAIN = 10
 LONGEST_DETAIL = 200
 """Characters of somebody else's text that a failure repeats."""
 
+_OK = Outcome.OK  # an attribute of an enum takes three times as long to find
 _NOERROR, _SERVFAIL, _NXDOMAIN, _REFUSED = 0, 2, 3, 5
 _MAX_TTL = 2**31 - 1
+_new = tuple.__new__  # what a named tuple's own constructor ends in
 _ANSWER = Section.ANSWER
-_NS, _CNAME, _PTR, _MX = 2, 5, 12, 15  # plain numbers: an enum member compares three times slower
+_NS, _CNAME, _PTR, _MX, _TXT = 2, 5, 12, 15, 16  # plain numbers: an enum member compares three times slower
 _RCODE_NAMES = {1: "FORMERR", 2: "SERVFAIL", 4: "NOTIMP", 5: "REFUSED", 6: "YXDOMAIN", 9: "NOTAUTH", 16: "BADVERS"}
 
 # RFC 8914 4: what each Extended DNS Error means to the reader of a report.
@@ -84,11 +86,18 @@ def interpret(message: Message, name: bytes, rtype: int, seen: tuple[bytes, ...]
     # A server that neither recurses for us nor is authoritative knows nothing: its empty answer is no NODATA.
     if not message.flags & (RA | AA):
         return Reading(Outcome.REFERRAL, rcode=message.rcode, detail="the server is no resolver and not authoritative")
+    records = message.records
+    if rtype == _TXT and len(records) == 1:
+        section, owner, kind, ttl, value = records[0]
+        if kind == _TXT and section == _ANSWER and owner == name and message.rcode == _NOERROR and not message.errors:
+            # What comes back nearly always: one record of the name asked for.
+            secure = message.flags & AD != 0
+            return _new(Reading, (_OK, (value,), ttl, 0, secure, False, (), False, "", False, None))
     owner = name
     chain: list[bytes] = []
     ttl = _MAX_TTL
     while True:
-        values, targets, lowest = _records_of(message.records, owner, rtype)
+        values, targets, lowest = _records_of(records, owner, rtype)
         ttl = min(ttl, lowest)
         if values or not targets:
             break
@@ -111,8 +120,8 @@ def interpret(message: Message, name: bytes, rtype: int, seen: tuple[bytes, ...]
         return Reading(outcome, (), ttl, message.rcode, secure, soa_seen, path, False, detail, stale, follow)
     if message.rcode == _NXDOMAIN:  # says that the name does not exist, and what it holds
         return Reading(Outcome.MALFORMED, rcode=_NXDOMAIN, chain=path, detail="NXDOMAIN came with records of the name")
-    records = _values(rtype, values)
-    return Reading(Outcome.OK, records, ttl, message.rcode, secure, False, path, bool(targets), detail, stale)
+    shown = _values(rtype, values)
+    return Reading(Outcome.OK, shown, ttl, message.rcode, secure, False, path, bool(targets), detail, stale)
 
 
 def _records_of(records: tuple[Record, ...], owner: bytes, rtype: int) -> tuple[list[Any], Sequence[bytes], int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -23,8 +23,8 @@ CHECK_SECONDS = 20.0
 """The time one check may take: RFC 7208 4.6.4 asks for at least 20 s, and nobody waits longer."""
 MARGIN = 0.1
 """Seconds by which a wait ends before its deadline, so that the verdict itself is in time."""
-MOST_IN_FLIGHT = 1000
-"""Fresh questions on their way at a time; a local resolver begins to drop packets not far above."""
+MOST_IN_FLIGHT = 256
+"""Questions sent and not yet answered at a time: a receive buffer of the usual 208 KB holds about 270 packets."""
 MEGABYTE = 2**20
 
 
@@ -114,7 +114,7 @@ class Resolver:
         if not fresh:
             answer = self._cache.fresh(question)
             if answer is not None:
-                return self._or_stale(answer, allow_stale)
+                return self._or_stale(answer) if allow_stale else answer
         name = encode(question.name)
         if name is None:
             return Answer(
@@ -124,14 +124,18 @@ class Resolver:
                 detail="no DNS message can carry this name, so it cannot exist",
             )
         if deadline is not None and deadline - MARGIN <= self._clock():
-            return self._or_stale(self._late(question), allow_stale)
-        return self._or_stale(await self._join(question, name, deadline, fresh, None), allow_stale)
+            answer = self._late(question)
+        else:
+            flight = self._flight(question, name, fresh, None)
+            answer = flight.answer or await self._landing(flight, deadline)
+        return self._or_stale(answer) if allow_stale else answer
 
     async def ask_server(self, number: int, question: Question) -> Answer:
         """What the resolver with this *number* in `nameservers` says now; the cache is neither asked nor filled."""
         name = encode(question.name)
         assert name is not None
-        return await self._join(question, name, None, True, number)
+        flight = self._flight(question, name, True, number)
+        return flight.answer or await self._landing(flight, None)
 
     def with_deadline(
         self, seconds: float = CHECK_SECONDS, *, fresh: bool = False, allow_stale: bool = False
@@ -155,33 +159,35 @@ class Resolver:
     ) -> None:
         await self.close()
 
-    async def _join(
-        self, question: Question, name: bytes, deadline: float | None, fresh: bool, server: int | None
-    ) -> Answer:
-        """Wait for the flight of this question, starting it where there is none."""
-        if self._closed:
-            return self._failure(question, Outcome.UNREACHABLE, "the resolver is closed")
+    def _flight(self, question: Question, name: bytes, fresh: bool, server: int | None) -> Flight:
+        """The flight of this question, started where there is none."""
         flight = self._flights.get(question) if server is None else None
         # Whoever asks for a fresh answer must not get one that was asked for before they came.
         if flight is None or (fresh and not flight.fresh):
             flight = Flight(
                 self._transport, self._limit, self._wall, self._landed, question, name, fresh=fresh, server=server
             )
+            if self._closed:
+                flight.abandon()
+                return flight
             if server is None:
                 self._flights[question] = flight
             self._all.add(flight)
             flight.start()
-            if flight.answer is not None:
-                return flight.answer
+        return flight
+
+    def _landing(self, flight: Flight, deadline: float | None) -> Awaitable[Answer]:
+        """The answer of *flight*, or a time-out at *deadline*; whoever stops waiting disturbs nobody."""
         waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         flight.waiters.append(waiter)
-        if deadline is None:
-            return await waiter
-        self._deadlines.add(deadline - MARGIN, waiter, question)
+        return waiter if deadline is None else self._in_time(waiter, flight.question, deadline - MARGIN)
+
+    async def _in_time(self, waiter: asyncio.Future[Answer], question: Question, deadline: float) -> Answer:
+        self._deadlines.add(deadline, waiter, question)
         try:
             return await waiter
         finally:
-            self._deadlines.remove(deadline - MARGIN, waiter)
+            self._deadlines.remove(deadline, waiter)
 
     def _landed(self, flight: Flight, answer: Answer) -> None:
         """Keep what a flight brought home, unless it was sent to look at one resolver."""
@@ -200,10 +206,8 @@ class Resolver:
     def _failure(self, question: Question, outcome: Outcome, detail: str) -> Answer:
         return Answer(question=question, outcome=outcome, resolver=self.nameservers[0], detail=detail)
 
-    def _or_stale(self, answer: Answer, allow_stale: bool) -> Answer:
-        if not allow_stale or not answer.failed:
-            return answer
-        return self._cache.stale(answer.question) or answer
+    def _or_stale(self, answer: Answer) -> Answer:
+        return (answer.failed and self._cache.stale(answer.question)) or answer
 
 
 class Session:

@@ -41,6 +41,9 @@ SILENT_FOR = 10.0
 """Seconds for which it stays there."""
 MOST_STREAMS = 64
 """TCP connections at a time."""
+_OK = Outcome.OK  # an attribute of an enum takes three times as long to find
+SETTLED_AFTER = 0.25
+"""Seconds after which a packet is in nobody's receive buffer any more: its question no longer holds up others."""
 _TRIES_AFTER_ERROR = 2
 _QR, _TC = QR >> 8, TC >> 8  # as they stand in the third byte
 _NONE, _ONE = b"\0\0", b"\0\1"  # how many questions a message holds
@@ -152,9 +155,9 @@ class _Port:
         for exchange in set(self.pending.values()):
             exchange.unreachable(self.server, error)
 
-    def forget(self, ident: bytes) -> None:
-        self.pending.pop(ident, None)
-        if self.retired and not self.pending:
+    def close_when_done(self) -> None:
+        """Close if nothing is waited for any more."""
+        if not self.pending:
             self.close()
 
     def close(self) -> None:
@@ -168,7 +171,7 @@ class Exchange:
 
     __slots__ = (
         "_answered", "_done", "_edns", "_errors", "_idents", "_order", "_seen", "_stream", "_transport", "_tries",
-        "due", "failure", "give_up", "name", "question", "rtype", "server", "young",
+        "due", "failure", "give_up", "name", "question", "rtype", "server", "settled", "young",
     )  # fmt: skip
 
     def __init__(
@@ -195,14 +198,17 @@ class Exchange:
         self._answered = False
         self.server = order[0]
         self.failure: Reading | None = None
-        self.due = self.give_up = 0.0
+        self.due = self.give_up = self.settled = 0.0
         self.young = False
 
     def begin(self, now: float) -> None:
         """Send the first packet; from here on the time counts."""
         timing = self._transport.timing
         self.give_up = now + timing.retry_after * timing.tries
-        self.send(now)
+        self.due = now + timing.retry_after
+        self.settled = min(self.due, now + SETTLED_AFTER)
+        self._tries = 1
+        self._transmit(self.server)
 
     def send(self, now: float) -> None:
         """Send the question to the next resolver in line."""
@@ -242,6 +248,9 @@ class Exchange:
             # RFC 6891 7: a server that does not know EDNS says FORMERR; ask again as in 1987.
             self._edns = False
             self._transmit(server)
+        elif reading.outcome is _OK:
+            self.server = server
+            self.finish(reading)
         elif reading.outcome is Outcome.TRUNCATED:
             if self._stream is None:
                 self._stream = self._transport.stream(self, server)
@@ -295,7 +304,7 @@ class Exchange:
         self.failure = self.failure or Reading(Outcome.UNREACHABLE, detail=f"no resolver can be reached: {reason}")
         # The sweeper sends again: at once where another resolver is next.
         pause = 0.0 if self._tries < len(self._order) else REFUSED_PAUSE
-        self.due = min(self.due, self._transport.clock() + pause)
+        self.due = self.settled = min(self.due, self._transport.clock() + pause)
 
     def overdue(self, now: float) -> None:
         """The time for an answer is over: send again, or give up."""
@@ -319,7 +328,9 @@ class Exchange:
             return
         self._answered = True
         for port, ident in self._idents:
-            port.forget(ident)
+            port.pending.pop(ident, None)
+            if port.retired:
+                port.close_when_done()
         if self._stream is not None and self._stream is not asyncio.current_task():
             self._stream.cancel()
         self._transport.finished(self)
@@ -356,6 +367,7 @@ class Transport:
         most_in_flight: int,
     ) -> None:
         self.servers = [_Server(host, port) for host, port in nameservers]
+        self._alone = len(self.servers) == 1
         self.clock = clock
         self.timing = timing
         self.counts = Counts()
@@ -390,16 +402,16 @@ class Transport:
         rtype: int,
         seen: tuple[bytes, ...],
         done: Callable[[Reading, str], None],
-        server: int | None = None,
-    ) -> Exchange:
+        server: int | None,
+        now: float,
+    ) -> None:
         """Put the question; *done* is called once, with the reading and who gave it. *server*: ask that one only."""
-        order = self._line() if server is None else [self.servers[server]]
+        order = self.servers if self._alone else self._line() if server is None else [self.servers[server]]
         exchange = Exchange(self, name, rtype, seen, order, done)
         if self._young < self._most_young:
-            self._start(exchange)
+            self._start(exchange, now)
         else:
             self._queue.append(exchange)
-        return exchange
 
     def random(self, count: int) -> bytes:
         """*count* unpredictable bytes."""
@@ -411,19 +423,20 @@ class Transport:
 
     def reserve(self, server: _Server, exchange: Exchange) -> tuple[_Port, bytes]:
         """A socket and an unused id for one more packet; raises OSError when no socket can be had."""
+        draw = self.random(3)
+        ident = draw[:2]
         ports = server.ports
         if len(ports) < PORTS:
             port = _Port(self, server)
             ports.append(port)
             self._ports.add(port)
         else:
-            port = ports[self.random(1)[0] % PORTS]
+            port = ports[draw[2] % PORTS]
         port.asked += 1
         if port.asked >= PORT_LIFE:
             ports.remove(port)
             port.retired = True
         pending = port.pending
-        ident = self.random(2)
         while ident in pending:
             ident = self.random(2)
         pending[ident] = exchange
@@ -440,7 +453,8 @@ class Transport:
         """*exchange* is over: its place is free."""
         self._running.discard(exchange)
         self.counts.finished += 1
-        self._grow_old(exchange)
+        if exchange.young:
+            self._grow_old(exchange)
 
     async def close(self) -> None:
         """End every question as unreachable, and close every socket."""
@@ -462,34 +476,35 @@ class Transport:
     def _line(self) -> list[_Server]:
         """The resolvers in the order given, those that are silent or unreachable last."""
         servers = self.servers
-        if len(servers) == 1 or not any(server.silent_until for server in servers):
+        if not any(server.silent_until for server in servers):
             return servers
         now = self.clock()
         return sorted(servers, key=lambda server: server.silent_until > now)
 
-    def _start(self, exchange: Exchange) -> None:
+    def _start(self, exchange: Exchange, now: float) -> None:
         self._young += 1
         exchange.young = True
         self._running.add(exchange)
-        exchange.begin(self.clock())
+        exchange.begin(now)
         if self._sweeper is None:
             self._sweeper = self.loop.call_later(TICK, self._sweep)
 
     def _grow_old(self, exchange: Exchange) -> None:
-        """A question that is answered, or late, no longer holds up others: only a burst must be kept small."""
+        """A question that is answered, or slow, no longer holds up others: only a burst must be kept small."""
         if exchange.young:
             exchange.young = False
             self._young -= 1
             while self._queue and self._young < self._most_young:
                 waiting = self._queue.popleft()
                 if not waiting.answered:
-                    self._start(waiting)
+                    self._start(waiting, self.clock())
 
     def _sweep(self) -> None:
         now = self.clock() + TICK / 2
-        for exchange in [exchange for exchange in self._running if exchange.due <= now]:
+        for exchange in [exchange for exchange in self._running if exchange.settled <= now]:
             self._grow_old(exchange)
-            exchange.overdue(now)
+            if exchange.due <= now:
+                exchange.overdue(now)
         for port in [port for port in self._ports if port.socket.fileno() < 0]:
             self._ports.discard(port)
         self._sweeper = self.loop.call_later(TICK, self._sweep) if self._running or self._queue else None

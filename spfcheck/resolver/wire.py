@@ -48,7 +48,8 @@ MOST_HOPS = 16
 _OPCODE = 0x7800
 _IN = b"\0\1"
 # RFC 6840 5.7: AD in a query says that we understand AD in the answer; RD asks the resolver to do the work.
-_QUERY_FLAGS = b"\x01\x20\0\1\0\0\0\0"
+_PLAIN_QUERY = b"\x01\x20\0\1\0\0\0\0\0\0"
+_EDNS_QUERY = b"\x01\x20\0\1\0\0\0\0\0\1"
 _OPT = b"\0\0\x29" + struct.pack("!HIH", EDNS_SIZE, 0, 0)
 _new = tuple.__new__  # what a named tuple's own constructor ends in, without the way there
 _HEADER = struct.Struct("!HHHHHH").unpack_from
@@ -109,8 +110,8 @@ def question_bytes(name: bytes, rtype: int) -> bytes:
 def query(ident: bytes, question: bytes, edns: bool = True) -> bytes:
     """A recursive query of one question; *ident* is two bytes."""
     if edns:
-        return ident + _QUERY_FLAGS + b"\0\1" + question + _OPT
-    return ident + _QUERY_FLAGS + b"\0\0" + question
+        return b"%b%b%b%b" % (ident, _EDNS_QUERY, question, _OPT)
+    return ident + _PLAIN_QUERY + question
 
 
 def read(packet: bytes, expected: bytes = b"") -> Message:
