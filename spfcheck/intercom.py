@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import random
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -136,6 +138,12 @@ class Pace:
 _LIMIT_HEADERS = ("limit", "remaining", "reset")
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all clients of this process: reading the system's authorities takes longer than a request."""
+    return ssl.create_default_context()
+
+
 def _number(text: str | None) -> float | None:
     if text is None or not text.isascii() or not text.strip().isdigit():
         return None
@@ -185,6 +193,7 @@ class Intercom:
             headers=headers,
             timeout=timeout,
             transport=transport,
+            verify=_tls(),
             follow_redirects=False,
             limits=httpx.Limits(max_connections=4, max_keepalive_connections=keep),
         )

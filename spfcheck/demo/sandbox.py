@@ -97,7 +97,6 @@ class Sandbox:
         self.requests: dict[str, int] = {}
         self.intercept: Callable[[web.Request, bytes], Awaitable[web.StreamResponse | None]] | None = None
         self.url = ""
-        self._shapes: set[str] = set()
         self._window, self._used = 0, 0
         self._runner: web.AppRunner | None = None
 
@@ -200,13 +199,13 @@ class Sandbox:
         if self.contract is None:
             return
         known = f"{request.method} {_route(request)} {shape(_document(body))} {sorted(request.query)}"
-        if known in self._shapes:
+        if known in self.contract.fine:
             return
         fault = self.contract.request_fault(request.method, _route_path(request), request.query, body)
         if fault:
             self.violations.append(f"{request.method} {request.path}: {fault}")
             raise RefusedByApi(400, "bad_request", f"The published description does not allow this: {fault}")
-        self._shapes.add(known)
+        self.contract.fine.add(known)
 
     def _check_response(self, request: web.Request, response: web.StreamResponse) -> None:
         if self.contract is None or not isinstance(response, web.Response) or request.match_info.http_exception:
@@ -215,13 +214,14 @@ class Sandbox:
             return  # nobody gets this answer
         body = bytes(response.body) if isinstance(response.body, bytes | bytearray) else b""
         known = f"answer {request.method} {_route(request)} {response.status} {shape(_document(body))}"
-        if known in self._shapes:
+        if known in self.contract.fine:
             return
         path = _route_path(request)
         fault = self.contract.response_fault(request.method, path, request.query, response.status, body)
         if fault:
             self.violations.append(f"answer to {request.method} {request.path}: {fault}")
-        self._shapes.add(known)
+            return
+        self.contract.fine.add(known)
 
     async def _me(self, request: web.Request) -> web.Response:
         del request

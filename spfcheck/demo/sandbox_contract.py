@@ -57,6 +57,8 @@ class Contract:
 
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both are safe loaders
+        self.fine: set[str] = set()
+        """Shapes that were found to be allowed: what looks the same need not be checked again."""
         self._openapi = OpenAPI.from_dict(document, config=Config(spec_validator_cls=None))
 
     @classmethod

@@ -164,10 +164,14 @@ class Ledger:
         close_empty(connection, self.workspace, now)
 
     def queue(self, plan_id: str, now: float) -> list[str]:
-        """The refs to be sent with a plan, in order: first those that an earlier run tried and did not get through."""
+        """The refs to be sent with a plan, in order: first those that an earlier run tried and did not get through.
+
+        What an earlier run of the same plan did not come to has its turn too.
+        """
         tried = sa.and_(letters.c.attempts > 0, letters.c.workspace == self.workspace)
+        stopped = sa.and_(letters.c.plan_id == plan_id, letters.c.reason.in_((Reason.STOPPED, Reason.QUIET_HOURS)))
         with self.engine.begin() as connection:
-            again = sa.and_(tried, letters.c.state == State.WAITING)
+            again = sa.and_(sa.or_(tried, stopped), letters.c.state == State.WAITING)
             for ref in list(connection.scalars(sa.select(letters.c.ref).where(again))):
                 connection.execute(sa.update(letters).where(letters.c.ref == ref).values(state=State.PLANNED))
                 _move_notices(connection, ref, State.PLANNED, "", now)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from spfcheck.audit.findings import Code
@@ -90,9 +91,9 @@ class Writer:
         subject = _read(subject_path) or (shipped / "subject.txt").read_text(encoding="utf-8")
         body = _read(body_path) or (shipped / "body.html").read_text(encoding="utf-8")
         try:
-            self._subject = _environment(escape=False).from_string(subject)
-            self._html = _environment(escape=True).from_string(body)
-            self._text = _environment(escape=False).from_string((shipped / "body.txt").read_text(encoding="utf-8"))
+            self._subject = _template(subject, escape=False)
+            self._html = _template(body, escape=True)
+            self._text = _template((shipped / "body.txt").read_text(encoding="utf-8"), escape=False)
         except TemplateError as error:
             raise NotifyError(f"The message template cannot be read: {error}.") from error
 
@@ -145,8 +146,9 @@ class Writer:
         return f"{self._base}{path}" if self._base else ""
 
 
-def _environment(*, escape: bool) -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(autoescape=escape, undefined=StrictUndefined, keep_trailing_newline=False)
+@cache
+def _template(source: str, *, escape: bool) -> Template:
+    return ImmutableSandboxedEnvironment(autoescape=escape, undefined=StrictUndefined).from_string(source)
 
 
 def _read(path: str) -> str:

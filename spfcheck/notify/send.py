@@ -117,7 +117,7 @@ class Sender:
 
     def _count(self, state: State, reason: str, many: int = 1) -> None:
         self.figures.states[state] += many
-        if reason:
+        if reason and many:
             self.figures.reasons[reason] += many
 
     async def _between(self, number: int) -> None:

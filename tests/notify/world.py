@@ -12,7 +12,7 @@ import os
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,11 @@ def contract() -> Contract | None:
     """The published description, where it is at hand."""
     named = os.environ.get("INTERCOM_OPENAPI")
     return Contract.at_hand(Path(named) if named else DESCRIPTION)
+
+
+@lru_cache(maxsize=16)
+def lookup_in(text: str) -> ZoneLookup:
+    return ZoneLookup(Zone.parse(text))
 
 
 class Clock:
@@ -84,7 +89,7 @@ class World:
 
     @property
     def zone(self) -> ZoneLookup:
-        return ZoneLookup(Zone.parse(self.zone_text))
+        return lookup_in(self.zone_text)
 
     def settings(self) -> Settings:
         values: dict[str, Any] = {
@@ -108,7 +113,7 @@ class World:
             return self.checks
 
         def second() -> Lookup:
-            return ZoneLookup(Zone.parse(self.second_zone or self.zone_text))
+            return lookup_in(self.second_zone or self.zone_text)
 
         return DnsChecks(
             [SenderProfile(name="default", include="_spf.mail.example")],
@@ -157,3 +162,13 @@ async def world(directory: Path, zone: str, guards: Guards = GUARDS, **settings:
     async with made.sandbox.running():
         yield made
     assert made.sandbox.violations == []
+
+
+def broken(*names: str) -> str:
+    """Zone lines of domains whose record is sound but for us."""
+    return "\n".join(f'{name} TXT "v=spf1 mx -all"\n{name} MX 10 mx.{name}\nmx.{name} A 198.51.100.7' for name in names)
+
+
+def mended(*names: str) -> str:
+    """Zone lines of the same domains after their owners published what we proposed."""
+    return broken(*names).replace("v=spf1 mx -all", "v=spf1 mx include:_spf.mail.example -all")
