@@ -83,7 +83,7 @@ class Zone:
     def parse(cls, text: str) -> Zone:
         """The zone that *text* describes; raises ZoneError for the first line that cannot be read."""
         zone = cls()
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text.split("\n"), 1):
             try:
                 zone._add_line(line)
             except ValueError as error:

@@ -1,0 +1,372 @@
+"""Questions a second against a local Unbound, beside other clients in the same run; and what cached answers weigh."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import json
+import os
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dns.asyncresolver
+import dns.exception
+import dns.message
+import dns.query
+
+from bench.registry import Table, part
+from spfcheck.resolver.authoritative import serve
+from spfcheck.resolver.cache import AnswerCache
+from spfcheck.resolver.stub import Resolver
+from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
+from spfcheck.resolver.zone import Zone
+
+IN_FLIGHT = 200
+ANSWERS = 1_000_000
+ANSWERS_BOUND_MB = 600
+FLOOD_BOUND_MB = 128
+LEAST_RATE = 40_000
+LEAST_RATIO = 15
+
+
+def name_of(number: int) -> str:
+    return f"customer{number}.example"
+
+
+def zone_text(count: int) -> str:
+    rng = random.Random(1)
+    lines = []
+    for number in range(count):
+        networks = " ".join(f"ip4:198.51.{rng.randrange(256)}.{rng.randrange(256)}" for _ in range(rng.randrange(3)))
+        lines.append(f'{name_of(number)} 86400 TXT "v=spf1 {networks} include:_spf.mail.example -all"')
+    return "\n".join(lines)
+
+
+# -- the servers -------------------------------------------------------------------------------------------------------
+
+UNBOUND = """
+server:
+  interface: 127.0.0.1@{port}
+  port: {port}
+  do-daemonize: no
+  username: ""
+  chroot: ""
+  directory: "{folder}"
+  pidfile: ""
+  use-syslog: no
+  verbosity: 0
+  num-threads: 1
+  module-config: "iterator"
+  do-not-query-localhost: no
+  outgoing-range: 2048
+  num-queries-per-thread: 1024
+  so-rcvbuf: 4m
+  msg-cache-size: 64m
+  rrset-cache-size: 128m
+  access-control: 127.0.0.0/8 allow
+stub-zone:
+  name: "example."
+  stub-addr: 127.0.0.1@{authority}
+remote-control:
+  control-enable: no
+"""
+
+
+def serve_zone(count: int) -> None:
+    """A process of its own: the authoritative server, its port on standard output."""
+
+    async def main() -> None:
+        async with serve(Zone.parse(zone_text(count))) as (_, port):
+            print(port, flush=True)
+            await asyncio.Event().wait()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main())
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def unbound(count: int, cpus: set[int]) -> Iterator[tuple[str, int]]:
+    """Unbound on a port of loopback, in front of our own authoritative server, both on *cpus*."""
+    program = shutil.which("unbound") or shutil.which("unbound", path="/usr/sbin:/usr/local/sbin")
+    assert program is not None
+
+    def pin() -> None:
+        os.sched_setaffinity(0, cpus)
+
+    processes: list[subprocess.Popen[Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            authority = subprocess.Popen(
+                [sys.executable, "-c", f"from bench.dns import serve_zone; serve_zone({count})"],
+                stdout=subprocess.PIPE,
+                text=True,
+                preexec_fn=pin,  # noqa: PLW1509 - no threads run here
+            )
+            processes.append(authority)
+            assert authority.stdout is not None
+            port = free_port()
+            config = Path(folder, "unbound.conf")
+            config.write_text(UNBOUND.format(port=port, folder=folder, authority=int(authority.stdout.readline())))
+            processes.append(
+                subprocess.Popen([program, "-d", "-c", str(config)], preexec_fn=pin, stderr=subprocess.DEVNULL)  # noqa: PLW1509
+            )
+            _wait_for(("127.0.0.1", port))
+            yield "127.0.0.1", port
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.communicate()
+
+
+def _wait_for(server: tuple[str, int]) -> None:
+    query = dns.message.make_query(name_of(0), "TXT")
+    for _ in range(100):
+        with contextlib.suppress(dns.exception.DNSException, OSError):
+            if dns.query.udp(query, server[0], port=server[1], timeout=0.3).answer:
+                return
+        time.sleep(0.1)
+    raise SystemExit("Unbound did not start.")
+
+
+# -- the clients -------------------------------------------------------------------------------------------------------
+
+
+async def in_flight(ask: Callable[[str], Awaitable[bool]], count: int) -> tuple[float, float]:
+    """Questions a second and CPU microseconds a question, `IN_FLIGHT` at a time; every answer is looked at."""
+    names = iter([name_of(number) for number in range(count)])
+
+    async def worker() -> None:
+        for name in names:
+            if not await ask(name):
+                raise SystemExit(f"no answer for {name}")
+
+    began, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
+    return count / (time.perf_counter() - began), (time.process_time() - cpu) / count * 1e6
+
+
+async def ours(server: tuple[str, int], count: int) -> tuple[float, float]:
+    async with Resolver([server], zone_rate=1e6, zone_burst=10**6) as resolver:
+
+        async def ask(name: str) -> bool:
+            answer = await resolver.ask(Question(name, Rtype.TXT))
+            return answer.outcome is Outcome.OK and bool(answer.records)
+
+        return await in_flight(ask, count)
+
+
+async def dnspython(server: tuple[str, int], count: int) -> tuple[float, float]:
+    resolver = dns.asyncresolver.Resolver(configure=False)
+    resolver.nameservers = [server[0]]
+    resolver.port = server[1]
+    resolver.use_edns(0, 0, 1232)
+
+    async def ask(name: str) -> bool:
+        return bool((await resolver.resolve(name, "TXT", search=False)).rrset)
+
+    return await in_flight(ask, count)
+
+
+async def aiodns(server: tuple[str, int], count: int) -> tuple[float, float]:
+    library = importlib.import_module("aiodns")  # measured only where somebody installed it
+    resolver = library.DNSResolver(nameservers=[f"{server[0]}:{server[1]}"])
+
+    async def ask(name: str) -> bool:
+        return bool(await resolver.query_dns(name, "TXT"))
+
+    try:
+        return await in_flight(ask, count)
+    finally:
+        await resolver.close()
+
+
+def dnsperf(server: tuple[str, int], count: int) -> tuple[float, float]:
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as questions:
+        questions.writelines(f"{name_of(number)} TXT\n" for number in range(count))
+        questions.flush()
+        command = [
+            "dnsperf",
+            "-s",
+            server[0],
+            "-p",
+            str(server[1]),
+            "-d",
+            questions.name,
+            "-q",
+            str(IN_FLIGHT),
+            "-n",
+            "1",
+        ]
+        before = os.times()
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        after = os.times()
+    rate = next(float(line.split()[-1]) for line in out.splitlines() if "Queries per second" in line)
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return rate, cpu / count * 1e6
+
+
+CLIENTS: dict[str, Callable[..., Any]] = {"ours": ours, "dnspython": dnspython, "aiodns": aiodns}
+
+
+def run_client(client: str, loop: str, host: str, port: int, count: int) -> None:
+    """A process of its own: one measurement, as JSON on standard output."""
+    measurement = CLIENTS[client]((host, port), count)
+    if loop == "uvloop":
+        import uvloop  # noqa: PLC0415 - the other half of the table runs without it
+
+        result = uvloop.run(measurement)
+    else:
+        result = asyncio.run(measurement)
+    print(json.dumps(result))
+
+
+def measure(client: str, loop: str, server: tuple[str, int], count: int, cpu: int, rounds: int) -> tuple[float, float]:
+    """The medians of *rounds*, each in a process of its own on *cpu*."""
+    results = []
+    for _ in range(rounds):
+        if client == "dnsperf":
+            results.append(dnsperf(server, count))
+            continue
+        code = (
+            f"from bench.dns import run_client; run_client({client!r}, {loop!r}, {server[0]!r}, {server[1]}, {count})"
+        )
+        out = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
+        )
+        results.append(tuple(json.loads(out.stdout.splitlines()[-1])))
+    return statistics.median(rate for rate, _ in results), statistics.median(cpu for _, cpu in results)
+
+
+@part("dns")
+def dns_clients(quick: bool) -> Table:
+    """TXT questions, all different, `IN_FLIGHT` at a time, to an Unbound that has the answers."""
+    columns = ("client", "questions/s", "CPU us/question")
+    if shutil.which("unbound", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") is None:
+        return Table("DNS client", columns, (), notes=("Unbound is not installed: nothing was measured.",))
+    cpus = sorted(os.sched_getaffinity(0))
+    count, rounds = (10_000, 1) if quick else (40_000, 5)
+    rows: list[tuple[str, str, str]] = []
+    rates: dict[str, float] = {}
+    notes = []
+    with unbound(count, set(cpus[1:]) or set(cpus)) as server:
+        measure("ours", "asyncio", server, count, cpus[0], 1)  # fills Unbound's cache
+        plan = [
+            ("spfcheck, uvloop", "ours", "uvloop", count),
+            ("spfcheck, asyncio", "ours", "asyncio", count),
+            ("dnspython, asyncio", "dnspython", "asyncio", count // 10),
+            ("dnspython, uvloop", "dnspython", "uvloop", count // 10),
+        ]
+        if _has("aiodns"):
+            plan.append(("aiodns, uvloop", "aiodns", "uvloop", count))
+        else:
+            notes.append("aiodns is not installed: not measured.")
+        if shutil.which("dnsperf"):
+            plan.append(("dnsperf (C)", "dnsperf", "", count))
+        else:
+            notes.append("dnsperf is not installed: not measured.")
+        for title, client, loop, size in plan:
+            rate, cpu = measure(client, loop, server, size, cpus[0], rounds)
+            rates[title] = rate
+            rows.append((title, f"{rate:,.0f}", f"{cpu:.1f}"))
+    fastest = max(rates["dnspython, asyncio"], rates["dnspython, uvloop"])
+    best = rates["spfcheck, uvloop"]
+    ratios = {"vs_dnspython": best / fastest, "rate_vs_bar": best / LEAST_RATE}
+    notes.append(f"{ratios['vs_dnspython']:.1f} times dnspython (at least {LEAST_RATIO}); bar {LEAST_RATE:,} a second.")
+    return Table(f"DNS client, TXT, {IN_FLIGHT} in flight, one core, Unbound on another", columns, rows, ratios, notes)
+
+
+def _has(module: str) -> bool:
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        return False
+    return True
+
+
+# -- the cache ---------------------------------------------------------------------------------------------------------
+
+
+def ordinary_answer(number: int, rng: random.Random) -> Answer:
+    """What a customer's name holds: mostly a record and a verification or two, now and then nothing."""
+    question = Question(name_of(number), Rtype.TXT)
+    common: dict[str, Any] = {"question": question, "resolver": "127.0.0.1:53", "rcode": 0}
+    common |= {"took_ms": round(rng.random() * 40, 3), "received_at": 1.8e9 + rng.random()}
+    if rng.random() < 0.15:
+        outcome = rng.choice((Outcome.NODATA, Outcome.NXDOMAIN))
+        return Answer(outcome=outcome, ttl=3600, soa_seen=True, **common)
+    networks = " ".join(f"ip4:198.51.{rng.randrange(256)}.{rng.randrange(256)}" for _ in range(rng.randrange(4)))
+    texts = [f"v=spf1 {networks} include:_spf.mail.example include:spf{rng.randrange(50)}.other.example -all"]
+    texts += [f"google-site-verification={rng.randbytes(32).hex()[:43]}" for _ in range(rng.choice((0, 1, 1, 2)))]
+    records = tuple((text.encode(),) for text in texts)
+    return Answer(outcome=Outcome.OK, records=records, ttl=86400, **common)
+
+
+def resident() -> float:
+    """This process's memory in MB, as the system sees it."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def fill_cache(count: int, limit_mb: int) -> None:
+    """A process of its own: *count* answers into a cache of *limit_mb*; figures as JSON on standard output."""
+    rng = random.Random(7)
+    cache = AnswerCache(limit_mb * 2**20, time.monotonic)
+    before = resident()
+    most = 0.0
+    began = time.process_time()
+    for number in range(count):
+        cache.put(ordinary_answer(number, rng))
+        if number % 20_000 == 0:
+            most = max(most, resident() - before)
+    taken = time.process_time() - began
+    most = max(most, resident() - before)
+    first = cache.fresh(Question(name_of(0), Rtype.TXT)) is not None
+    print(json.dumps([len(cache), cache.size / 2**20, most, taken / count * 1e6, first]))
+
+
+@part("cache")
+def cached_answers(quick: bool) -> Table:
+    """What a million answers of ordinary customers weigh, and whether a flood stays within the bound."""
+    count = ANSWERS // 10 if quick else ANSWERS
+    rows = []
+    ratios = {}
+    plan = (("ordinary customers", ANSWERS_BOUND_MB, "answers"), ("the same as a flood", FLOOD_BOUND_MB, "flood"))
+    for title, limit, key in plan:
+        code = f"from bench.dns import fill_cache; fill_cache({count}, {limit})"
+        out = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True).stdout
+        kept, estimate, most, _, first = json.loads(out)
+        rows.append(
+            (title, f"{count:,}", f"{limit}", f"{kept:,}", "yes" if first else "no", f"{estimate:.0f}", f"{most:.0f}")
+        )
+        ratios[f"{key}_within_bound"] = limit / most
+    columns = (
+        "cache",
+        "answers put in",
+        "CACHE_MB",
+        "kept",
+        "the first still there",
+        "estimated MB",
+        "measured MB at most",
+    )
+    return Table("What cached answers weigh", columns, rows, ratios)
