@@ -95,6 +95,11 @@ class CorpusLookup:
         """The same."""
         return self.cached(question)
 
+    def publish(self, domain: str, text: str) -> None:
+        """From now on *text* is the record of *domain*."""
+        answer = published_as(domain, text)
+        self._answers[answer.question] = answer
+
     def _answer(self, question: Question) -> Answer:
         name, rtype = question
         if rtype is Rtype.TXT:

@@ -14,8 +14,10 @@ from spfcheck.audit.evidence import evidence_of
 from spfcheck.audit.findings import Code, finding
 from spfcheck.audit.judge import Judged, judge, sender_networks
 from spfcheck.audit.near import near_misses
+from spfcheck.audit.ordinary import ordinary
 from spfcheck.audit.remedy import NONE, Blocked, propose
 from spfcheck.audit.report import (
+    NOT_ASKED,
     Finding,
     Identity,
     Opinion,
@@ -43,7 +45,6 @@ from spfcheck.rfc7208.verdict import Partition
 
 __all__ = ["Ours", "examine", "examine_by", "prepare"]
 
-NOT_ASKED = Opinion(engine="pyspf", asked=False)
 ROUNDS = 12
 """How often the repair may ask for more DNS answers: a mend, a merge and a provider take one or two each."""
 
@@ -99,11 +100,17 @@ async def examine(
     would be if it were published. *opinion* asks the second engine about the same answers. Never raises for what the
     DNS or a record does.
     """
+    sender = mail_from.replace("{domain}", domain)
+    if record is None and not opinion and ours.ready:
+        judged = split_identity(sender, helo).domain
+        report = ordinary(lookup, domain, judged, ours, (sender, helo), clock, new_id)
+        if report is not None:
+            return report
     return await examine_by(
         Witness(lookup),
         domain,
         ours,
-        mail_from=mail_from,
+        sender=sender,
         helo=helo,
         record=record,
         opinion=opinion,
@@ -117,15 +124,14 @@ async def examine_by(
     domain: str,
     ours: Ours,
     *,
-    mail_from: str,
+    sender: str,
     helo: str,
     record: str | None,
     opinion: bool,
     clock: Callable[[], float],
     new_id: Callable[[], str],
 ) -> Report:
-    """The same, by the answers that *witness* has and gets."""
-    sender = mail_from.replace("{domain}", domain)
+    """The same, the long way, by the answers that *witness* has and gets; *sender* is the MAIL FROM address."""
     judged_domain = split_identity(sender, helo).domain
     witness.answers.update(ours.answers)
     look = await _look(domain, judged_domain, sender, helo, witness, ours, record)
@@ -344,7 +350,10 @@ def _authorised(look: _Look) -> int:
     if record is None or not record.valid or look.found.at_least:
         return 0 if look.answer.failed is False and record is None else -1
     answers = look.witness.answers
-    parts = run(partition(everything(4), 4, look.judged_domain, policy=UNLIMITED), answers.__getitem__)
+    try:
+        parts = run(partition(everything(4), 4, look.judged_domain, policy=UNLIMITED), answers.__getitem__)
+    except KeyError:  # a name that only other messages lead to
+        return -1
     if any(cell.depends or cell.result is Result.TEMPERROR for cell in parts.cells):
         return -1
     return size(parts.passing())

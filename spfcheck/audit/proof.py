@@ -106,7 +106,7 @@ def _prove(case: Case, proposal: Proposal) -> Proof:
         _intent(base)
         by += _structure(new, base.record, case)
     found, assumes = _limits(case, new)
-    worst_voids, cells = _ours_pass(case, new)
+    worst_voids, cells = _ours_pass(case, new, base.record if base is not None else None)
     if base is not None:
         cells += _nobody_else(case, new, base.record)
         by.append("sets")
@@ -233,14 +233,17 @@ def _limits(case: Case, new: Record) -> tuple[Survey, tuple[str, ...]]:
     return found, assumes
 
 
-def _ours_pass(case: Case, new: Record) -> tuple[int, int]:
-    """I1: every address that our includes authorise passes, for every message; the most void lookups on the way."""
-    own = [term for term in new.terms if is_own(term, case.ours.names) and term.result is Result.PASS]
-    if not own:
-        raise _Refused("I1", "None of our includes is in the record.")
+def _ours_pass(case: Case, new: Record, base: Record | None) -> tuple[int, int]:
+    """I1: every address that our includes authorise passes, for every message; the most void lookups on the way.
+
+    A base that never named us may do without our include where all that it authorises passes all the same.
+    """
+    own = [term for term in live_terms(new) if is_own(term, case.ours.names) and term.result is Result.PASS]
+    if not own and (base is None or any(_ours(term, case.ours.names) for term in base.terms)):
+        raise _Refused("I1", "None of our includes is read in the record.")
     worst = cells = 0
     for family, ranges in case.ours.allowed.items():
-        wanted = _named(case, own, family) if ranges else ()
+        wanted = _named(case, own, family) if own else ranges
         if not wanted:
             continue
         parts = case.partition(new.text, wanted, family)
@@ -278,7 +281,7 @@ def _passes(cell: Cell, new: Record, own: Sequence[Term]) -> None:
         term = step.term
         if term is None or term.name not in _MESSAGE_TERMS or term.result is not Result.PASS:
             raise _Refused("I1", "A term in front of our include depends on the message.")
-    before = new.terms[: new.terms.index(own[0])]
+    before = new.terms[: new.terms.index(own[0])] if own else new.terms
     for term in before:
         if not term.is_modifier and term.network is None and term.result is not Result.PASS:
             raise _Refused("I1", f"{term.text} in front of our include may turn it away.")

@@ -72,7 +72,7 @@ async def replay(stored: Mapping[str, Any], profiles: Sequence[SenderProfile]) -
         witness,
         stored["domain"],
         await prepare(profiles, lookup, clock=lambda: now),
-        mail_from=stored["identity"]["mail_from"],
+        sender=stored["identity"]["mail_from"],
         helo=stored["identity"]["helo"],
         record=record,
         opinion=stored["opinion"]["asked"],

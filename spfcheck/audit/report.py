@@ -136,6 +136,10 @@ class Opinion:
     """True only when both engines say that our senders do not pass and that the proposed record makes them pass."""
 
 
+NOT_ASKED = Opinion(engine="pyspf", asked=False)
+"""What a report says where no second engine was asked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeNode:
     """One term of the include tree, with its cost."""

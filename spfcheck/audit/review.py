@@ -17,7 +17,7 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import format_network, from_network, intersect, size, to_networks
 from spfcheck.rfc7208.record import Problem, ProblemCode, Record, Result, Term
 
-__all__ = ["answers_of", "apex", "failure_code", "record_findings", "tree_findings"]
+__all__ = ["answers_of", "apex", "failure_code", "network_findings", "record_findings", "tree_findings"]
 
 LONG_RECORD = 450
 """Bytes; RFC 7208 3.4 recommends that an answer fit into 512 bytes of UDP, and 450 leaves room for its names."""
@@ -177,7 +177,7 @@ def _terms(record: Record, domain: str) -> Iterator[Finding]:
         if term.name == "ptr":
             yield finding(Code.DEPRECATED_PTR, domain, span, term=term.text)
         if term.network is not None:
-            yield from _network(term, span, domain)
+            yield from network_findings(term, domain)
 
 
 def _modifier(term: Term, span: tuple[int, int], domain: str) -> Iterator[Finding]:
@@ -190,7 +190,9 @@ def _modifier(term: Term, span: tuple[int, int], domain: str) -> Iterator[Findin
         yield finding(Code.UNKNOWN_MODIFIER, domain, span, term=term.text)
 
 
-def _network(term: Term, span: tuple[int, int], domain: str) -> Iterator[Finding]:
+def network_findings(term: Term, domain: str) -> Iterator[Finding]:
+    """What is to be said of an ``ip4`` or ``ip6`` term by itself."""
+    span = (term.span.start, term.span.stop)
     assert term.network is not None
     family = term.family or 4
     private = _NOT_PUBLIC_V4 if family == 4 else _NOT_PUBLIC_V6

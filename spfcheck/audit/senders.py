@@ -47,7 +47,7 @@ class OurSender:
     networks: tuple[OurNetwork, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Ours:
     """What we are: made once a process from the profiles, and again when it expires.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from spfcheck.audit.findings import CATALOGUE, Code, finding, threatens
+from spfcheck.audit.findings import CATALOGUE, Code, authorises_all, finding, threatens
 from spfcheck.audit.judge import PARTIAL, Judged, family_name
 from spfcheck.audit.report import Finding, Remedy, RemedyKind, SenderNetwork, Severity, Status
 from spfcheck.audit.senders import Ours
@@ -115,7 +115,7 @@ _MAIN_FIRST = (
 def headline(domain: str, status: Status, findings: Sequence[Finding], remedy: Remedy) -> str:
     """One sentence: what is wrong, or that nothing is."""
     if status is Status.OK:
-        return f"{domain} authorises all our servers."
+        return authorises_all(domain)
     if status is Status.UNKNOWN:
         failed = next(
             (one for one in findings if one.code.startswith("dns-") or one.code == Code.SENDER_NOT_READY), None

@@ -38,7 +38,7 @@ def sabotages(value: str, case: Case) -> Iterator[tuple[str, str]]:
     for index, term in enumerate(record.terms):
         if index not in own and term.text not in dead:
             yield f"{term.text} dropped", _record(texts[:index] + texts[index + 1 :])
-    yield from _reordered(record, texts, own)
+    yield from _reordered(record, texts, own, dead)
     if record.all_term is not None:
         last = record.terms.index(record.all_term)
         if any(index < last for index in own):
@@ -55,10 +55,12 @@ def sabotages(value: str, case: Case) -> Iterator[tuple[str, str]]:
             yield f"{wider} in place of {term.text}", _record([*texts[:index], wider, *texts[index + 1 :]])
 
 
-def _reordered(record: Record, texts: list[str], own: list[int]) -> Iterator[tuple[str, str]]:
+def _reordered(record: Record, texts: list[str], own: list[int], dead: set[str]) -> Iterator[tuple[str, str]]:
     for index in range(len(texts) - 1):
         left, right = record.terms[index], record.terms[index + 1]
         if index in own or index + 1 in own or left.text == right.text or left.is_modifier or right.is_modifier:
+            continue
+        if left.text in dead or right.text in dead:  # another repetition may be dropped as well
             continue
         swapped = [*texts[:index], right.text, left.text, *texts[index + 2 :]]
         yield f"{left.text} and {right.text} swapped", _record(swapped)

@@ -1,0 +1,442 @@
+"""The quick way to the report of an ordinary domain: all of ours pass, far from every limit, nothing to say.
+
+Most domains are like that, and what their providers' includes hold is the same for all of them. An include whose tree
+is plain networks is evaluated once (by the one evaluator) and remembered for as long as its answers are the same
+objects. A record of networks and such includes, within eight lookups, can meet no limit and no error, so the first of
+its terms that holds an address decides (RFC 7208 4.6.2). Whatever is not exactly so goes the long way, which gives the
+same report.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from weakref import WeakKeyDictionary
+
+from spfcheck.audit.evidence import evidence_of
+from spfcheck.audit.findings import authorises_all
+from spfcheck.audit.judge import FAMILIES, via
+from spfcheck.audit.near import is_continuation, near_misses
+from spfcheck.audit.remedy import NONE
+from spfcheck.audit.report import (
+    NOT_ASKED,
+    Evidence,
+    Identity,
+    PublishedRecord,
+    Report,
+    SenderNetwork,
+    Status,
+    TreeNode,
+)
+from spfcheck.audit.review import answers_of, network_findings
+from spfcheck.audit.senders import OurNetwork, Ours
+from spfcheck.audit.terms import key
+from spfcheck.audit.tree import State, survey
+from spfcheck.audit.vendors import vendor_of
+from spfcheck.audit.walk import spf_texts
+from spfcheck.resolver.types import Answer, Lookup
+from spfcheck.rfc7208.drive import run
+from spfcheck.rfc7208.evaluate import partition
+from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.ranges import Ranges, contains, everything, intersect, size, subtract, union
+from spfcheck.rfc7208.record import Record, Result, Term, parse, select
+from spfcheck.rfc7208.verdict import Cell
+
+__all__ = ["Memory", "ordinary"]
+
+FEW_LOOKUPS = 8
+"""Nine and ten are near the limit (RFC 7208 4.6.4), which is a finding."""
+MOST_REMEMBERED = 4_096
+"""Includes and combinations of them that are remembered; some kilobytes each."""
+
+_Get = Callable[[Question], Answer | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """An include whose whole tree is plain networks, evaluated."""
+
+    target: str
+    lookups: int
+    """What it costs beside itself."""
+    passing: dict[int, Ranges]
+    cells: dict[int, tuple[Cell, ...]]
+    answers: tuple[tuple[Question, Answer], ...]
+    root: TreeNode
+    nodes: dict[tuple[str, int], TreeNode] = field(default_factory=dict)
+    covers: dict[int, str | None] = field(default_factory=dict)
+    """By the place of one of our networks: the way to it, empty where it is not held, None where it is in part."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Company:
+    """What a set of known includes comes to, with the answers that we rest on."""
+
+    evidence: list[tuple[Question, Evidence]]
+    passing: Ranges
+    count: int
+    lifetime: float
+    """Seconds that those answers live that carry no time of arrival."""
+    until: float
+    """Unix time until which the others live."""
+
+
+class Memory:
+    """What is remembered from one domain to the next, as long as our own answers stand."""
+
+    __slots__ = ("companies", "known", "seen", "unfit")
+
+    def __init__(self) -> None:
+        self.unfit: dict[str, Answer] = {}
+        """Includes that are not plain networks, by the answer that said so."""
+        self.known: dict[str, _Known] = {}
+        self.companies: dict[tuple[_Known, ...], _Company] = {}
+        self.seen: dict[tuple[int, str], SenderNetwork] = {}
+
+    def trim(self) -> None:
+        """Forget everything when there is too much: what is used comes back at once."""
+        if len(self.known) + len(self.companies) + len(self.seen) + len(self.unfit) > MOST_REMEMBERED:
+            self.known.clear()
+            self.companies.clear()
+            self.seen.clear()
+            self.unfit.clear()
+
+
+def ordinary(
+    lookup: Lookup,
+    domain: str,
+    judged: str,
+    ours: Ours,
+    identity: tuple[str, str],
+    clock: Callable[[], float],
+    new_id: Callable[[], str],
+) -> Report | None:
+    """The report of *domain*, whose MAIL FROM domain is *judged*, or None where it has to go the long way.
+
+    Asks nothing that is not at hand. *identity* is MAIL FROM and HELO.
+    """
+    memory = _memory_of(ours)
+    question = Question(judged, Rtype.TXT)
+    answer = lookup.cached(question)
+    if answer is None or not answer.records or answer.chain or question in ours.answers:
+        return None
+    texts = spf_texts(answer)
+    if len(texts) != 1 or (len(answer.records) > 1 and not _alone(answer)):
+        return None
+    record = parse(texts[0])
+    if not _is_plain(record, judged) or next(answers_of({question: answer}), None) is not None:
+        return None
+
+    def get(asked: Question) -> Answer | None:
+        return ours.answers.get(asked) or lookup.cached(asked)
+
+    nodes: list[TreeNode] = []
+    parts: list[tuple[Term, _Known | None]] = []
+    known: list[_Known] = []
+    total = 0
+    for term in record.terms:
+        if term.name == "include":
+            one = _known(term.target or "", get, memory)
+            if one is None or term.target == judged:
+                return None
+            nodes.append(_node(one, term.text, total))
+            total += 1 + one.lookups
+            known.append(one)
+            parts.append((term, one))
+        else:
+            nodes.append(TreeNode(term=term.text, domain="", cost=0, total=total))
+            parts.append((term, None))
+    if total > FEW_LOOKUPS:
+        return None
+    senders = _senders(parts, ours, memory)
+    if senders is None:
+        return None
+    company = _company(tuple(known), ours, memory)
+    return _report(domain, judged, identity, record, answer, nodes, total, senders, parts, company, clock(), new_id())
+
+
+_memories: WeakKeyDictionary[Ours, Memory] = WeakKeyDictionary()
+"""One memory for each time that our own include was read; gone with it."""
+
+
+def _memory_of(ours: Ours) -> Memory:
+    memory = _memories.get(ours)
+    if memory is None:
+        memory = _memories[ours] = Memory()
+    return memory
+
+
+def _alone(answer: Answer) -> bool:
+    """No other text of the answer looks like a part of an SPF record."""
+    return not near_misses(answer.records) and not any(is_continuation(b"".join(one)) for one in answer.records)
+
+
+def _is_plain(record: Record, domain: str) -> bool:
+    """Networks and includes that pass, and an all that is neither +all nor ?all: nothing that would be a finding."""
+    last = record.all_term
+    terms = record.terms
+    if record.problems or last is None or last is not terms[-1] or len(record.text) > 255:
+        return False
+    if last.result is Result.PASS or last.result is Result.NEUTRAL:
+        return False
+    seen: set[object] = set()
+    for term in terms[:-1]:
+        if term.result is not Result.PASS or term.is_modifier:
+            return False
+        if term.network is not None:
+            seen.add(term.network)
+            if _may_be_odd(term, term.network) and next(network_findings(term, domain), None) is not None:
+                return False
+        elif term.name == "include" and term.target is not None:
+            seen.add(key(term, domain))
+        else:
+            return False
+    return len(seen) == len(terms) - 1
+
+
+def _may_be_odd(term: Term, network: tuple[int, int]) -> bool:
+    """Whether there may be something to say of a network: it is no single IPv4 address, or perhaps a private one."""
+    return term.cidr4 != 32 or term.family != 4 or network[0] >> 24 in _ODD_FIRST
+
+
+_ODD_FIRST = frozenset({10, 100, 127, 169, 172, 192})
+"""First bytes of the networks that cannot send over the Internet, among others."""
+
+
+def _known(target: str, get: _Get, memory: Memory) -> _Known | None:
+    """The include *target*, if it is one of plain networks whose answers are at hand."""
+    one = memory.known.get(target)
+    if one is not None:
+        for question, answer in one.answers:
+            if get(question) is not answer:
+                break
+        else:
+            return one
+    first = get(Question(target, Rtype.TXT))
+    if first is None or memory.unfit.get(target) is first:
+        return None
+    return _learn(target, first, get, memory)
+
+
+def _learn(target: str, first: Answer, get: _Get, memory: Memory) -> _Known | None:
+    """Evaluate the include *target*; what is no plain network is remembered as unfit, unless an answer is missing."""
+    memory.trim()
+    memory.unfit[target] = first
+    answers: dict[Question, Answer] = {}
+
+    def ask(question: Question) -> Answer:
+        found = get(question)
+        if found is None:
+            raise KeyError(question)
+        answers[question] = found
+        return found
+
+    try:
+        answers[first.question] = first
+        texts = spf_texts(first)
+        record = parse(texts[0]) if len(texts) == 1 else None
+        if record is None or not record.valid or not _holds_networks(record):
+            return None
+        # The partition asks for every record of the tree: nothing matches everywhere in a set of networks.
+        parts = {family: run(partition(everything(family), family, target), ask) for family in FAMILIES}
+    except KeyError:  # an answer is not at hand yet
+        del memory.unfit[target]
+        return None
+    found = survey(record, target, answers)
+    plain = all(_holds_networks(one) for one in found.records.values())
+    if not plain or any(use.state is not State.RECORD for use in found.uses) or found.at_least or found.root is None:
+        return None
+    wrong = (Result.PERMERROR, Result.TEMPERROR)
+    if any(part.having(*wrong) for part in parts.values()) or next(answers_of(answers), None) is not None:
+        return None
+    one = _Known(
+        target=target,
+        lookups=found.lookups,
+        passing={family: part.passing() for family, part in parts.items()},
+        cells={family: part.cells for family, part in parts.items()},
+        answers=tuple(answers.items()),
+        root=found.root,
+    )
+    del memory.unfit[target]
+    memory.known[target] = one
+    return one
+
+
+def _holds_networks(record: Record) -> bool:
+    """Networks, includes of fixed names and all; and no +all."""
+    return all(
+        not term.is_modifier
+        and (
+            term.network is not None
+            or (term.name == "include" and term.target is not None)
+            or (term.name == "all" and term.result is not Result.PASS)
+        )
+        for term in record.terms
+    )
+
+
+def _node(one: _Known, text: str, before: int) -> TreeNode:
+    """The picture of an include, written *text*, when *before* lookups are spent in front of it."""
+    node = one.nodes.get((text, before))
+    if node is None:
+        node = one.nodes[text, before] = TreeNode(
+            term=text,
+            domain=one.target,
+            cost=1,
+            total=before + 1 + one.lookups,
+            record=one.root.record,
+            vendor=vendor_of(one.target),
+            children=tuple(_shifted(child, before + 1) for child in one.root.children),
+        )
+    return node
+
+
+def _shifted(node: TreeNode, by: int) -> TreeNode:
+    return TreeNode(
+        term=node.term,
+        domain=node.domain,
+        cost=node.cost,
+        total=node.total + by,
+        record=node.record,
+        vendor=node.vendor,
+        answer=node.answer,
+        children=tuple(_shifted(child, by) for child in node.children),
+    )
+
+
+def _senders(
+    parts: Sequence[tuple[Term, _Known | None]], ours: Ours, memory: Memory
+) -> tuple[SenderNetwork, ...] | None:
+    """Our networks, each with the first term that holds all of it; None where one is held in part or not at all."""
+    found: list[SenderNetwork] = []
+    place = 0
+    for sender in ours.senders:
+        for network in sender.networks:
+            way = _way(parts, place, network)
+            if way is None:
+                return None
+            one = memory.seen.get((place, way))
+            if one is None:
+                one = memory.seen[place, way] = SenderNetwork(
+                    sender=sender.name, network=network.text, result=Result.PASS.value, via=way
+                )
+            found.append(one)
+            place += 1
+    return tuple(found)
+
+
+def _way(parts: Sequence[tuple[Term, _Known | None]], place: int, network: OurNetwork) -> str | None:
+    for term, known in parts:
+        if known is not None:
+            way = known.covers[place] if place in known.covers else _covers(known, place, network)
+            if way is None:
+                return None
+            if way:
+                return f"{term.text} > {way}"
+        elif term.network is not None and term.family == network.family:
+            low, high = term.network
+            if low <= network.ranges[0][0] and high >= network.ranges[-1][1]:
+                return term.text
+            if low <= network.ranges[-1][1] and high >= network.ranges[0][0]:
+                return None
+    return None
+
+
+def _covers(known: _Known, place: int, network: OurNetwork) -> str | None:
+    held = intersect(known.passing[network.family], network.ranges)
+    way: str | None = ""
+    if held == network.ranges:
+        touching = next(cell for cell in known.cells[network.family] if intersect(cell.addresses, network.ranges))
+        way = via(touching.path)
+    elif held:
+        way = None
+    known.covers[place] = way
+    return way
+
+
+def _company(known: tuple[_Known, ...], ours: Ours, memory: Memory) -> _Company:
+    found = memory.companies.get(known)
+    if found is None:
+        memory.trim()
+        answers = dict(ours.answers)
+        for one in known:
+            answers.update(one.answers)
+        passing = union(*(one.passing[4] for one in known))
+        found = memory.companies[known] = _Company(
+            evidence=[(question, evidence_of(answers[question])) for question in sorted(answers)],
+            passing=passing,
+            count=size(passing),
+            lifetime=min((float(one.ttl) for one in answers.values() if not one.received_at), default=_FOREVER),
+            until=min((one.received_at + one.ttl for one in answers.values() if one.received_at), default=_FOREVER),
+        )
+    return found
+
+
+_FOREVER = float("inf")
+
+
+def _authorised(parts: Sequence[tuple[Term, _Known | None]], company: _Company) -> int:
+    """How many IPv4 addresses the includes and the record's own networks hold together."""
+    count = company.count
+    mine: list[tuple[int, int]] = []
+    for term, known in parts:
+        if known is None and term.network is not None and term.family == 4:
+            mine.append(term.network)
+    if not mine:
+        return count
+    if len(mine) == 1 and mine[0][0] == mine[0][1]:
+        return count + (not contains(company.passing, mine[0][0]))
+    return count + size(subtract(union(tuple(mine)), company.passing))
+
+
+_BY_QUESTION = itemgetter(0)
+
+
+def _report(
+    domain: str,
+    judged: str,
+    identity: tuple[str, str],
+    record: Record,
+    answer: Answer,
+    nodes: list[TreeNode],
+    total: int,
+    senders: tuple[SenderNetwork, ...],
+    parts: Sequence[tuple[Term, _Known | None]],
+    company: _Company,
+    now: float,
+    report_id: str,
+) -> Report:
+    strings = next(one for one in answer.records if select((one,)))
+    evidence = company.evidence.copy()
+    insort(evidence, (answer.question, evidence_of(answer)), key=_BY_QUESTION)
+    own_end = (answer.received_at or now) + answer.ttl
+    return Report(
+        report_id=report_id,
+        domain=domain,
+        identity=Identity(mail_from=identity[0], helo=identity[1]),
+        status=Status.OK,
+        headline=authorises_all(judged),
+        result=Result.PASS.value,
+        lenient_result=Result.PASS.value,
+        record=PublishedRecord(
+            name=judged,
+            text=record.text,
+            strings=tuple([part.decode("latin-1") for part in strings]),
+            ttl=answer.ttl,
+        ),
+        lookups=total,
+        void_lookups=0,
+        senders=senders,
+        findings=(),
+        remedy=NONE,
+        opinion=NOT_ASKED,
+        tree=TreeNode(term=judged, domain=judged, cost=0, total=total, record=record.text, children=tuple(nodes)),
+        evidence=tuple([one for _, one in evidence]),
+        questions=len(evidence),
+        authorised_v4=_authorised(parts, company),
+        stale=False,
+        checked_at=now,
+        expires_at=min(own_end, now + company.lifetime, company.until),
+    )

@@ -1,0 +1,146 @@
+"""The quick way and the long way give the same report, byte for byte."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+
+from bench.corpus import CORPUS, INCLUDE, OURS_TEXTS, CorpusLookup, read_corpus
+from spfcheck.audit.examine import examine, examine_by, prepare
+from spfcheck.audit.ordinary import ordinary
+from spfcheck.audit.report import Report, as_json
+from spfcheck.audit.senders import Ours, SenderProfile
+from spfcheck.audit.walk import Witness
+from spfcheck.resolver.types import Answer, Lookup, Question
+from spfcheck.resolver.zone import Zone, ZoneLookup
+from tests.audit.golden_file import GOLDEN, OURS, Golden
+from tests.audit.zones import Generated, zones
+from tests.profile import scale
+
+
+class Cached:
+    """A lookup whose answers stay the same objects, as those of a cache do."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self.answers: dict[Question, Answer] = {}
+
+    def cached(self, question: Question) -> Answer | None:
+        if question not in self.answers:
+            answer = self._lookup.cached(question)
+            assert answer is not None
+            self.answers[question] = answer
+        return self.answers[question]
+
+    async def ask(self, question: Question) -> Answer:
+        answer = self.cached(question)
+        assert answer is not None
+        return answer
+
+
+def text(report: Report | None) -> str:
+    return json.dumps(as_json(report))
+
+
+async def both(domain: str, lookup: Lookup, ours: Ours) -> bool:
+    """Compare the two ways; whether the quick one applies."""
+    sender = f"postmaster@{domain}"
+    quick = ordinary(lookup, domain, domain, ours, (sender, "mail.invalid"), lambda: 5.0, lambda: "id")
+    if quick is None:
+        return False
+    long = await examine_by(
+        Witness(lookup),
+        domain,
+        ours,
+        sender=sender,
+        helo="mail.invalid",
+        record=None,
+        opinion=False,
+        clock=lambda: 5.0,
+        new_id=lambda: "id",
+    )
+    assert text(quick) == text(long)
+    again = await examine(domain, lookup, ours, clock=lambda: 5.0, new_id=lambda: "id")
+    assert text(again) == text(long)
+    return True
+
+
+async def test_goldens() -> None:
+    quick = 0
+    for path in sorted(GOLDEN.glob("*.txt")):
+        golden = Golden.read(path)
+        lookup = Cached(golden.lookup())
+        ours = await prepare(golden.profiles(), lookup)
+        if ours.ready:
+            quick += await both(golden.ask.get("domain", "customer.example"), lookup, ours)
+    assert quick >= 10
+
+
+@given(zones())
+@settings(max_examples=scale(150, 3_000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_generated(generated: Generated) -> None:
+    async def go() -> None:
+        lookup = Cached(ZoneLookup(Zone.parse(generated.text)))
+        event(str(await both("customer.example", lookup, await prepare(OURS, lookup))))
+
+    asyncio.run(go())
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="LOUD: the corpus is not at ../shared/corpus; real records untested")
+async def test_repaired_real_records() -> None:
+    """Real records as they are once the remedy is published."""
+    rows, includes = read_corpus()
+    lookup = CorpusLookup(rows, includes, OURS_TEXTS[1])
+    ours = await prepare([SenderProfile(name="mail", include=INCLUDE)], lookup)
+    quick = 0
+    for row in random.Random(2).sample(rows, scale(120, 3_000)):
+        report = await examine(row.domain, lookup, ours)
+        if report.remedy.value:
+            lookup.publish(row.domain, report.remedy.value)
+            quick += await both(row.domain, lookup, ours)
+    assert quick > 20
+
+
+async def test_an_include_that_changes_is_read_again() -> None:
+    zone = """
+    _spf.mail.example TXT "v=spf1 ip4:203.0.113.0/24 -all"
+    other.example TXT "v=spf1 ip4:192.0.2.0/24 -all"
+    customer.example TXT "v=spf1 include:other.example include:_spf.mail.example -all"
+    """
+    lookup = Cached(ZoneLookup(Zone.parse(zone)))
+    ours = await prepare(OURS, lookup)
+    first = await examine("customer.example", lookup, ours)
+    assert first.authorised_v4 == 512
+    wider = Cached(ZoneLookup(Zone.parse(zone.replace("192.0.2.0/24", "198.51.0.0/16"))))
+    assert (await examine("customer.example", wider, ours)).authorised_v4 == 65_536 + 256
+
+
+async def test_an_answer_that_comes_later_is_used() -> None:
+    zone = """
+    _spf.mail.example TXT "v=spf1 ip4:203.0.113.0/24 -all"
+    other.example TXT "v=spf1 include:inner.example -all"
+    inner.example TXT "v=spf1 ip4:192.0.2.0/24 -all"
+    customer.example TXT "v=spf1 include:other.example include:_spf.mail.example -all"
+    """
+    full = ZoneLookup(Zone.parse(zone))
+
+    class Late(Cached):
+        def cached(self, question: Question) -> Answer | None:
+            if question.name == "inner.example" and question not in self.answers:
+                return None
+            return super().cached(question)
+
+        async def ask(self, question: Question) -> Answer:
+            self.answers[question] = full.cached(question)
+            return self.answers[question]
+
+    lookup = Late(full)
+    ours = await prepare(OURS, lookup)
+    arguments = ("customer.example", "customer.example", ours, ("a@customer.example", "h"), lambda: 1.0, lambda: "id")
+    assert ordinary(lookup, *arguments) is None
+    await examine("customer.example", lookup, ours)
+    assert ordinary(lookup, *arguments) is not None
