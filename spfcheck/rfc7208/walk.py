@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from spfcheck.rfc7208.kept import Kept
-from spfcheck.rfc7208.limits import SMALL_SET, Budget, LimitExceededError, Policy
+from spfcheck.rfc7208.limits import DEEPEST, SMALL_SET, WORK_PER_QUESTION, Budget, LimitExceededError, Policy
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.macro import Spec, dns_name, expand
 from spfcheck.rfc7208.message import Message, reverse_name
@@ -47,10 +47,11 @@ def published(records: tuple[tuple[bytes, ...], ...]) -> Record | int:
 class Walk:
     """One evaluation: its policy, its message, its view of the DNS, and its trace.
 
-    *ceiling* is the most different questions that it may ask; `complete` becomes False when that is not enough.
+    *ceiling* is the most different questions that it may ask; `complete` becomes False when that, or the work that
+    goes with it, is not enough.
     """
 
-    __slots__ = ("_family", "_left", "_message", "_policy", "answers", "complete", "tracer")
+    __slots__ = ("_family", "_left", "_message", "_policy", "_work", "answers", "complete", "tracer")
 
     def __init__(
         self, family: int, message: Message, policy: Policy, tracer: Tracer | None = None, ceiling: int = 1 << 30
@@ -59,6 +60,7 @@ class Walk:
         self._message = message
         self._policy = policy
         self._left = ceiling
+        self._work = ceiling * WORK_PER_QUESTION
         self.answers: dict[Question, Reply] = {}
         self.complete = True
         self.tracer = tracer
@@ -70,11 +72,11 @@ class Walk:
         """
         budget.question()
         reply = self.answers.get(question)
-        if reply is None:
-            if self._left <= 0:
-                self.complete = False
-                raise LimitExceededError(Cause.QUESTION_CEILING)
-        elif self.tracer is not None:
+        self._work -= 1
+        if (reply is None and self._left <= 0) or self._work < 0:
+            self.complete = False
+            raise LimitExceededError(Cause.QUESTION_CEILING)
+        if reply is not None and self.tracer is not None:
             self.tracer.asked(question, reply)
         return reply
 
@@ -237,6 +239,8 @@ class Walk:
             if self._policy.loops_end and target in level.stack:
                 is_direct = is_include and target == level.domain
                 return (strand,) if is_direct else level.permerror(strand, term, Cause.INCLUDE_LOOP)
+            if len(level.stack) > DEEPEST:
+                raise LimitExceededError(Cause.QUESTION_CEILING)
             found: Record | int = 0
             # RFC 7208 4.3: a single label is no domain to check.
             if "." in target:

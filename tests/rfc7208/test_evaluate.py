@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import time
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -16,7 +17,7 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import everything, parse_network, size, to_networks
 from spfcheck.rfc7208.verdict import Cause, Result, Why
 
-from .zones import from_text
+from .zones import Canned, MemoryZone, from_text
 
 ALL4 = everything(4)
 
@@ -265,3 +266,59 @@ def test_many_networks_of_one_record_are_told_apart() -> None:
             made.at(address).result,
             made.at(address).path[0].term.text,
         )
+
+
+def test_a_bottomless_tree_ends_without_the_limits_of_the_standard() -> None:
+    """Names that grow for ever, each with a record: neither the depth of the stack nor time runs out."""
+
+    def answer(question: Question) -> Canned:
+        return Canned(((b"v=spf1 include:x.%{d} include:y.%{d} -all",),))
+
+    endless = run(check_host("192.0.2.1", "d.example", policy=UNLIMITED), answer)
+    assert (endless.result, endless.cause) == (Result.TEMPERROR, Cause.QUESTION_CEILING)
+    strict = run(check_host("192.0.2.1", "d.example"), answer)
+    assert (strict.result, strict.cause, strict.questions) == (Result.PERMERROR, Cause.LOOKUP_LIMIT, 11)
+
+
+@pytest.mark.parametrize("policy", [STRICT, UNLIMITED], ids=lambda policy: policy.name)
+def test_a_tree_that_splits_the_set_at_every_turn_ends(policy) -> None:
+    """Each record halves the addresses, and the halves cost differently: parts would double with every include."""
+
+    def answer(question: Question) -> Canned:
+        level = int(question.name[1 : question.name.index(".")])
+        networks = " ".join(f"-ip4:{low}.0.0.0/8" for low in range(level % 7, 256, 7))
+        below = " ".join(f"include:i{level * 3 + n}.example" for n in range(1, 4)) if level < 1000 else ""
+        return Canned(((f"v=spf1 {below} {networks} {below}".encode(),),))
+
+    made = run(partition(ALL4, 4, "i0.example", policy=policy), answer)
+    assert sum(size(cell.addresses) for cell in made.cells) == 1 << 32
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a:." + "a" * 65_000 + "!",
+        "a:" + "a." * 32_000 + "!",
+        "a" + "/1" * 32_000,
+        "a/" + "1" * 65_000,
+        "a:" + "%{d}" * 16_000,
+        "exists:%{d" + "1" * 65_000,
+        "exists:%{d" + "." * 65_000,
+        "ip6:" + ":" * 65_000,
+        "ip4:" + "1." * 32_000,
+        "x" * 65_000 + "=",
+        " " * 65_000,
+        "a " * 32_000,
+        "-" * 65_000,
+        "ip4:10.0.0.0/8 " * 4_000,
+        " ".join(f"ip4:{n >> 8 & 255}.{n & 255}.0.0/{16 + n % 8}" for n in range(4_000)),
+    ],
+    ids=lambda text: text[:12],
+)
+def test_hostile_records_are_read_and_evaluated_in_linear_time(text: str) -> None:
+    """65 kB are the most that DNS can carry; a second is a hundred times what any of these takes."""
+    started = time.process_time()
+    zone = MemoryZone({"d.example": {Rtype.TXT: ((f"v=spf1 {text}".encode(),),)}})
+    verdict = run(check_host("192.0.2.1", "d.example", "a.b" * 100 + "@d.example"), zone)
+    assert verdict.result in set(Result)
+    assert time.process_time() - started < 1
