@@ -16,11 +16,11 @@ from spfcheck.rfc7208.limits import AUDIT_QUESTIONS, STRICT, Budget, Policy
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.message import Message, ascii_domain, client
 from spfcheck.rfc7208.ranges import Ranges, normalise
-from spfcheck.rfc7208.record import Result
+from spfcheck.rfc7208.record import Result, published
 from spfcheck.rfc7208.strand import Decided, Path, Strand
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause, Cell, Partition, PathStep, Verdict
-from spfcheck.rfc7208.walk import Walk, published
+from spfcheck.rfc7208.walk import Walk
 
 __all__ = ["check_host", "partition"]
 

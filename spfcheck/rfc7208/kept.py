@@ -37,8 +37,8 @@ class Kept(Generic[K, V]):
         return found[0]
 
     def put(self, key: K, value: V, weight: int) -> None:
-        """Keep *value*, which is never None; one that is heavier than a tenth of a generation is not kept."""
-        if weight * 10 > self._most:
+        """Keep *value*, which is never None; one that is heavier than a whole generation is not kept."""
+        if weight > self._most:
             return
         if self._weight + weight > self._most:
             self._old, self._young, self._weight = self._young, {}, 0

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from spfcheck.rfc7208.limits import Budget, LimitExceededError
 from spfcheck.rfc7208.lookup import Question
-from spfcheck.rfc7208.ranges import Ranges, normalise
+from spfcheck.rfc7208.program import Run, Step, hosts
+from spfcheck.rfc7208.ranges import BITS, Ranges, intersect, normalise, subtract
 from spfcheck.rfc7208.record import Record, Result, Term
 from spfcheck.rfc7208.verdict import Cause
 
-__all__ = ["Decided", "Level", "Path", "Strand", "UnansweredError", "merged"]
+__all__ = ["Decided", "Level", "Path", "Strand", "UnansweredError", "leave_hosts", "leave_networks", "merged"]
 
 Path = tuple[tuple[str, Record | None, Term | None], ...]
 """The fields of `PathStep`s, which are made only for what is handed out."""
@@ -120,3 +121,36 @@ def merged(strands: Iterable[Strand]) -> list[Strand]:
         if others:
             first.become(normalise(item for strand in (first, *others) for item in strand.addresses))
     return [group[0] for group in groups.values()]
+
+
+def leave_networks(level: Level, run: Run, strand: Strand) -> bool:
+    """Take what a run of networks matches off the strand; whether anything is left."""
+    address = strand.single
+    if address is not None:
+        owner = run.owner(address)
+        if owner is None:
+            return True
+        level.matched(strand, owner)
+        return False
+    found, rest = run.split(strand.addresses)
+    for term, part in found:
+        level.matched(strand.part(part), term)
+    strand.become(rest)
+    return bool(rest)
+
+
+def leave_hosts(level: Level, step: Step, strand: Strand, records: tuple[int, ...]) -> Sequence[Strand]:
+    """Take the addresses near *records* off the strand (RFC 7208 5.3); what is left of it."""
+    address = strand.single
+    if address is not None:
+        shift = BITS[step.family] - step.prefix
+        if any((address ^ host) >> shift == 0 for host in records):
+            level.matched(strand, step.term)
+            return ()
+        return (strand,)
+    near = hosts(records, step.prefix, step.family)
+    found = intersect(strand.addresses, near)
+    if found:
+        level.matched(strand.part(found), step.term)
+        strand.become(subtract(strand.addresses, near))
+    return (strand,) if strand.addresses else ()

@@ -11,37 +11,21 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from spfcheck.rfc7208.kept import Kept
 from spfcheck.rfc7208.limits import DEEPEST, SMALL_SET, WORK_PER_QUESTION, Budget, LimitExceededError, Policy
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.macro import Spec, dns_name, expand
 from spfcheck.rfc7208.message import Message, reverse_name
-from spfcheck.rfc7208.program import Kind, Run, Step, hosts, program
-from spfcheck.rfc7208.ranges import BITS, addresses, intersect, size, subtract
-from spfcheck.rfc7208.record import MOST_KEPT, Record, Result, parse, select
-from spfcheck.rfc7208.strand import Decided, Level, Strand, UnansweredError, merged
+from spfcheck.rfc7208.program import Kind, Run, Step, program
+from spfcheck.rfc7208.ranges import addresses, size
+from spfcheck.rfc7208.record import Record, Result, published
+from spfcheck.rfc7208.strand import Decided, Level, Strand, UnansweredError, leave_hosts, leave_networks, merged
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause
 
-__all__ = ["Walk", "published"]
+__all__ = ["Walk"]
 
 Asking = Generator[Question, Reply, Sequence[Strand]]
 """Yields questions, is sent their replies, and returns what a term leaves undecided."""
-
-
-PUBLISHED: Kept[tuple[tuple[bytes, ...], ...], Record | int] = Kept(MOST_KEPT)
-"""What TXT answers hold, by their records."""
-
-
-def published(records: tuple[tuple[bytes, ...], ...]) -> Record | int:
-    """The one SPF record of a TXT answer, or how many there are when not one (RFC 7208 4.5)."""
-    found = PUBLISHED.get(records)
-    if found is None:
-        texts = select(records)
-        found = parse(texts[0]) if len(texts) == 1 else len(texts)
-        size = sum(len(string) for strings in records for string in strings)
-        PUBLISHED.put(records, found, size // 256 + (found.weight if isinstance(found, Record) else 1))
-    return found
 
 
 class Walk:
@@ -106,7 +90,7 @@ class Walk:
                     tracer.begin(domain, step.term, len(stack) - 1)
                 known = len(level.decided)
                 if isinstance(step, Run):
-                    if _leave_networks(level, step, part):
+                    if leave_networks(level, step, part):
                         following.append(part)
                 elif kind is _ALL:
                     level.matched(part, step.term)
@@ -167,7 +151,7 @@ class Walk:
                 return (strand,)
             match step.kind:
                 case Kind.A:
-                    return _leave_hosts(level, step, strand, (yield from self._records(question, strand.budget)))
+                    return leave_hosts(level, step, strand, (yield from self._records(question, strand.budget)))
                 case Kind.MX:
                     return (yield from self._mx(level, step, strand, question))
                 case Kind.EXISTS:
@@ -220,7 +204,7 @@ class Walk:
             if name is None:
                 continue
             found = yield from self._records(Question(name, _ADDRESS[self._family]), strand.budget)
-            if not _leave_hosts(level, step, strand, found):
+            if not leave_hosts(level, step, strand, found):
                 return ()
         if len(records) > allowed:
             raise LimitExceededError(Cause.MX_LIMIT)
@@ -325,36 +309,3 @@ def _trace(tracer: Tracer, kind: Kind, strand: Strand, new: Sequence[Decided]) -
         tracer.end(kind, new[0].result, new[0].cause, new[0].strand.budget)
     else:
         tracer.end(kind, None, None, strand.budget)
-
-
-def _leave_networks(level: Level, run: Run, strand: Strand) -> bool:
-    """Take what a run of networks matches off the strand; whether anything is left."""
-    address = strand.single
-    if address is not None:
-        owner = run.owner(address)
-        if owner is None:
-            return True
-        level.matched(strand, owner)
-        return False
-    found, rest = run.split(strand.addresses)
-    for term, part in found:
-        level.matched(strand.part(part), term)
-    strand.become(rest)
-    return bool(rest)
-
-
-def _leave_hosts(level: Level, step: Step, strand: Strand, records: tuple[int, ...]) -> Sequence[Strand]:
-    """Take the addresses near *records* off the strand (RFC 7208 5.3); what is left of it."""
-    address = strand.single
-    if address is not None:
-        shift = BITS[step.family] - step.prefix
-        if any((address ^ host) >> shift == 0 for host in records):
-            level.matched(strand, step.term)
-            return ()
-        return (strand,)
-    near = hosts(records, step.prefix, step.family)
-    found = intersect(strand.addresses, near)
-    if found:
-        level.matched(strand.part(found), step.term)
-        strand.become(subtract(strand.addresses, near))
-    return (strand,) if strand.addresses else ()

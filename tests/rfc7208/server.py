@@ -106,6 +106,21 @@ class _Datagrams(asyncio.DatagramProtocol):
         self.transport.sendto(respond(self.zone, data, UDP_LIMIT), addr)
 
 
+def _bind_both(host: str) -> tuple[socket.socket, socket.socket]:
+    """A TCP and a UDP socket on one free port; another process may hold one of the pair, so try again."""
+    while True:
+        stream = socket.create_server((host, 0))
+        datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            datagram.bind(stream.getsockname())
+        except OSError:
+            stream.close()
+            datagram.close()
+        else:
+            datagram.setblocking(False)
+            return stream, datagram
+
+
 @contextlib.asynccontextmanager
 async def serve(zone: MemoryZone) -> AsyncIterator[tuple[str, int]]:
     """Serve *zone* on a free port of loopback; gives host and port."""
@@ -118,12 +133,14 @@ async def serve(zone: MemoryZone) -> AsyncIterator[tuple[str, int]]:
                 writer.write(len(wire).to_bytes(2, "big") + wire)
                 await writer.drain()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
-    stream = socket.create_server(("127.0.0.1", 0))
+    stream, datagram = _bind_both("127.0.0.1")
     host, port = stream.getsockname()
     server = await asyncio.start_server(converse, sock=stream)
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(zone), local_addr=(host, port))
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(zone), sock=datagram)
     try:
         yield host, port
     finally:

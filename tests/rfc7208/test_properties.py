@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spfcheck.rfc7208 import walk
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import check_host, partition
 from spfcheck.rfc7208.kept import Kept
@@ -29,7 +28,7 @@ from spfcheck.rfc7208.ranges import (
     to_networks,
     union,
 )
-from spfcheck.rfc7208.record import KEPT, ProblemCode, canonical, parse
+from spfcheck.rfc7208.record import KEPT, PUBLISHED, ProblemCode, canonical, parse
 from tests.profile import scale
 
 from .made import IP4, IP6, record, world
@@ -208,7 +207,7 @@ def test_verdicts_do_not_depend_on_caches_or_on_the_order_of_answers() -> None:
         random = Random(f"order {seed}")
         made = world(random)
         warm = run(check_host(made.ip, "d.example", made.sender, made.helo), made.zone)
-        walk.PUBLISHED.clear()
+        PUBLISHED.clear()
         KEPT.clear()
         cold = run(check_host(made.ip, "d.example", made.sender, made.helo), made.zone)
         other = run(check_host(made.ip, "d.example", made.sender, made.helo), Shuffled(made.zone, random))
@@ -249,7 +248,7 @@ def test_what_is_kept_is_bounded_and_what_is_used_stays() -> None:
         kept.put(number, "stranger", 5)
         assert kept.get(0) == "in use"
         assert sum(kept.get(other) is not None for other in range(1, number)) <= 40
-    kept.put(1000, "too heavy", 11)
+    kept.put(1000, "too heavy", 101)
     assert kept.get(1000) is None
     kept.clear()
     assert kept.get(0) is None
