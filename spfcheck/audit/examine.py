@@ -102,8 +102,7 @@ async def examine(
     """
     sender = mail_from.replace("{domain}", domain)
     if record is None and not opinion and ours.ready:
-        judged = split_identity(sender, helo).domain
-        report = ordinary(lookup, domain, judged, ours, (sender, helo), clock, new_id)
+        report = ordinary(lookup, domain, sender.rpartition("@")[2], ours, (sender, helo), clock, new_id)
         if report is not None:
             return report
     return await examine_by(

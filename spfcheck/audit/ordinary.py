@@ -13,6 +13,7 @@ from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from spfcheck.audit.evidence import evidence_of
@@ -41,11 +42,13 @@ from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import Ranges, contains, everything, intersect, size, subtract, union
-from spfcheck.rfc7208.record import Record, Result, Term, parse, select
+from spfcheck.rfc7208.record import Record, Result, Term, parse
 from spfcheck.rfc7208.verdict import Cell
 
 __all__ = ["Memory", "ordinary"]
 
+_VERSIONS = (b"v=spf1 ", b"v=spf1")
+"""How an SPF record begins: with the version and a space, or it is nothing else (RFC 7208 4.5)."""
 FEW_LOOKUPS = 8
 """Nine and ten are near the limit (RFC 7208 4.6.4), which is a finding."""
 MOST_REMEMBERED = 4_096
@@ -122,10 +125,10 @@ def ordinary(
     answer = lookup.cached(question)
     if answer is None or not answer.records or answer.chain or question in ours.answers:
         return None
-    texts = spf_texts(answer)
-    if len(texts) != 1 or (len(answer.records) > 1 and not _alone(answer)):
+    found = _the_record(answer)
+    if found is None:
         return None
-    record = parse(texts[0])
+    record = found.record
     if not _is_plain(record, judged) or next(answers_of({question: answer}), None) is not None:
         return None
 
@@ -154,7 +157,8 @@ def ordinary(
     if senders is None:
         return None
     company = _company(tuple(known), ours, memory)
-    return _report(domain, judged, identity, record, answer, nodes, total, senders, parts, company, clock(), new_id())
+    reading = _Reading(nodes, total, senders, _authorised(parts, company))
+    return _report(domain, judged, identity, found, reading, company, clock(), new_id())
 
 
 _memories: WeakKeyDictionary[Ours, Memory] = WeakKeyDictionary()
@@ -168,9 +172,32 @@ def _memory_of(ours: Ours) -> Memory:
     return memory
 
 
-def _alone(answer: Answer) -> bool:
-    """No other text of the answer looks like a part of an SPF record."""
-    return not near_misses(answer.records) and not any(is_continuation(b"".join(one)) for one in answer.records)
+class _Published(NamedTuple):
+    """The record as it came."""
+
+    answer: Answer
+    strings: tuple[bytes, ...]
+    record: Record
+
+
+class _Reading(NamedTuple):
+    """What the record comes to."""
+
+    nodes: list[TreeNode]
+    lookups: int
+    senders: tuple[SenderNetwork, ...]
+    authorised: int
+
+
+def _the_record(answer: Answer) -> _Published | None:
+    """The one SPF record of an answer; None where another text looks like a part of one."""
+    texts = [b"".join(strings) for strings in answer.records]
+    chosen = [index for index, text in enumerate(texts) if text[:7].lower() in _VERSIONS]
+    if len(chosen) != 1:
+        return None
+    if len(texts) > 1 and (near_misses(answer.records) or any(map(is_continuation, texts))):
+        return None
+    return _Published(answer, answer.records[chosen[0]], parse(texts[chosen[0]]))
 
 
 def _is_plain(record: Record, domain: str) -> bool:
@@ -398,20 +425,17 @@ def _report(
     domain: str,
     judged: str,
     identity: tuple[str, str],
-    record: Record,
-    answer: Answer,
-    nodes: list[TreeNode],
-    total: int,
-    senders: tuple[SenderNetwork, ...],
-    parts: Sequence[tuple[Term, _Known | None]],
+    found: _Published,
+    reading: _Reading,
     company: _Company,
     now: float,
     report_id: str,
 ) -> Report:
-    strings = next(one for one in answer.records if select((one,)))
+    answer, text = found.answer, found.record.text
     evidence = company.evidence.copy()
     insort(evidence, (answer.question, evidence_of(answer)), key=_BY_QUESTION)
     own_end = (answer.received_at or now) + answer.ttl
+    strings = tuple([part.decode("latin-1") for part in found.strings])
     return Report(
         report_id=report_id,
         domain=domain,
@@ -420,22 +444,19 @@ def _report(
         headline=authorises_all(judged),
         result=Result.PASS.value,
         lenient_result=Result.PASS.value,
-        record=PublishedRecord(
-            name=judged,
-            text=record.text,
-            strings=tuple([part.decode("latin-1") for part in strings]),
-            ttl=answer.ttl,
-        ),
-        lookups=total,
+        record=PublishedRecord(name=judged, text=text, strings=strings, ttl=answer.ttl),
+        lookups=reading.lookups,
         void_lookups=0,
-        senders=senders,
+        senders=reading.senders,
         findings=(),
         remedy=NONE,
         opinion=NOT_ASKED,
-        tree=TreeNode(term=judged, domain=judged, cost=0, total=total, record=record.text, children=tuple(nodes)),
+        tree=TreeNode(
+            term=judged, domain=judged, cost=0, total=reading.lookups, record=text, children=tuple(reading.nodes)
+        ),
         evidence=tuple([one for _, one in evidence]),
         questions=len(evidence),
-        authorised_v4=_authorised(parts, company),
+        authorised_v4=reading.authorised,
         stale=False,
         checked_at=now,
         expires_at=min(own_end, now + company.lifetime, company.until),
