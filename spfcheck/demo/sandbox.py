@@ -149,7 +149,11 @@ class Sandbox:
 
     @web.middleware
     async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        body = await request.read()
+        try:
+            body = await request.read()
+        except ConnectionResetError:
+            # Whoever asked was killed in the middle of the request; nobody gets this answer.
+            return web.Response(status=400)
         key = f"{request.method} {_route(request)}"
         self.requests[key] = self.requests.get(key, 0) + 1
         headers, allowed = self._spend()
