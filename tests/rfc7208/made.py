@@ -117,7 +117,8 @@ def record(random: Random, *, macros: bool = True, depth: int = 6) -> str:
         if not equals or name not in seen:
             kept.append(term)
         seen.add(name)
-    return " ".join(["v=spf1", *kept])
+    text = " ".join(["v=spf1", *kept])
+    return text.upper() if random.random() < 0.03 else text
 
 
 def world(random: Random, *, macros: bool = True) -> World:

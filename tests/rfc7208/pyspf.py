@@ -113,6 +113,16 @@ class _SkipsFailingNames:
         return valid
 
 
+class _CutsUntilItFits:
+    """long-name-cut-once: a name over 253 bytes loses one label on the left and not as many as it takes."""
+
+    def expand(self, s, stripdot=True):
+        name = super().expand(s, stripdot)
+        while stripdot and len(name) > 253 and "." in name:
+            name = name.partition(".")[2]
+        return name
+
+
 class _IncludesItself:
     """self-include-at-sight: a record that includes itself is refused even where that term is never reached."""
 
@@ -161,6 +171,7 @@ DEFECTS: dict[str, type | Callable[[str], str]] = {
     for made in (
         _AsksMxHostsInTurn,
         _SkipsFailingNames,
+        _CutsUntilItFits,
         _IncludesItself,
         _without_dead_redirect,
         _without_client_name,

@@ -21,6 +21,8 @@ from .made import IP4, IP6, world
 from .pyspf import DEFECTS, Judgement, explanation
 from .zones import Canned, from_text
 
+LONG = ".".join(["a" * 48] * 5)[1:]
+"""With the domain that it is put before exactly what fits, so that two labels have to go."""
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 WORLDS = 5_000
 SEEDS = scale(1, 20)
@@ -95,6 +97,13 @@ def test_generated_zones(seed: int) -> None:
             "192.0.2.1",
             "fail",
             "neutral",
+        ),
+        (
+            "long-name-cut-once",
+            f"d.example TXT v=spf1 exists:x.y.{LONG}.%{{d}} -all\n{LONG}.d.example A 127.0.0.2",
+            "192.0.2.1",
+            "pass",
+            "fail",
         ),
         ("zero-digits", "d.example TXT v=spf1 exists:%{d0}.example -all", "192.0.2.1", "permerror", "fail"),
         ("open-macro", "d.example TXT v=spf1 a:%{d.d.example -all", "192.0.2.1", "permerror", "fail"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
@@ -11,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import spfcheck
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import check_host, partition
 from spfcheck.rfc7208.kept import Kept
 from spfcheck.rfc7208.limits import LENIENT, STRICT, UNLIMITED
+from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.ranges import (
     BITS,
     addresses,
@@ -217,6 +220,39 @@ def test_verdicts_do_not_depend_on_caches_or_on_the_order_of_answers() -> None:
             assert [(s.domain, s.term and s.term.text) for s in verdict.path] == [
                 (s.domain, s.term and s.term.text) for s in warm.path
             ]
+
+
+class Waiting:
+    """A lookup over the same zone that has some answers at hand and lets the others arrive whenever they like."""
+
+    def __init__(self, zone: MemoryZone, random: Random) -> None:
+        self.zone = zone
+        self.random = random
+        self.here: dict[Question, Canned] = {}
+
+    def cached(self, question: Question) -> Canned | None:
+        return self.here.get(question) if self.random.random() < 0.5 else None
+
+    async def ask(self, question: Question) -> Canned:
+        for _ in range(self.random.randrange(5)):
+            await asyncio.sleep(0)
+        self.here[question] = self.zone(question)
+        return self.here[question]
+
+
+async def test_verdicts_do_not_depend_on_when_answers_arrive() -> None:
+    random = Random("arrival")
+    worlds = [world(Random(f"arrival {seed}")) for seed in range(WORLDS)]
+    alone = [run(check_host(made.ip, "d.example", made.sender, made.helo), made.zone) for made in worlds]
+    lookups = [Waiting(made.zone, random) for made in worlds]
+    together = await asyncio.gather(
+        *(
+            spfcheck.check_host(made.ip, made.sender, made.helo, lookup=lookup)
+            for _ in range(2)
+            for made, lookup in zip(worlds, lookups, strict=True)
+        )
+    )
+    assert together == alone * 2
 
 
 def test_a_question_is_asked_once_an_evaluation() -> None:
