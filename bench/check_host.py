@@ -15,7 +15,7 @@ from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import check_host, partition
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import everything
-from spfcheck.rfc7208.record import Result
+from spfcheck.rfc7208.record import Result, parse
 
 CLIENT = "203.0.113.77"
 SHAPES = {"simple": (1, 5, 8.0), "typical": (3, 20, 20.0), "heavy": (10, 100, 70.0)}
@@ -81,7 +81,7 @@ def floor(case: Fixture) -> Callable[[], object]:
     networks = [
         (term.network, term.result)
         for answer in case.ours.values()
-        for term in _terms(answer)
+        for term in parse(answer.records[0][0]).terms
         if term.network is not None
     ]
 
@@ -92,12 +92,6 @@ def floor(case: Fixture) -> Callable[[], object]:
         return None
 
     return call
-
-
-def _terms(answer: Answer) -> Any:
-    from spfcheck.rfc7208.record import parse  # noqa: PLC0415
-
-    return parse(answer.records[0][0]).terms
 
 
 @part("check_host")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-__all__ = ["Macro", "MacroError", "Spec", "compile_explanation", "compile_macros", "dns_name", "expand"]
+__all__ = ["Macro", "MacroError", "Spec", "compile_explanation", "compile_macros", "dns_name", "expand", "host_name"]
 
 # RFC 7208 7.1. Letters and the reversal are written in the case that the section shows; an upper-case letter asks for
 # URL escaping (7.3). An upper-case "R" as transformer is contested: we read it strictly, as an error.
@@ -138,6 +138,14 @@ def _transform(value: str, macro: Macro) -> str:
     if macro.reverse:
         parts.reverse()
     return ".".join(parts[-macro.digits :])
+
+
+def host_name(text: str) -> str | None:
+    """The name to ask for a host that an MX or PTR record names; None for the root and for what no host is called.
+
+    A byte that stands as an escape (see `spfcheck.rfc7208.lookup.Reply`) is in no host's name.
+    """
+    return None if "\\" in text else dns_name(text)
 
 
 def dns_name(text: str) -> str | None:

@@ -37,7 +37,7 @@ MOST_KEPT = 40_000
 """The weight of the records that are kept by their text, in terms: some 25 MB. Shared includes are what repeats."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Record:
     """One SPF record, read completely; compared by identity (equal texts give the same object while it is kept)."""
 
@@ -48,8 +48,11 @@ class Record:
     """The first ``all``, which ends the evaluation."""
     redirect: Term | None
     exp: Term | None
-    programs: dict[tuple[int, bool], Any] = field(default_factory=dict, repr=False)
+    programs: dict[tuple[int, bool], Any] = field(default_factory=dict)
     """What `spfcheck.rfc7208.program` made of this record, by family and detail."""
+
+    def __repr__(self) -> str:
+        return f"Record({self.text!r})"
 
     @property
     def weight(self) -> int:

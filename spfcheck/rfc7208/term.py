@@ -71,7 +71,7 @@ class Problem:
     detail: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Term:
     """A directive or modifier as written; compared by identity.
 
@@ -97,6 +97,9 @@ class Term:
     valid: bool = True
     result: Result = field(init=False)
     """What the record says of an address that this mechanism matches (4.6.2)."""
+
+    def __repr__(self) -> str:
+        return f"Term({self.text!r})"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "result", _QUALIFIED[self.qualifier])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from spfcheck.rfc7208.limits import Budget
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.program import Kind
 from spfcheck.rfc7208.record import Result, Term
+from spfcheck.rfc7208.strand import Decided
 from spfcheck.rfc7208.verdict import Cause, Event, Why
 
 __all__ = ["Tracer"]
@@ -22,28 +24,35 @@ class Tracer:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self._open: list[tuple[int, list[tuple[Question, Reply]]]] = []
+        self._open: list[tuple[int, int, list[tuple[Question, Reply]]]] = []
 
-    def begin(self, domain: str, term: Term | None, depth: int) -> None:
-        """A step begins; without a *term* it is the search for the record of *domain*."""
-        self._open.append((len(self.events), []))
+    def begin(self, domain: str, term: Term | None, depth: int, decided: int = 0) -> None:
+        """A step begins, when *decided* parts are; without a *term* it is the search for the record of *domain*."""
+        self._open.append((len(self.events), decided, []))
         text, span = (term.text, term.span) if term else ("", None)
         self.events.append(Event(depth=depth, domain=domain, term=text, span=span, why=Why.ERROR))
 
     def asked(self, question: Question, reply: Reply) -> None:
         """The innermost open step was given *reply*."""
         if self._open:
-            self._open[-1][1].append((question, reply))
+            self._open[-1][2].append((question, reply))
 
     def found(self, result: Result | None, cause: Cause | None) -> None:
         """The search for a record ends: with a record, or with the result of the evaluation."""
-        index, asked = self._open.pop()
+        index, _, asked = self._open.pop()
         why = Why.RECORD if result is None else Why.NO_RECORD if result is Result.NONE else Why.ERROR
         self.events[index] = replace(self.events[index], why=why, result=result, cause=cause, asked=tuple(asked))
 
-    def end(self, kind: Kind, result: Result | None, cause: Cause | None, budget: Budget) -> None:
-        """The innermost open step ends, decided with *result* or without a match."""
-        index, asked = self._open.pop()
+    def end(self, kind: Kind, decided: Sequence[Decided], budget: Budget) -> None:
+        """The innermost open step ends: with the last of *decided* where it is new, else without a match.
+
+        A trace is made for a single address, so a step decides once at most.
+        """
+        index, before, asked = self._open.pop()
+        result = cause = None
+        if len(decided) > before:
+            last = decided[-1]
+            result, cause, budget = last.result, last.cause, last.strand.budget
         self.events[index] = replace(
             self.events[index],
             why=_why(kind, result, asked),

@@ -13,7 +13,7 @@ from typing import Any
 
 from spfcheck.rfc7208.limits import DEEPEST, SMALL_SET, WORK_PER_QUESTION, Budget, LimitExceededError, Policy
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
-from spfcheck.rfc7208.macro import Spec, dns_name, expand
+from spfcheck.rfc7208.macro import Spec, dns_name, expand, host_name
 from spfcheck.rfc7208.message import Message, reverse_name
 from spfcheck.rfc7208.program import Kind, Run, Step, program
 from spfcheck.rfc7208.ranges import addresses, size
@@ -87,8 +87,7 @@ class Walk:
             following: list[Strand] = []
             for part in strands:
                 if tracer is not None:
-                    tracer.begin(domain, step.term, len(stack) - 1)
-                known = len(level.decided)
+                    tracer.begin(domain, step.term, len(stack) - 1, len(level.decided))
                 if isinstance(step, Run):
                     if leave_networks(level, step, part):
                         following.append(part)
@@ -103,7 +102,7 @@ class Walk:
                 else:
                     following += yield from self._mechanism(level, step, part)
                 if tracer is not None:
-                    _trace(tracer, kind, part, level.decided[known:])
+                    tracer.end(kind, level.decided, part.budget)
             if not following:
                 return level.decided
             strands = following if len(following) == 1 else merged(following)
@@ -199,7 +198,7 @@ class Walk:
             raise LimitExceededError(Cause.MX_LIMIT)
         # By preference and name, so that the order of an answer changes nothing.
         for _preference, exchange in sorted(records)[:allowed]:
-            name = dns_name(exchange)
+            name = host_name(exchange)
             # RFC 7505: a null MX names no host, so there is nothing to ask.
             if name is None:
                 continue
@@ -274,8 +273,7 @@ class Walk:
         valid: list[str] = []
         # 4.6.4: of more than ten names the rest are ignored. Sorted, so that the order of an answer changes nothing.
         for name in sorted({name.lower().removesuffix(".") for name in reply.records})[: self._policy.ptr_names]:
-            # A byte that no host name has stands as an escape, and such a name cannot be asked for.
-            if "\\" in name or dns_name(name) is None:
+            if host_name(name) is None:
                 continue
             question = Question(name, _ADDRESS[self._family])
             reply = self.known(question, strand.budget) or self.learn(question, (yield question))
@@ -301,11 +299,3 @@ class Walk:
 _ALL, _OTHER_FAMILY = Kind.ALL, Kind.OTHER_FAMILY
 _INCLUDE = Kind.INCLUDE
 _ADDRESS = {4: Rtype.A, 6: Rtype.AAAA}
-
-
-def _trace(tracer: Tracer, kind: Kind, strand: Strand, new: Sequence[Decided]) -> None:
-    """Close the trace of one step. A trace is made for a single address, so at most one part is newly decided."""
-    if new:
-        tracer.end(kind, new[0].result, new[0].cause, new[0].strand.budget)
-    else:
-        tracer.end(kind, None, None, strand.budget)

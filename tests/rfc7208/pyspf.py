@@ -7,6 +7,7 @@ rewriting what triggers it. A difference is explained by the fewest of them with
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
@@ -133,12 +134,24 @@ class _IncludesItself:
         return super().validate_mechanism(mech)
 
 
-def _without_dead_redirect(text: str) -> str:
-    """redirect-beside-all-counts: pyspf spends a lookup on a redirect that an ``all`` makes void of effect."""
-    terms = text.split(" ")
-    if not any(re.fullmatch(r"[-+?~]?all", term, re.IGNORECASE) for term in terms):
-        return text
-    return " ".join(term for term in terms if not term.lower().startswith("redirect="))
+class _CountsRedirectsFollowed:
+    """redirect-counts-unreached: a redirect costs a lookup once it is read, be it beside ``all`` or never reached."""
+
+    level = -1
+
+    def check_lookups(self):
+        # While pyspf reads modifiers, its variable m is what a regular expression split; later it is a mechanism.
+        if not isinstance(sys._getframe(1).f_locals.get("m"), list):
+            super().check_lookups()
+
+    def check1(self, spf, domain, recursion):
+        above, self.level = self.level, recursion
+        try:
+            if recursion == above:  # an include is one level down, a redirect is not
+                super().check_lookups()
+            return super().check1(spf, domain, recursion)
+        finally:
+            self.level = above
 
 
 def _without_client_name(text: str) -> str:
@@ -173,7 +186,7 @@ DEFECTS: dict[str, type | Callable[[str], str]] = {
         _SkipsFailingNames,
         _CutsUntilItFits,
         _IncludesItself,
-        _without_dead_redirect,
+        _CountsRedirectsFollowed,
         _without_client_name,
         _with_lower_modifiers,
         _without_zero_digits,

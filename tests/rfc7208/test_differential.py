@@ -74,7 +74,7 @@ def test_generated_zones(seed: int) -> None:
             "permerror",
         ),
         (
-            "redirect-beside-all-counts",
+            "redirect-counts-unreached",
             "d.example TXT v=spf1 a a a a a a a a a a redirect=x.example -all\nd.example A 192.0.2.9",
             "192.0.2.1",
             "fail",

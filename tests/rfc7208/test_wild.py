@@ -451,6 +451,7 @@ POLICY = [
         ip="10.0.0.0",
     ),
     Row("null MX", "v=spf1 mx -all", FAIL, MATCHED, zone="d.example MX 0 ."),
+    Row("an MX that no host is called", "v=spf1 mx -all", FAIL, MATCHED, zone="d.example MX 1 a\\200.example"),
     Row("no MX is not the domain itself", "v=spf1 mx -all", FAIL, MATCHED, zone="d.example A 192.0.2.1"),
     Row("two voids", "v=spf1 a:n1.example a:n2.example -all", FAIL, MATCHED),
     Row("three voids", "v=spf1 a:n1.example a:n2.example a:n3.example -all", PERM, Cause.VOID_LIMIT),
