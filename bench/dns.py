@@ -148,13 +148,15 @@ def _wait_for(server: tuple[str, int]) -> None:
 # -- the clients -------------------------------------------------------------------------------------------------------
 
 
-async def in_flight(ask: Callable[[str], Awaitable[bool]], count: int) -> tuple[float, float]:
+async def in_flight(
+    ask: Callable[[str], Awaitable[Any]], is_answer: Callable[[Any], bool], count: int
+) -> tuple[float, float]:
     """Questions a second and CPU microseconds a question, `IN_FLIGHT` at a time; every answer is looked at."""
     names = iter([name_of(number) for number in range(count)])
 
     async def worker() -> None:
         for name in names:
-            if not await ask(name):
+            if not is_answer(await ask(name)):
                 raise SystemExit(f"no answer for {name}")
 
     began, cpu = time.perf_counter(), time.process_time()
@@ -164,12 +166,11 @@ async def in_flight(ask: Callable[[str], Awaitable[bool]], count: int) -> tuple[
 
 async def ours(server: tuple[str, int], count: int) -> tuple[float, float]:
     async with Resolver([server], zone_rate=1e6, zone_burst=10**6) as resolver:
-
-        async def ask(name: str) -> bool:
-            answer = await resolver.ask(Question(name, Rtype.TXT))
-            return answer.outcome is Outcome.OK and bool(answer.records)
-
-        return await in_flight(ask, count)
+        return await in_flight(
+            lambda name: resolver.ask(Question(name, Rtype.TXT)),
+            lambda answer: answer.outcome is Outcome.OK and bool(answer.records),
+            count,
+        )
 
 
 async def dnspython(server: tuple[str, int], count: int) -> tuple[float, float]:
@@ -177,22 +178,16 @@ async def dnspython(server: tuple[str, int], count: int) -> tuple[float, float]:
     resolver.nameservers = [server[0]]
     resolver.port = server[1]
     resolver.use_edns(0, 0, 1232)
-
-    async def ask(name: str) -> bool:
-        return bool((await resolver.resolve(name, "TXT", search=False)).rrset)
-
-    return await in_flight(ask, count)
+    return await in_flight(
+        lambda name: resolver.resolve(name, "TXT", search=False), lambda answer: bool(answer.rrset), count
+    )
 
 
 async def aiodns(server: tuple[str, int], count: int) -> tuple[float, float]:
     library = importlib.import_module("aiodns")  # measured only where somebody installed it
     resolver = library.DNSResolver(nameservers=[f"{server[0]}:{server[1]}"])
-
-    async def ask(name: str) -> bool:
-        return bool(await resolver.query_dns(name, "TXT"))
-
     try:
-        return await in_flight(ask, count)
+        return await in_flight(lambda name: resolver.query_dns(name, "TXT"), bool, count)
     finally:
         await resolver.close()
 

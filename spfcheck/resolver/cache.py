@@ -81,7 +81,8 @@ class AnswerCache:
                 if failure[0] > now:
                     return failure[1]
                 del self._failures[question]
-        packed = self._find(_key(question))
+        key = _key(question)
+        packed = self._young.get(key) or self._find(key)
         if packed is None:
             return None
         expires, answer = self._unpack(question, packed)
@@ -115,7 +116,7 @@ class AnswerCache:
         """Keep *answer* for as long as its TTL says; a failure for seconds, beside the last good answer."""
         question = answer.question
         now = self._clock()
-        if answer.failed:
+        if not answer.ttl and answer.failed:
             if len(self._failures) >= MOST_FAILURES:
                 self._failures.clear()
             self._failures[question] = (now + FAILURE_TTL, answer)

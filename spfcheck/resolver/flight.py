@@ -69,7 +69,6 @@ class Flight:
         landed: Callable[[Flight, Answer], None],
         question: Question,
         name: bytes,
-        *,
         fresh: bool,
         server: int | None,
     ) -> None:

@@ -164,9 +164,7 @@ class Resolver:
         flight = self._flights.get(question) if server is None else None
         # Whoever asks for a fresh answer must not get one that was asked for before they came.
         if flight is None or (fresh and not flight.fresh):
-            flight = Flight(
-                self._transport, self._limit, self._wall, self._landed, question, name, fresh=fresh, server=server
-            )
+            flight = Flight(self._transport, self._limit, self._wall, self._landed, question, name, fresh, server)
             if self._closed:
                 flight.abandon()
                 return flight

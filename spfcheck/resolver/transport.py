@@ -206,7 +206,7 @@ class Exchange:
         timing = self._transport.timing
         self.give_up = now + timing.retry_after * timing.tries
         self.due = now + timing.retry_after
-        self.settled = min(self.due, now + SETTLED_AFTER)
+        self.settled = now + min(timing.retry_after, SETTLED_AFTER)
         self._tries = 1
         self._transmit(self.server)
 
@@ -226,7 +226,6 @@ class Exchange:
             return
         self._idents.append((port, ident))
         packet = query(ident, self.question, self._edns)
-        self._transport.counts.sent += 1
         try:
             port.socket.send(packet)
         except (BlockingIOError, InterruptedError):
@@ -244,13 +243,13 @@ class Exchange:
             self._transport.counts.dropped += 1
             return
         server.silent = 0
-        if reading.rcode in _FALLBACK_RCODES and self._edns:
+        if reading.outcome is _OK:
+            self.server = server
+            self.finish(reading)
+        elif reading.rcode in _FALLBACK_RCODES and self._edns:
             # RFC 6891 7: a server that does not know EDNS says FORMERR; ask again as in 1987.
             self._edns = False
             self._transmit(server)
-        elif reading.outcome is _OK:
-            self.server = server
-            self.finish(reading)
         elif reading.outcome is Outcome.TRUNCATED:
             if self._stream is None:
                 self._stream = self._transport.stream(self, server)
@@ -423,15 +422,20 @@ class Transport:
 
     def reserve(self, server: _Server, exchange: Exchange) -> tuple[_Port, bytes]:
         """A socket and an unused id for one more packet; raises OSError when no socket can be had."""
-        draw = self.random(3)
-        ident = draw[:2]
+        at = self._drawn
+        if at + 3 > len(self._pool):
+            self._pool = self._entropy(4096)
+            at = 0
+        self._drawn = at + 3
+        ident = self._pool[at : at + 2]
         ports = server.ports
         if len(ports) < PORTS:
             port = _Port(self, server)
             ports.append(port)
             self._ports.add(port)
         else:
-            port = ports[draw[2] % PORTS]
+            port = ports[self._pool[at + 2] % PORTS]
+        self.counts.sent += 1
         port.asked += 1
         if port.asked >= PORT_LIFE:
             ports.remove(port)

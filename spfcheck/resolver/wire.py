@@ -46,7 +46,7 @@ MOST_HOPS = 16
 """Compression pointers that the fast path follows in one name; real servers need one or two."""
 
 _OPCODE = 0x7800
-_IN = b"\0\1"
+_TYPE_AND_CLASS = [rtype.to_bytes(2, "big") + b"\0\1" for rtype in range(256)]
 # RFC 6840 5.7: AD in a query says that we understand AD in the answer; RD asks the resolver to do the work.
 _PLAIN_QUERY = b"\x01\x20\0\1\0\0\0\0\0\0"
 _EDNS_QUERY = b"\x01\x20\0\1\0\0\0\0\0\1"
@@ -54,6 +54,7 @@ _OPT = b"\0\0\x29" + struct.pack("!HIH", EDNS_SIZE, 0, 0)
 _new = tuple.__new__  # what a named tuple's own constructor ends in, without the way there
 _HEADER = struct.Struct("!HHHHHH").unpack_from
 _RR = struct.Struct("!HHIH").unpack_from
+_POINTED_RR = struct.Struct("!HHHIH").unpack_from
 _PAIR = struct.Struct("!HH").unpack_from
 _LAST_TTL = 0x7FFFFFFF
 _A, _NS, _CNAME, _SOA, _PTR, _MX, _TXT, _AAAA, _OPT_TYPE, _SPF = 1, 2, 5, 6, 12, 15, 16, 28, 41, 99
@@ -104,7 +105,7 @@ class _DeclinedError(Exception):
 
 def question_bytes(name: bytes, rtype: int) -> bytes:
     """The question section for a wire name and a type, class IN."""
-    return name + rtype.to_bytes(2, "big") + _IN
+    return name + _TYPE_AND_CLASS[rtype]
 
 
 def query(ident: bytes, question: bytes, edns: bool = True) -> bytes:
@@ -137,6 +138,10 @@ def _read(packet: bytes, expected: bytes) -> Message | None:
         return None
     size = len(packet)
     if expected and packet.startswith(expected, 12):
+        if answers == 1 and additionals == 1 and not authorities:
+            message = _read_usual(packet, ident, flags, expected)
+            if message is not None:
+                return message
         question = expected
         name = expected[:-4]
         position = 12 + len(expected)
@@ -165,33 +170,57 @@ def _read(packet: bytes, expected: bytes) -> Message | None:
                 value = _value(packet, rtype, position, end)
             records.append((section, owner, rtype, ttl if ttl <= _LAST_TTL else 0, value))
             position = end
-    rcode = flags & 15
+    edns, extended, errors = _read_additional(packet, position, additionals)
+    return _new(Message, (ident, flags, flags & 15 | extended, (question,), tuple(records), edns, errors))
+
+
+def _read_additional(packet: bytes, position: int, count: int) -> tuple[bool, int, tuple[tuple[int, str], ...]]:
+    """Whether there is an OPT, the upper bits of the response code and the extended errors in it.
+
+    Addresses that come along with an MX are passed over: never believed, so never kept (RFC 2181 5.4.1).
+    """
     edns = False
+    extended = 0
     errors: tuple[tuple[int, str], ...] = ()
-    for _ in range(additionals):
-        if packet[position] == 0:
-            owner = b"\0"
-            position += 1
-        else:
-            owner, position = _name(packet, position)
+    for _ in range(count):
+        owner, position = _name(packet, position)
         rtype, rclass, ttl, length = _RR(packet, position)
         position += 10
         end = position + length
-        if end > size:
-            return None
+        if end > len(packet):
+            raise _DeclinedError
         if rtype == _OPT_TYPE and owner == b"\0" and not edns:
             edns = True
-            rcode |= ttl >> 20 & 0xFF0
+            extended = ttl >> 20 & 0xFF0
             if length:
                 errors = _extended_errors(packet, position, end)
-        elif rclass == 1 and _ADDRESSES.get(rtype) == length:
-            pass  # addresses that come along with an MX; never believed, so never kept (RFC 2181 5.4.1)
-        else:
-            return None
+        elif rclass != 1 or _ADDRESSES.get(rtype) != length:
+            raise _DeclinedError
         position = end
-    if position != size:
+    if position != len(packet):
+        raise _DeclinedError
+    return edns, extended, errors
+
+
+def _read_usual(packet: bytes, ident: int, flags: int, question: bytes) -> Message | None:
+    """What nearly every packet is: the question, one TXT record of one string under its name, and an empty OPT."""
+    position = 12 + len(question)
+    pointer, rtype, rclass, ttl, length = _POINTED_RR(packet, position)
+    start = position + 12
+    end = start + length
+    if (
+        pointer != 0xC00C
+        or rtype != _TXT
+        or rclass != 1
+        or packet[start] + 1 != length
+        or len(packet) != end + 11
+        or packet[end : end + 3] != b"\0\0\x29"
+        or packet[end + 9 :] != b"\0\0"
+    ):
         return None
-    return _new(Message, (ident, flags, rcode, (question,), tuple(records), edns, errors))
+    rcode = flags & 15 | packet[end + 5] << 4
+    record = (0, question[:-4], rtype, ttl if ttl <= _LAST_TTL else 0, (packet[start + 1 : end],))
+    return _new(Message, (ident, flags, rcode, (question,), (record,), True, ()))
 
 
 def _value(packet: bytes, rtype: int, start: int, end: int) -> Any:

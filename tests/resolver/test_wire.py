@@ -59,6 +59,30 @@ def test_any_bytes_after_a_header(body: bytes, counts: bytes) -> None:
     _agree(body)
 
 
+def test_the_packet_that_comes_all_day() -> None:
+    """One TXT record of one string and an empty OPT has a path of its own: every byte of it is changed in turn."""
+    rng = random.Random(5)
+    question = wire.question_bytes(b"\10customer\7example\0", 16)
+    read = 0
+    for _ in range(scale(40, 400)):
+        text = rng.choice((b"v=spf1 ip4:192.0.2.1 -all", b"", b"x" * 255, rng.randbytes(rng.randrange(40))))
+        ttl = rng.choice((0, 300, 0x7FFFFFFF, 0x80000000))
+        packet = (
+            struct.pack("!HHHHHH", rng.getrandbits(16), rng.choice((0x8180, 0x85A3, 0x8580)), 1, 1, 0, 1) + question
+        )
+        packet += b"\xc0\x0c" + struct.pack("!HHIH", 16, 1, ttl, 1 + len(text)) + bytes([len(text)]) + text
+        packet += b"\0" + struct.pack("!HHIH", 41, 1232, rng.choice((0, 0x8000, 0x01000000)), 0)
+        assert _agree(packet, question) == "read"
+        for place in range(len(packet)):
+            changed = bytearray(packet)
+            changed[place] = rng.choice((0, 1, 255, changed[place] ^ 1 << rng.randrange(8)))
+            read += _agree(bytes(changed), question) == "read"
+        for cut in range(len(packet)):
+            assert _agree(packet[:cut], question) == "refused"
+        assert _agree(packet + b"\0", question) == "refused"
+    assert read > 1000
+
+
 def test_a_repeated_question_need_not_be_taken_apart() -> None:
     rng = random.Random(5)
     read = 0
