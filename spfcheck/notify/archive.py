@@ -224,10 +224,12 @@ class Archive:
         """Store a plan, frozen: its hash is over the very texts that are stored."""
         texts = [[json.dumps(as_json(item)) for item in items] for items in (plan.rows, plan.intents)]
         with self.engine.begin() as connection:
+            last = connection.scalar(sa.select(sa.func.max(plans.c.number)).where(plans.c.workspace == self.workspace))
             connection.execute(
                 sa.insert(plans).values(
                     id=plan.id,
                     workspace=plan.workspace,
+                    number=(last or 0) + 1,
                     created_at=plan.created_at,
                     hash=plan.hash,
                     document=json.dumps(_head(plan)),
@@ -249,7 +251,7 @@ class Archive:
         if plan_id:
             which = sa.and_(which, plans.c.id == plan_id)
         with reading(self.engine) as connection:
-            query = sa.select(plans).where(which).order_by(plans.c.created_at.desc(), plans.c.id.desc()).limit(1)
+            query = sa.select(plans).where(which).order_by(plans.c.number.desc()).limit(1)
             row = connection.execute(query).one_or_none()
             if row is None:
                 raise NotifyError(f"There is no plan {plan_id}." if plan_id else "There is no plan yet.")
@@ -264,6 +266,14 @@ class Archive:
         head["brakes"] = tuple(Brake(**brake) for brake in head["brakes"])
         head["refused"] = tuple((text, why) for text, why in head["refused"])
         return Plan(**head, rows=rows, intents=intents, approved_by=row.approved_by, approved_at=row.approved_at)
+
+    def last_accepted_at(self) -> float:
+        """When the newest plan was made of those that no brake held; 0 when there is none."""
+        query = sa.select(sa.func.max(plans.c.created_at)).where(
+            plans.c.workspace == self.workspace, plans.c.accepted.is_(True)
+        )
+        with reading(self.engine) as connection:
+            return float(connection.scalar(query) or 0.0)
 
     def accepted(self, plan_id: str) -> bool:
         """True when a plan's sightings count."""

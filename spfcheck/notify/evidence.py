@@ -68,6 +68,9 @@ def _kind_of_domain(report: Report, now: float, guards: Guards) -> Judgement:
         return _left(Reason.NO_SUCH_DOMAIN)
     if Code.DECLARED_NO_MAIL in codes:
         return _left(Reason.SENDS_NO_MAIL)
+    # RFC 2181 10.1: with a CNAME beside the record, resolvers differ in what they answer.
+    if any(answer.illegal_cname for answer in report.evidence):
+        return Judgement(Reason.NEEDS_A_PERSON, "A CNAME stands beside other records; resolvers answer differently.")
     return _WARRANTED
 
 

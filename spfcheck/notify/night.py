@@ -167,7 +167,7 @@ class Notifier:
             messaged=len(messaged),
             turned_away=await self._turned_away(messaged, now),
             clock_skew=self._intercom.clock_skew or 0.0,
-            went_back=max(0.0, await self._write(self._newest_plan_at) - now),
+            went_back=max(0.0, await self._write(self._archive.last_accepted_at) - now),
             rate_limit=self._intercom.pace.limit,
         )
 
@@ -190,12 +190,6 @@ class Notifier:
             return self._archive.load(baseline).contacts
         except NotifyError:
             return 0
-
-    def _newest_plan_at(self) -> float:
-        try:
-            return self._archive.load().created_at
-        except NotifyError:
-            return 0.0
 
     def _settle_plan(
         self,

@@ -63,6 +63,8 @@ plans = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("workspace", String(64), nullable=False),
+    # In order of making, whatever the clock said.
+    Column("number", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("hash", String(64), nullable=False),
     Column("document", Text, nullable=False),
@@ -73,7 +75,7 @@ plans = Table(
     # When its intents were entered into the ledger; 0 before.
     Column("entered_at", Float, nullable=False, server_default="0"),
     Column("finished_at", Float, nullable=False, server_default="0"),
-    Index(None, "workspace", "created_at"),
+    Index(None, "workspace", "number"),
 )
 
 plan_rows = Table(

@@ -96,6 +96,12 @@ async def test_one_stale_answer_spoils_the_evidence() -> None:
     assert evidence.judge(stale, now=MONDAY, guards=GUARDS).reason is Reason.STALE
 
 
+async def test_a_cname_beside_the_record_needs_a_person() -> None:
+    sure = await broken()
+    odd = replace(sure, evidence=(replace(sure.evidence[0], illegal_cname=True), *sure.evidence[1:]))
+    assert evidence.judge(odd, now=MONDAY, guards=GUARDS).reason is Reason.NEEDS_A_PERSON
+
+
 async def test_a_negative_without_its_soa_needs_a_second_resolver() -> None:
     sure = await report(ZONES["no record"][0])
     assert evidence.confirm(sure, None, now=MONDAY, guards=GUARDS).reason is None

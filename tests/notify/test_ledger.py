@@ -49,7 +49,9 @@ def intent(ref: str, person: str = "p1", *domains: str, step: Step = Step.FIRST)
 
 def enter(ledger: Ledger, plan_id: str, *intents: Intent) -> int:
     with ledger.engine.begin() as connection:
-        connection.execute(sa.insert(plans).values(id=plan_id, workspace="w1", created_at=0, hash="", document="{}"))
+        connection.execute(
+            sa.insert(plans).values(id=plan_id, workspace="w1", number=1, created_at=0, hash="", document="{}")
+        )
     return ledger.materialise(plan_id, intents, {}, 1.0)
 
 

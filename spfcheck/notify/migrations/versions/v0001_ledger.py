@@ -101,6 +101,7 @@ def upgrade() -> None:
         "plans",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("workspace", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
@@ -112,7 +113,7 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.Float(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_plans")),
     )
-    op.create_index(op.f("ix_plans_workspace_created_at"), "plans", ["workspace", "created_at"], unique=False)
+    op.create_index(op.f("ix_plans_workspace_number"), "plans", ["workspace", "number"], unique=False)
     op.create_table(
         "stops",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -188,7 +189,7 @@ def downgrade() -> None:
     op.drop_table("suppressions")
     op.drop_index(op.f("ix_stops_workspace_lifted_at"), table_name="stops")
     op.drop_table("stops")
-    op.drop_index(op.f("ix_plans_workspace_created_at"), table_name="plans")
+    op.drop_index(op.f("ix_plans_workspace_number"), table_name="plans")
     op.drop_table("plans")
     op.drop_index(op.f("ix_letters_workspace_state"), table_name="letters")
     op.drop_index(op.f("ix_letters_plan_id_state_number"), table_name="letters")
