@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spfcheck.audit.base import Base, NoBase, Origin, base_of
-from spfcheck.audit.case import Case
+from spfcheck.audit.case import Case, Missing
 from spfcheck.audit.names import is_public_suffix, registrable
 from spfcheck.audit.proof import LOOKUPS, deletable
 from spfcheck.audit.report import TreeNode
@@ -113,9 +113,16 @@ def _choices(case: Case, record: Record, root: TreeNode) -> list[dict[str, Any]]
             continue
         if term.name == "ptr":
             found.append({"term": term.text, "saves": 1, "why": "ptr"})
-        elif _redundant_today(case, record, term):
+        elif _known_redundant(case, record, term):
             found.append({"term": term.text, "saves": costs.get(term.text, 1), "why": "redundant-today"})
     return found
+
+
+def _known_redundant(case: Case, record: Record, term: Term) -> bool:
+    try:
+        return _redundant_today(case, record, term)
+    except Missing:  # our own ceiling ended the walk; a choice less is no harm
+        return False
 
 
 def _redundant_today(case: Case, record: Record, term: Term) -> bool:

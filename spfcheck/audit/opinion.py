@@ -46,6 +46,8 @@ class Defect(StrEnum):
     """Any modifier that stands twice is an error; RFC 7208 6 says so of redirect and exp only."""
     MACRO_ZERO = "macro-zero"
     """``%{d0}`` is accepted."""
+    SELF_INCLUDE = "self-include"
+    """A record that includes itself is an error at once, even if another term matches first."""
     LINE_BREAK = "line-break"
     """A line break at the end of a term is overlooked."""
     MX_AT_ONCE = "mx-at-once"
@@ -164,12 +166,12 @@ async def ask(
         addresses = [*_ours_addresses(ours, None), *_other_addresses(domain, remedy.value, ours, overlay.answers)]
         repaired = await hear(domain, overlay, overlay.answers, addresses, sender, helo)
         heard += repaired
-        records = [*records, parse(remedy.value)]
+        records = [*records, (domain, parse(remedy.value))]
     return _opinion(heard, today, repaired, records, status)
 
 
 def _opinion(
-    heard: list[Heard], today: list[Heard], repaired: list[Heard], records: list[Record], status: Status
+    heard: list[Heard], today: list[Heard], repaired: list[Heard], records: list[tuple[str, Record]], status: Status
 ) -> Opinion:
     different = [one for one in heard if one.theirs and one.theirs != one.ours]
     silent = [one for one in heard if not one.theirs]
@@ -230,17 +232,20 @@ def _other_addresses(domain: str, text: str, ours: Ours, answers: Mapping[Questi
     return found
 
 
-def _records(answers: Mapping[Question, Answer]) -> list[Record]:
+def _records(answers: Mapping[Question, Answer]) -> list[tuple[str, Record]]:
     """Every record that the evaluation may have read."""
     return [
-        parse(text) for answer in answers.values() if answer.question.rtype is Rtype.TXT for text in spf_texts(answer)
+        (answer.question.name, parse(text))
+        for answer in answers.values()
+        if answer.question.rtype is Rtype.TXT
+        for text in spf_texts(answer)
     ]
 
 
-def defects_of(records: Iterable[Record], one: Heard) -> list[Defect]:
-    """The known defects of pyspf that explain a difference on records such as these."""
+def defects_of(records: Iterable[tuple[str, Record]], one: Heard) -> list[Defect]:
+    """The known defects of pyspf that explain a difference on *records*, each with the name where it stands."""
     found: set[Defect] = set()
-    for record in records:
+    for name, record in records:
         modifiers = [term for term in record.terms if term.is_modifier]
         names = [term.name for term in modifiers]
         redirect = record.redirect
@@ -252,6 +257,10 @@ def defects_of(records: Iterable[Record], one: Heard) -> list[Defect]:
             found.add(Defect.MODIFIER_REPEATED)
         if any("0}" in term.text and "%{" in term.text for term in record.terms):
             found.add(Defect.MACRO_ZERO)
+        if one.theirs == Result.PERMERROR and any(
+            term.target == name for term in record.terms if term.name == "include"
+        ):
+            found.add(Defect.SELF_INCLUDE)
         if "\n" in record.text and one.ours == Result.PERMERROR:
             found.add(Defect.LINE_BREAK)
         if any(term.name == "mx" and not term.is_modifier for term in record.terms) and one.theirs == Result.PERMERROR:

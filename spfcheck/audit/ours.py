@@ -82,11 +82,11 @@ async def _sender(profile: SenderProfile, witness: Witness) -> OurSender:
     if not record.valid:
         raise _NotUsable(f"the record of {include} cannot be read: {record.problems[0].detail}.")
     found = survey(record, include, witness.answers)
+    for name, inner in found.records.items():
+        _plain(name, inner)
     for use in found.uses:
         if use.state is not State.RECORD:
             raise _NotUsable(f"{include} leads to {use.target}: {use.state.value}.")
-    for name, inner in found.records.items():
-        _plain(name, inner)
     allowed = {family: await _allowed(include, family, witness) for family in FAMILIES}
     if not any(allowed.values()):
         raise _NotUsable(f"{include} authorises no address.")

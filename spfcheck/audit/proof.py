@@ -218,15 +218,15 @@ def deletable(record: Record, domain: str) -> list[Term]:
 def _limits(case: Case, new: Record) -> tuple[Survey, tuple[str, ...]]:
     """I4 for the whole tree: no path costs more than ten lookups."""
     found = case.survey(new)
+    if any(use.state is State.LOOP for use in found.uses):
+        raise _Refused("loop", "The record leads back to itself.", found.lookups)
+    if found.lookups > LOOKUPS:
+        raise _Refused("I4", f"The record would need {found.lookups} of {LOOKUPS} lookups.", found.lookups)
     if found.failed:
         question = next(iter(found.failed))
         raise _Refused("unknown", f"The DNS did not answer for {question.name}.")
-    if any(use.state is State.LOOP for use in found.uses):
-        raise _Refused("loop", "The record leads back to itself.", found.lookups)
     if found.at_least:
         raise _Refused("unknown", "The include tree is too large to be counted.")
-    if found.lookups > LOOKUPS:
-        raise _Refused("I4", f"The record would need {found.lookups} of {LOOKUPS} lookups.", found.lookups)
     assumes = tuple(
         f"{term.text} costs one lookup" for _, term, _ in found.depends if term.name in ("include", "redirect")
     )

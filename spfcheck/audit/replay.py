@@ -64,6 +64,9 @@ async def replay(stored: Mapping[str, Any], profiles: Sequence[SenderProfile]) -
     lookup = _Recorded(answers)
     limited = any(answer.outcome is Outcome.LIMITED for answer in answers)
     witness = (_Cut if limited else Witness)(lookup, ceiling=len(answers) + 1)
+    if limited:
+        # Which questions found the ceiling hung on the order of the answers; what was answered is what counts.
+        witness.answers.update({answer.question: answer for answer in answers})
     now = float(stored["checked_at"])
     record = stored["record"]["text"] if stored["hypothetical"] and stored["record"] else None
     if stored["hypothetical"] and record is None:

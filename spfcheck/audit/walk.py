@@ -7,6 +7,7 @@ soon as it knows a name: a tree of depth three takes about three round trips, ho
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from spfcheck.resolver.types import Answer, Lookup, Outcome
@@ -131,29 +132,31 @@ async def fetch(domain: str, witness: Witness, records: Iterable[Record] = ()) -
     """
     opened: set[str] = set()
     given = list(records)
-    todo: list[Question] = []
+    # First come, first asked: should our own ceiling end the walk, it has seen what an evaluation sees first.
+    todo: deque[Question] = deque()
     if given:
         for record in given:
             todo.extend(questions_of(record, domain, domain))
     else:
         todo.append(Question(domain, Rtype.TXT))
-    waiting: set[asyncio.Task[Answer]] = set()
+    waiting: dict[asyncio.Task[Answer], None] = {}  # in the order in which they were asked
     seen: set[Question] = set()
     try:
         while todo or waiting:
             while todo:
-                question = todo.pop()
+                question = todo.popleft()
                 if question in seen or witness.limited:
                     continue
                 seen.add(question)
                 answer = witness.cached(question)
                 if answer is None:
-                    waiting.add(asyncio.ensure_future(witness.ask(question)))
+                    waiting[asyncio.ensure_future(witness.ask(question))] = None
                 else:
                     todo.extend(_following(answer, opened, domain))
             if waiting:
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in [one for one in waiting if one.done()]:
+                    del waiting[task]
                     todo.extend(_following(task.result(), opened, domain))
     finally:
         for task in waiting:
