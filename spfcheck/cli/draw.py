@@ -13,6 +13,7 @@ from rich.text import Text
 
 from spfcheck.audit.names import shown, unicode_name
 from spfcheck.audit.report import Finding, RemedyKind, Report, Severity, Status, TreeNode
+from spfcheck.web.words import manual_words
 
 WORDS = {
     Status.OK: ("fine", "green"),
@@ -70,9 +71,12 @@ def _remedy(report: Report, out: Console) -> None:
     _title("What to do", out)
     if remedy.kind is RemedyKind.MANUAL:
         out.print("  No edit could be proven to repair this record; a person has to look at it.")
-        reason = (remedy.certificate or {}).get("reason")
-        if isinstance(reason, str):
-            out.print(Text(f"  {shown(reason, LONGEST)}"))
+        manual = manual_words(remedy.certificate)
+        if manual.sentence:
+            out.print(Text(f"  {manual.sentence}"))
+        for row in manual.table:
+            vendor = f"  {row['vendor']}" if row["vendor"] else ""
+            out.print(Text(f"    +{row['cost']}  {row['term']}{vendor}"))
         return
     verb = "Publish" if remedy.kind is RemedyKind.PUBLISH else "Replace"
     tail = "this TXT record" if remedy.kind is RemedyKind.PUBLISH else "the SPF record"

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from spfcheck.cli import COULD_NOT_CHECK, FINE, UsageError
-from spfcheck.cli.answers import lookup_for
+from spfcheck.cli.answers import lookup_for, nameservers
 from spfcheck.settings import Settings, load
 
 SESSION_KEY_CHARACTERS = 32
@@ -59,10 +59,15 @@ def _use_uvloop() -> None:
 async def _serve(settings: Settings, zone: Path | None) -> None:
     from spfcheck.api import server
     from spfcheck.api.app import create_app
+    from spfcheck.api.keys import parse_line
     from spfcheck.api.logs import configure
     from spfcheck.api.stored import KeyTable, StoredReports, upgrade
     from spfcheck.notify.database import open_engine
 
+    # Everything that may be wrong with the settings is found before anything is opened or written.
+    configured = [parse_line(line) for line in settings.api_keys]
+    secret = session_key(settings)
+    nameservers(settings.nameservers)
     configure(settings.log_format)
     sock = server.passed_socket() or server.listen(settings.host, settings.port)
     async with AsyncExitStack() as stack:
@@ -71,12 +76,12 @@ async def _serve(settings: Settings, zone: Path | None) -> None:
         stack.callback(engine.dispose)
         upgrade(engine)
         keys = KeyTable(engine)
-        server.demand_keys(settings, len(settings.api_keys) + len(list(keys.valid())))
+        server.demand_keys(settings, len(configured) + len(list(keys.valid())))
         lookup = await stack.enter_async_context(lookup_for(settings, zone))
         reports = StoredReports(engine)
         stack.push_async_callback(reports.close)
         app = create_app(
-            settings, lookup, keeper=reports, stored_keys=keys.valid, secret=session_key(settings),
+            settings, lookup, keeper=reports, stored_keys=keys.valid, secret=secret,
             notifier=_notices(settings, engine),
         )  # fmt: skip
         await server.serve(app, sock, on_ready=_say)

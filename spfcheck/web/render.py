@@ -23,6 +23,8 @@ PAGE_HEADERS = {
         "frame-ancestors 'none'; base-uri 'none'"
     ),
     "Cache-Control": "no-store",
+    # Under "no-referrer" a browser sends our own forms with `Origin: null`, and we could not tell whose they are.
+    "Referrer-Policy": "same-origin",
 }
 
 LOADER = jinja2.PackageLoader("spfcheck.web", "templates")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from spfcheck.audit.names import shown, unicode_name
+from spfcheck.web.words import manual_words
 
 LONGEST = 8_000
 """Characters of a stranger's text on a page."""
@@ -36,6 +37,7 @@ class Branch:
     vendor: str
     answer: str
     cost: int
+    """Lookups of the term and of all that it opens."""
     total: int
     record: str
     open: bool
@@ -112,7 +114,7 @@ def branch(node: Document, *, everything: bool, depth: int = 0) -> Branch:
         term=safe(node["term"]),
         vendor=node["vendor"],
         answer=safe(node["answer"]),
-        cost=node["cost"],
+        cost=0 if depth == 0 else node["cost"] + sum(child.cost for child in children),
         total=node["total"],
         record=safe(node["record"]),
         open=bool(children) and (everything or depth == 0 or remarkable),
@@ -161,12 +163,12 @@ def when(unix: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """How long ago, roughly."""
+    """How long ago, roughly; empty for just now."""
     for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:
             number = int(seconds // size)
             return f"{number} {name}{'s' if number != 1 else ''}"
-    return f"{max(0, int(seconds))} seconds"
+    return f"{int(seconds)} seconds" if seconds >= 10 else ""
 
 
 def report_view(document: Document, *, now: float, everything: bool = False) -> dict[str, Any]:
@@ -192,16 +194,13 @@ def report_view(document: Document, *, now: float, everything: bool = False) -> 
         "senders": [{**sender, "via": safe(sender["via"])} for sender in document["senders"]],
         "evidence": evidence_rows(document["evidence"]),
         "resolvers": sorted({safe(item["resolver"]) for item in document["evidence"] if item["resolver"]}),
-        "certificate": _reasons(document["remedy"]["certificate"]),
+        "manual": manual_words(document["remedy"]["certificate"]),
+        "deleted": [
+            gone
+            for gone in document["remedy"]["delete"]
+            if not record or (gone["name"], gone["value"]) != (document["remedy"]["name"], record["text"])
+        ],
         "diff": changes(record["text"], document["remedy"]["value"]) if record and document["remedy"]["value"] else [],
         "checked": when(document["checked_at"]),
         "age": age(now - document["checked_at"]),
     }
-
-
-def _reasons(certificate: Document | None) -> list[str]:
-    """The sentences of a certificate that a person can read."""
-    if not certificate:
-        return []
-    found = [value for name, value in certificate.items() if name in ("reason", "sentence", "why", "detail")]
-    return [safe(value) for value in found if isinstance(value, str)]

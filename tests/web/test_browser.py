@@ -1,0 +1,237 @@
+"""The pages in a real browser: with and without JavaScript, narrow and wide, light and dark."""
+
+# ruff: noqa: E501 - two scripts that run in the browser
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from spfcheck.api.app import create_app
+from spfcheck.api.keys import Scope, new_key
+from spfcheck.api.stored import StoredReports, upgrade
+from spfcheck.demo import customers
+from spfcheck.notify import database
+from spfcheck.web.notices import Notices
+from tests.api.running import in_a_thread, settings_of, zone_lookup
+from tests.web.browser import browser
+
+STATES = {
+    "home": "/",
+    "fault": "/?q=https://plumber.example/x",
+    "fine": "/domains/bakery.example",
+    "at-risk": "/domains/courier.example",
+    "action": "/domains/plumber.example",
+    "typo": "/domains/travel.example",
+    "manual": "/domains/theatre.example",
+    "unknown": "/domains/lighthouse.example",
+    "tried": "/domains/plumber.example?record=v%3Dspf1+include:_spf.mail.example+-all",
+    "help": "/help",
+    "help-finding": "/help/lookup-limit",
+    "overview": "/overview",
+}
+MADE_VISIBLE = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def open_service() -> Iterator[str]:
+    zone = customers.load().zone
+    with in_a_thread(lambda: create_app(settings_of(), zone_lookup(zone))) as url:
+        yield url
+
+
+def visit(chrome: Browser, url: str, *, width: int = 1200, scheme: str = "light", script: bool = True) -> Page:
+    context = chrome.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if scheme == "dark" else "light",
+        java_script_enabled=script,
+    )
+    page = context.new_page()
+    page.goto(url)
+    return page
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_looking_a_domain_up(chrome: Browser, open_service: str, script: bool) -> None:
+    page = visit(chrome, open_service, script=script)
+    page.get_by_label("Domain").fill("https://plumber.example/")
+    page.get_by_role("button", name="Check").click()
+    page.get_by_role("link", name="plumber.example", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("plumber.example")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Action needed")
+    expect(page.locator("#remedy-value")).to_have_text("v=spf1 include:_spf.google.com include:_spf.mail.example ~all")
+    # What is wrong and what to send stand on the first screen.
+    for part in ("#verdict", "#remedy-value"):
+        box = page.locator(part).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 900
+    page.locator("#tree summary").nth(1).click()
+    expect(page.locator("#tree")).to_contain_text("ip4:198.51.100.0/26")
+    page.context.close()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_trying_a_record_and_testing_an_address(chrome: Browser, open_service: str, script: bool) -> None:
+    page = visit(chrome, f"{open_service}/domains/plumber.example", script=script)
+    page.get_by_label("IP address").fill("192.0.2.7")
+    page.get_by_role("button", name="Test").click()
+    expect(page.locator("#test")).to_contain_text("softfail")
+    page.get_by_label("SPF record").fill("v=spf1 include:_spf.mail.example -all")
+    page.get_by_role("button", name="Try").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Fine")
+    expect(page.locator("ins")).to_have_count(2)
+    page.get_by_role("link", name="Back to what is published").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Action needed")
+    page.context.close()
+
+
+def test_copying(chrome: Browser, open_service: str) -> None:
+    page = visit(chrome, f"{open_service}/domains/plumber.example")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=open_service)
+    page.get_by_role("button", name="Copy the record").click()
+    expect(page.locator("#voice")).to_have_text("Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == "v=spf1 include:_spf.google.com include:_spf.mail.example ~all"
+    page.get_by_role("button", name="Copy the text for the customer").click()
+    expect(page.get_by_role("button", name="Copied")).to_have_count(2)
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert copied in text
+    assert "/help/sender-not-included" in text
+    page.context.close()
+
+
+def test_a_permalink_stays(chrome: Browser, open_service: str) -> None:
+    page = visit(chrome, f"{open_service}/domains/travel.example")
+    page.get_by_role("link", name="Permalink").click()
+    expect(page.locator("main")).to_contain_text("This is the report as it was")
+    assert "/reports/" in page.url
+    page.goto(f"{page.url}?format=json")
+    assert '"domain":"travel.example"' in page.content()
+    page.context.close()
+
+
+def test_keys_only(chrome: Browser, open_service: str) -> None:
+    page = visit(chrome, f"{open_service}/domains/travel.example")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.name") == "q"
+    page.keyboard.type("bakery.example")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("bakery.example")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_nothing_scrolls_sideways_and_nothing_is_refused_by_the_policy(
+    chrome: Browser, open_service: str, name: str
+) -> None:
+    for width in (320, 640, 1200):
+        page = visit(chrome, "about:blank", width=width)
+        said: list[str] = []
+        page.on("console", lambda message, said=said: said.append(message.text))
+        page.goto(open_service + STATES[name])
+        assert page.evaluate(MADE_VISIBLE), width
+        assert not said
+        page.context.close()
+
+
+CONTRAST = """() => {
+  const lum = (c) => { const [r, g, b] = c.map((v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
+    return .2126 * r + .7152 * g + .0722 * b; };
+  const rgba = (t) => { const m = t.match(/[\\d.]+/g).map(Number); return m.length > 3 ? m : [...m, 1]; };
+  const ground = (e) => { for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); if (c[3] === 1) return c.slice(0, 3); }
+    return [255, 255, 255]; };
+  const poor = [];
+  for (const e of document.querySelectorAll("body *")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    const box = e.getBoundingClientRect();
+    if (!own || box.width < 2 || e.closest(".hidden, .skip, option")) continue;
+    const a = lum(rgba(getComputedStyle(e).color).slice(0, 3)), b = lum(ground(e));
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) poor.push(e.tagName + "." + e.className + " " + ratio.toFixed(2) + " " + e.textContent.trim().slice(0, 30));
+  }
+  return poor;
+}"""
+
+NAMELESS = """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), textarea, select, summary")].filter((e) => {
+  const label = e.labels && e.labels.length ? e.labels[0].textContent : "";
+  return !(e.textContent.trim() || label.trim() || e.getAttribute("aria-label"));
+}).map((e) => e.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", STATES)
+def test_everything_can_be_read_and_has_a_name(chrome: Browser, open_service: str, name: str, scheme: str) -> None:
+    """WCAG 2.2 AA as far as it is measured here: contrast of 4.5, names of controls, language, one main, headings in order."""
+    page = visit(chrome, open_service + STATES[name], scheme=scheme)
+    assert page.evaluate(CONTRAST) == []
+    assert page.evaluate(NAMELESS) == []
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.locator("main").count() == 1
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map((e) => +e.tagName[1])")
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert page.title()
+    page.context.close()
+
+
+def test_sign_in_pause_and_sign_out(chrome: Browser, tmp_path: Path) -> None:
+    text, key = new_key([Scope.ADMIN], os.urandom)
+    settings = settings_of(
+        api_keys=[key.line()], database_url=f"sqlite:///{tmp_path}/l.sqlite3",
+        notify={"pause_file": str(tmp_path / "pause"), "enabled": True},
+    )  # fmt: skip
+    engine = database.open_engine(settings.database_url)
+    database.upgrade(engine)
+    upgrade(engine)
+
+    def make():  # type: ignore[no-untyped-def]
+        return create_app(settings, zone_lookup(), keeper=StoredReports(engine), notifier=Notices(settings, engine))
+
+    with in_a_thread(make) as url:
+        page = visit(chrome, f"{url}/domains/fine.example")
+        assert "/sign-in" in page.url
+        page.get_by_label("Access key").fill("spfk_wrong")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("not valid")
+        page.goto(f"{url}/domains/fine.example")
+        page.get_by_label("Access key").fill(text)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("fine.example")
+        page.get_by_role("link", name="Last night").click()
+        expect(page.locator("#notifier")).to_contain_text("Sending is on")
+        page.get_by_label("Reason").fill("a <b>test</b>")
+        page.get_by_role("button", name="Pause sending").click()
+        expect(page.locator("#notifier")).to_contain_text("a <b>test</b>")
+        page.get_by_label("Reason").fill("done")
+        page.get_by_role("button", name="Resume sending").click()
+        expect(page.locator("#notifier")).to_contain_text("Sending is on")
+        page.get_by_role("button", name="Sign out").click()
+        page.goto(f"{url}/overview")
+        assert "/sign-in" in page.url
+        page.context.close()
+    engine.dispose()
+
+
+def test_screenshots(chrome: Browser, open_service: str) -> None:
+    """Writes pictures of the main states where SCREENSHOTS names a folder; without it there is nothing to do."""
+    folder = os.environ.get("SCREENSHOTS")
+    if not folder:
+        pytest.skip("pictures are written only when asked for: make screenshots")
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for name, path in STATES.items():
+        for scheme, width in (("light", 1200), ("dark", 1200), ("light", 320)):
+            page = visit(chrome, open_service + path, scheme=scheme, width=width)
+            page.screenshot(path=str(Path(folder) / f"{name}-{scheme}-{width}.png"), full_page=True)
+            page.context.close()

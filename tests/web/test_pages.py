@@ -1,0 +1,304 @@
+"""The pages as HTML: every finding, every kind of bad input, and nothing of a stranger's that runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from spfcheck.api.context import SERVICE
+from spfcheck.api.entries import entry_of
+from spfcheck.audit.examine import examine
+from spfcheck.audit.findings import CATALOGUE, Code, finding
+from spfcheck.audit.ours import prepare
+from spfcheck.audit.report import Report
+from spfcheck.audit.senders import SenderProfile
+from spfcheck.cli.draw import draw
+from spfcheck.demo import customers
+from spfcheck.notify.message import Writer
+from spfcheck.notify.model import NotifyError, Step
+from spfcheck.web.help import write_site
+from tests.api.running import ZONE, running, settings_of, zone_lookup
+from tests.profile import LONG, scale
+from tests.web.payloads import payloads
+
+VOID = {"meta", "link", "input", "br"}
+
+
+class Page(HTMLParser):
+    """A page's tags, texts and attributes; says when a tag is not closed where it should be."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, tag
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def assert_nothing_runs(page: Page) -> None:
+    """Only our own script, no handler, no style, no link to anywhere else."""
+    for tag, attributes in page.tags:
+        assert tag not in {"iframe", "object", "embed", "img", "svg", "base", "style"}, tag
+        for name, value in attributes.items():
+            assert not name.startswith("on"), name
+            assert name != "style"
+            if name in {"href", "src", "action"}:
+                assert value is not None
+                assert value.startswith(("/", "#", "?")), value
+                assert not value.startswith("//")
+        if tag == "script":
+            assert attributes.get("src") == "/static/page.js"
+
+
+async def a_report(zone: str = ZONE, domain: str = "broken.example", **options: Any) -> Report:
+    lookup = zone_lookup(zone)
+    ours = await prepare([SenderProfile(name="default", include="_spf.mail.example")], lookup, now=1e9)
+    return await examine(domain, lookup, ours, clock=lambda: 1e9, new_id=lambda: "x" * 22, **options)
+
+
+def every_finding() -> list[Any]:
+    return [
+        finding(code, "broken.example", (0, 6), **{name: f"<{name}>" for name in kind.params})
+        for code, kind in CATALOGUE.items()
+    ]
+
+
+async def test_every_finding_renders_on_page_and_command_line() -> None:
+    report = replace(await a_report(), findings=tuple(every_finding()), report_id="golden")
+    async with running() as client:
+        client.app[SERVICE].checks.keeper.keep(entry_of(report))
+        async with client.get("/reports/golden") as answer:
+            assert answer.status == 200
+            page = Page(await answer.text())
+    assert_nothing_runs(page)
+    out = StringIO()
+    draw(report, console=Console(file=out, width=4_000))
+    for found in report.findings:
+        assert found.message in page.text, found.code
+        assert " ".join(found.message.split()) in " ".join(out.getvalue().split()), found.code
+        assert any(attributes.get("href") == f"/help/{found.code}" for _, attributes in page.tags)
+
+
+async def test_every_finding_has_its_help_with_our_include() -> None:
+    async with running() as client:
+        async with client.get("/help") as answer:
+            page = Page(await answer.text())
+        anchors = {attributes.get("id") for _, attributes in page.tags}
+        assert {code.value for code in Code} <= anchors
+        assert "include:_spf.mail.example" in page.text
+        for code in Code:
+            async with client.get(f"/help/{code.value}") as answer:
+                assert answer.status == 200
+                text = Page(await answer.text()).text
+            assert "{" not in text
+        async with client.get("/help/nothing") as answer:
+            assert answer.status == 404
+            assert answer.content_type == "text/html"
+
+
+def test_the_help_can_be_written_as_static_pages(tmp_path: Any) -> None:
+    written = write_site(tmp_path / "site", settings_of())
+    assert len(written) == len(Code) + 3
+    for path in written:
+        if path.suffix == ".html":
+            page = Page(path.read_text())
+            for _, attributes in page.tags:
+                target = attributes.get("href") or ""
+                if target and not target.startswith("#"):
+                    assert (path.parent / target).resolve().is_file(), (path, target)
+
+
+@pytest.mark.parametrize("number", range(len(customers.load().customers)))
+async def test_the_demos_customers_look_right(number: int) -> None:
+    cast = customers.load()
+    domain = cast.customers[number].domain
+    async with running(lookup=zone_lookup(cast.zone)) as client:
+        async with client.get(f"/domains/{domain}?expand=all") as answer:
+            assert answer.status == 200
+            assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self'")
+            page = Page(await answer.text())
+        async with client.get(f"/v1/check/{domain}") as answer:
+            report = await answer.json()
+    assert_nothing_runs(page)
+    assert report["headline"] in page.text
+    assert report["remedy"]["value"] in page.text
+    headings = [tag for tag, _ in page.tags if tag in ("h1", "h2", "h3")]
+    assert headings[0] == "h1"
+    assert headings.count("h1") == 1
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+PASTED = [
+    ("fine.example", 303, "/domains/fine.example"),
+    (" fine.example. ", 303, "/domains/fine.example"),
+    ("FINE.example", 303, "/domains/fine.example"),
+    ("bücher.example", 303, "/domains/xn--bcher-kva.example"),
+    ("https://fine.example/path", 200, "fine.example"),
+    ("jane@fine.example", 200, "fine.example"),
+    ("fine,example", 200, "fine.example"),
+    ("192.0.2.1", 200, None),
+    ("v=spf1 include:_spf.mail.example -all", 200, None),
+    ("💩.example", 200, None),
+    ("x" * 7_000, 200, None),
+    ("<script>alert(1)</script>", 200, None),
+    ("\x00\x1b[31m", 200, None),
+    ("", 200, None),
+]
+
+
+@pytest.mark.parametrize(("text", "status", "likely"), PASTED)
+async def test_whatever_is_pasted_is_understood_or_kept(text: str, status: int, likely: str | None) -> None:
+    from urllib.parse import quote
+
+    async with running() as client, client.get(f"/?q={quote(text)}") as answer:
+        assert answer.status == status
+        if status == 303:
+            assert answer.headers["Location"] == likely
+            return
+        page = Page(await answer.text())
+    assert_nothing_runs(page)
+    links = [attributes.get("href") for _, attributes in page.tags]
+    assert (f"/domains/{likely}" in links) == (likely is not None)
+    kept = [attributes.get("value") for tag, attributes in page.tags if attributes.get("id") == "domain"]
+    assert kept[0][:50].isprintable() if kept[0] else not text
+    assert any(attributes.get("role") == "alert" for _, attributes in page.tags)
+
+
+async def test_an_address_is_tested_and_a_fault_shown_beside_the_field() -> None:
+    async with running() as client:
+        for ip, said in (("192.0.2.7", "pass"), ("198.51.100.1", "fail"), ("1.2.3", "1.2.3 is not an IP address.")):
+            async with client.get(f"/domains/fine.example?ip={ip}&sender=&helo=") as answer:
+                assert answer.status == 200
+                assert said in Page(await answer.text()).text
+
+
+async def test_a_record_is_tried_and_compared() -> None:
+    async with running() as client:
+        record = "v=spf1+ip4:198.51.100.7+include:_spf.mail.example+~all"
+        async with client.get(f"/domains/other.example?record={record}") as answer:
+            page = Page(await answer.text())
+        assert "This is not what is published" in page.text
+        assert [tag for tag, _ in page.tags if tag in ("ins", "del")] == ["ins"]
+        async with client.get("/domains/other.example?record=+") as answer:
+            assert "Type the record" in Page(await answer.text()).text
+
+
+async def test_history_shows_changes_and_a_report_stays_as_it_was() -> None:
+    now = [1_000_000.0]
+    zone = [ZONE]
+
+    class Changing:
+        def cached(self, question: Any) -> Any:
+            return None
+
+        async def ask(self, question: Any) -> Any:
+            return zone_lookup(zone[0]).cached(question)
+
+    async with running(lookup=Changing(), clock=lambda: now[0]) as client:
+        async with client.get("/v1/check/other.example") as answer:
+            first = await answer.json()
+        now[0] += 7_200
+        zone[0] = ZONE.replace("ip4:198.51.100.7 ~all", "ip4:198.51.100.7 include:_spf.mail.example ~all")
+        async with client.get("/domains/other.example") as answer:
+            page = Page(await answer.text())
+        assert f"/reports/{first['report_id']}" in [attributes.get("href") for _, attributes in page.tags]
+        assert "ins" in [tag for tag, _ in page.tags]
+        async with client.get(f"/reports/{first['report_id']}") as answer:
+            frozen = Page(await answer.text())
+    assert first["headline"] in frozen.text
+    assert "This is the report as it was" in frozen.text
+
+
+def _zone_text(payload: bytes) -> str:
+    return "".join(chr(b) if 32 <= b < 127 and b not in b'"\\' else f"\\{b:03d}" for b in payload)
+
+
+@pytest.mark.parametrize("place", ["txt", "exp", "term", "cname"])
+async def test_injected_text_reaches_nobody_unescaped(place: str, capfd: pytest.CaptureFixture[str]) -> None:
+    writer = Writer("https://help.example")
+    places = ("txt", "exp", "term", "cname")
+    # Each payload in one place, or in the long profile in all of them.
+    chosen = payloads() if LONG else payloads()[places.index(place) :: len(places)]
+    async with running(settings_of(log_format="json")) as client:
+        for payload in chosen:
+            raw = _zone_text(payload.encode("utf-8"))[:900]
+            record = {
+                "txt": f'evil.example TXT "v=spf1 {raw} -all"',
+                "exp": 'evil.example TXT "v=spf1 exp=why.example -all"\nwhy.example TXT "' + raw + '"',
+                "term": f'evil.example TXT "v=spf1 include:{raw}.example -all"',
+                "cname": 'evil.example TXT "v=spf1 include:a.example -all"\na.example TXT "v=spf1 redirect='
+                + raw
+                + '"',
+            }[place]
+            report = await a_report(ZONE + record, "evil.example")
+            entry = replace(entry_of(report), report_id="evil")
+            client.app[SERVICE].checks.keeper.keep(entry)
+            async with client.get("/reports/evil") as answer:
+                assert answer.status == 200
+                text = await answer.text()
+            page = Page(text)
+            assert_nothing_runs(page)
+            assert all(char.isprintable() or char == "\n" for char in text), payload
+            async with client.get("/reports/evil?format=json") as answer:
+                assert answer.content_type == "application/json"
+                body = await answer.read()
+            assert body.isascii()
+            assert json.loads(body)["domain"] == "evil.example"
+            out = StringIO()
+            draw(report, console=Console(file=out, width=500))
+            assert all(char.isprintable() or char == "\n" for char in out.getvalue()), payload
+            if report.remedy.value:
+                try:
+                    message = writer.write(Step.FIRST, [writer.named(report)], "REF")
+                except NotifyError:
+                    continue  # a record that no message may carry
+                assert "<script" not in message.html
+                assert all(char.isprintable() or char == "\n" for char in message.html + message.subject)
+    for line in capfd.readouterr().err.splitlines():
+        json.loads(line)
+
+
+async def test_injected_domains_are_refused_or_harmless(capfd: pytest.CaptureFixture[str]) -> None:
+    from urllib.parse import quote
+
+    async with running() as client:
+        for payload in payloads()[:: scale(3, 1)]:
+            text = quote(payload.encode("utf-8")[:1_500], safe="")
+            for path in (
+                f"/domains/{text}",
+                f"/?q={text}",
+                f"/v1/check/{text}",
+                f"/help/{text}",
+                f"/sign-in?next={text}",
+            ):
+                async with client.get(path) as answer:
+                    assert answer.status in (200, 303, 400, 404), (path, answer.status)
+                    content = await answer.text()
+                    if answer.content_type == "text/html":
+                        assert_nothing_runs(Page(content))
+                    else:
+                        assert content.isascii()
+                    assert answer.headers.get("Location", "/").startswith("/")
+    for line in capfd.readouterr().err.splitlines():
+        assert json.loads(line)["event"] == "request", line
