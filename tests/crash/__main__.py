@@ -100,7 +100,7 @@ class Play:
 
     @property
     def dealt_with(self) -> int:
-        return self.shared.done(0) + self.shared.done(1)
+        return self.shared.seen(0, Shared.DONE) + self.shared.seen(1, Shared.DONE)
 
     def _night(self) -> None:
         """Two senders, one of which waits for the other's lock; blows fall as the night goes on."""
@@ -134,20 +134,19 @@ class Play:
         self.rng.shuffle(kinds)
         return list(zip(drawn, kinds, strict=True))
 
-    def _active(self) -> int:
-        """The sender that works now: whose count of claims moves."""
-        before = [self.shared.claimed(number) for number in (0, 1)]
+    def _active(self, what: int) -> int:
+        """The sender that works now: whose count moves, at the instant at which it moves."""
+        before = [self.shared.seen(number, what) for number in (0, 1)]
         until = time.monotonic() + 5.0
         while time.monotonic() < until:
             for number in (0, 1):
-                if self.shared.claimed(number) != before[number]:
+                if self.shared.seen(number, what) != before[number]:
                     return number
-            time.sleep(0.0005)
         return 0
 
     def _kill(self) -> None:
         """Kill -9 at any instant, now and then both."""
-        struck = self._active()
+        struck = self._active(Shared.CLAIMED)
         time.sleep(self.rng.random() * 0.02)
         for number in (0, 1) if self.rng.random() < 0.1 else (struck,):
             if ended(self.senders[number]) is None:
@@ -157,8 +156,9 @@ class Play:
             self._start(number)
 
     def _stop(self) -> None:
-        """Stop the sender that works right after a claim, give another all the time to take over, let it go on."""
-        struck = self._active()
+        """Stop the sender that works after a claim or in the middle of a call, give another all the time that it
+        needs to take over, and let the first go on."""
+        struck = self._active(self.rng.choice((Shared.CLAIMED, Shared.CALLING, Shared.CALLING)))
         other = 1 - struck
         os.kill(self.senders[struck], signal.SIGSTOP)
         self.stops += 1
@@ -166,7 +166,7 @@ class Play:
             os.kill(self.senders[other], signal.SIGKILL)
             os.waitpid(self.senders[other], 0)
         self._start(other)
-        time.sleep(1.2 + self.rng.random())
+        time.sleep(2.0 + self.rng.random())
         os.kill(self.senders[struck], signal.SIGCONT)
 
     def _figures(self) -> dict[str, Any]:

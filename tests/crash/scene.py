@@ -105,25 +105,18 @@ class KnownChecks:
 
 
 class Shared:
-    """What a sender tells the test without a system call: how many messages it dealt with, and whether it posts now.
+    """What the senders tell the test without a system call: how often each claimed, began a call, and was done."""
 
-    Slots of 16 bytes, one for each of two senders.
-    """
+    CLAIMED, CALLING, DONE = range(3)
 
     def __init__(self) -> None:
-        self._map = mmap.mmap(-1, 32)
+        self._map = mmap.mmap(-1, 64)
 
-    def note(self, sender: int, *, claimed: int | None = None, done: int | None = None) -> None:
-        if claimed is not None:
-            struct.pack_into("q", self._map, sender * 16, claimed)
-        if done is not None:
-            struct.pack_into("q", self._map, sender * 16 + 8, done)
+    def count(self, sender: int, what: int) -> None:
+        struct.pack_into("q", self._map, sender * 32 + what * 8, self.seen(sender, what) + 1)
 
-    def claimed(self, sender: int) -> int:
-        return int(struct.unpack_from("q", self._map, sender * 16)[0])
-
-    def done(self, sender: int) -> int:
-        return int(struct.unpack_from("q", self._map, sender * 16 + 8)[0])
+    def seen(self, sender: int, what: int) -> int:
+        return int(struct.unpack_from("q", self._map, sender * 32 + what * 8)[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,15 +180,20 @@ def mutate(mutant: str) -> None:
 
 
 def watch(shared: Shared, sender: int) -> None:
-    """Let the test see when a claim is committed, so that it can strike right then."""
-    honest = Ledger.claim
+    """Let the test see when a claim is committed and when a call begins, so that it can strike right then."""
+    claim, call = Ledger.claim, Intercom.send_message
 
-    def seen(self: Ledger, *arguments: Any, **named: Any) -> Any:
-        claimed = honest(self, *arguments, **named)
-        shared.note(sender, claimed=shared.claimed(sender) + 1)
+    def claiming(self: Ledger, *arguments: Any, **named: Any) -> Any:
+        claimed = claim(self, *arguments, **named)
+        shared.count(sender, Shared.CLAIMED)
         return claimed
 
-    Ledger.claim = seen  # type: ignore[method-assign]
+    async def calling(self: Intercom, **arguments: Any) -> Sent:
+        shared.count(sender, Shared.CALLING)
+        return await call(self, **arguments)
+
+    Ledger.claim = claiming  # type: ignore[method-assign]
+    Intercom.send_message = calling  # type: ignore[method-assign]
 
 
 def serve(run: Run, ready: Callable[[str], None]) -> None:
@@ -263,7 +261,7 @@ async def work(run: Run, url: str, plan_id: str, shared: Shared, sender: int) ->
 
     def count(progress: Progress) -> None:
         if progress.stage == "messages":
-            shared.note(sender, done=shared.done(sender) + 1)
+            shared.count(sender, Shared.DONE)
 
     async with _notifier(run, url, wait=True) as notifier:
         while True:
