@@ -298,6 +298,7 @@ FINDING = [
     Row("no answer", (), TEMP, Cause.DNS_FAILURE, zone="d.example TXT FAIL"),
     Row("address literal", "v=spf1 +all", NONE, Cause.INVALID_DOMAIN, sender="user@[192.0.2.1]"),
     Row("empty label in the sender", "v=spf1 +all", NONE, Cause.INVALID_DOMAIN, sender="user@d..example"),
+    Row("a sender that is no IDN", "v=spf1 +all", NONE, Cause.INVALID_DOMAIN, sender="user@\u2603\u200d.example"),
     Row("two trailing dots in the sender", "v=spf1 +all", NONE, Cause.INVALID_DOMAIN, sender="user@d.example.."),
     Row("a label of 64 in the sender", "v=spf1 +all", NONE, Cause.INVALID_DOMAIN, sender=f"user@{LONG}a.example"),
     Row("a sender of 300 bytes", "v=spf1 +all", NONE, Cause.INVALID_DOMAIN, sender=f"user@{'a.' * 150}example"),
