@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from spfcheck.audit.case import Case, published_as
+from spfcheck.audit.case import Case, Missing, published_as
 from spfcheck.audit.judge import FAMILIES, Judged, drive
 from spfcheck.audit.report import Opinion, Remedy, RemedyKind, Status
 from spfcheck.audit.senders import Ours
@@ -223,7 +223,11 @@ def _other_addresses(domain: str, text: str, ours: Ours, answers: Mapping[Questi
         others: Ranges = subtract(everything(family), ours.allowed[family])
         highest = everything(family)[0][1]
         mine: list[int] = []
-        for cell in case.partition(text, others, family, UNLIMITED).cells:
+        try:
+            cells = case.partition(text, others, family, UNLIMITED).cells
+        except Missing:  # without the limits it goes further than anybody has asked
+            continue
+        for cell in cells:
             if cell.depends:
                 continue
             for low, high in cell.addresses[:4]:
