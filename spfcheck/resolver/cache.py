@@ -70,27 +70,21 @@ class AnswerCache:
         return self._young_size + self._old_size + self._ready_size
 
     def fresh(self, question: Question) -> Answer | None:
-        """An answer that its TTL, or for a failure our own few seconds, still covers."""
+        """An answer that its TTL still covers, else a failure of the last few seconds."""
         now = self._clock()
         ready = self._ready.get(question)
         if ready is not None and ready[0] > now:
             return ready[1]
-        if self._failures:
-            failure = self._failures.get(question)
-            if failure is not None:
-                if failure[0] > now:
-                    return failure[1]
-                del self._failures[question]
         key = _key(question)
         packed = self._young.get(key) or self._find(key)
-        if packed is None:
-            return None
-        expires, answer = self._unpack(question, packed)
-        if expires <= now:
-            return None
-        if len(packed) <= _LONGEST_READY:
-            self._make_ready(question, expires, answer, len(packed))
-        return answer
+        if packed is not None:
+            expires, answer = self._unpack(question, packed)
+            if expires > now:
+                if len(packed) <= _LONGEST_READY:
+                    self._make_ready(question, expires, answer, len(packed))
+                return answer
+        failure = self._failures.get(question) if self._failures else None
+        return failure[1] if failure is not None and failure[0] > now else None
 
     def stale(self, question: Question) -> Answer | None:
         """An answer whose time is over by no more than `MAX_STALE`, or one that is still fresh; never a failure."""
@@ -118,7 +112,9 @@ class AnswerCache:
         now = self._clock()
         if not answer.ttl and answer.failed:
             if len(self._failures) >= MOST_FAILURES:
-                self._failures.clear()
+                self._failures = {asked: kept for asked, kept in self._failures.items() if kept[0] > now}
+                if len(self._failures) >= MOST_FAILURES:
+                    self._failures.clear()
             self._failures[question] = (now + FAILURE_TTL, answer)
             return
         if question in self._failures:

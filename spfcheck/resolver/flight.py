@@ -58,7 +58,7 @@ class Flight:
 
     __slots__ = (
         "_chain", "_clock", "_delay", "_landed", "_limit", "_name", "_secure", "_server", "_stale", "_started",
-        "_transport", "_ttl", "_wall", "answer", "fresh", "private", "question", "waiters",
+        "_transport", "_ttl", "_wall", "answer", "fresh", "question", "waiters",
     )  # fmt: skip
 
     def __init__(
@@ -87,7 +87,6 @@ class Flight:
         self._started = self._clock()
         self.question = question
         self.fresh = fresh
-        self.private = server is not None
         self.waiters: list[asyncio.Future[Answer]] = []
         self.answer: Answer | None = None
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .names import decode, is_below
+from .names import LONGEST_CHAIN, decode, is_below
 from .types import Outcome, Rtype
 from .wire import AA, AD, RA, Message, Record, Section
 
-__all__ = ["LONGEST_CHAIN", "Reading", "interpret", "printable"]
+__all__ = ["Reading", "interpret", "printable"]
 
-LONGEST_CHAIN = 10
-"""CNAME links that we follow; more is a failure. RFC 1034 3.6.2 names no number, resolvers stop at 8 to 16."""
 LONGEST_DETAIL = 200
 """Characters of somebody else's text that a failure repeats."""
 

@@ -188,12 +188,11 @@ class Resolver:
             self._deadlines.remove(deadline, waiter)
 
     def _landed(self, flight: Flight, answer: Answer) -> None:
-        """Keep what a flight brought home, unless it was sent to look at one resolver."""
+        """Keep what a flight brought home, unless it looked at one resolver only or a fresh one took its place."""
         self._all.discard(flight)
-        if self._flights.get(answer.question) is flight:
-            del self._flights[answer.question]
-        elif flight.private:
+        if self._flights.get(answer.question) is not flight:
             return
+        del self._flights[answer.question]
         # RFC 2308 5: a negative without an SOA is not kept; nor is what the resolver itself calls old.
         if (answer.ttl > 0 and not answer.stale) or (answer.failed and answer.outcome is not Outcome.LIMITED):
             self._cache.put(answer)

@@ -108,7 +108,7 @@ class _Port:
         self.pending: dict[bytes, Exchange] = {}
         self.asked = 0
         self.retired = False
-        self.socket = socket.socket(server.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self.socket = socket.socket(server.family, socket.SOCK_DGRAM)
         try:
             self._prepare(transport)
         except OSError:
@@ -117,6 +117,7 @@ class _Port:
         transport.loop.add_reader(self.socket, self._readable)
 
     def _prepare(self, transport: Transport) -> None:
+        self.socket.setblocking(False)
         for option in (getattr(socket, "SO_RCVBUFFORCE", 33), socket.SO_RCVBUF):
             with contextlib.suppress(OSError):  # the first needs a privilege, the second is cut to what is allowed
                 self.socket.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)

@@ -213,9 +213,8 @@ def _read_usual(packet: bytes, ident: int, flags: int, question: bytes) -> Messa
         or rtype != _TXT
         or rclass != 1
         or packet[start] + 1 != length
-        or len(packet) != end + 11
         or packet[end : end + 3] != b"\0\0\x29"
-        or packet[end + 9 :] != b"\0\0"
+        or packet[end + 9 :] != b"\0\0"  # no options, and the end of the packet
     ):
         return None
     rcode = flags & 15 | packet[end + 5] << 4

@@ -19,8 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .names import decode, encode
-from .reading import LONGEST_CHAIN
+from .names import LONGEST_CHAIN, decode, encode
 from .types import Answer, Outcome, Question, Rtype
 
 __all__ = ["Found", "Zone", "ZoneError", "ZoneLookup"]

@@ -27,6 +27,10 @@ class Scripted(asyncio.DatagramProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed.set()
 
+    def send(self, packet: bytes, port: int) -> None:
+        """Send *packet* to the client at *port*, unasked."""
+        self._transport.sendto(packet, ("127.0.0.1", port))
+
     def datagram_received(self, data: bytes, addr: Any) -> None:
         self.packets.append(data)
         self.ports.append(addr[1])

@@ -24,7 +24,7 @@ from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
 from spfcheck.resolver.zone import Zone
 from spfcheck.rfc7208.evaluate import check_host
 from spfcheck.rfc7208.verdict import Result
-from tests.resolver.hostile import GOOD, alias, message, name_of, soa, wire_of
+from tests.resolver.hostile import GOOD, alias, message, name_of, soa, text_record, wire_of
 from tests.resolver.script import answering
 from tests.resolver.sockets import open_sockets
 
@@ -116,6 +116,37 @@ async def test_a_failure_is_remembered_for_seconds_beside_the_good_answer() -> N
         broken = False
         again = await resolver.ask(NAME)
         assert (again.outcome, again.stale, again.proven) == (Outcome.OK, False, True)
+
+
+async def test_a_failed_fresh_look_does_not_hide_what_is_still_valid() -> None:
+    broken = False
+    async with (
+        answering(lambda packet: servfail(packet) if broken else good(packet)) as server,
+        Resolver([server.address]) as resolver,
+    ):
+        answer = await resolver.ask(NAME)
+        broken = True
+        assert (await resolver.ask(NAME, fresh=True)).outcome is Outcome.SERVFAIL
+        assert await resolver.ask(NAME) == answer
+
+
+async def test_an_older_answer_never_takes_the_place_of_a_fresh_one() -> None:
+    """The question that was asked first is answered last, with what was true before the change."""
+    packets: list[bytes] = []
+
+    async with answering(packets.append) as server, Resolver([server.address]) as resolver:
+        older = asyncio.create_task(resolver.ask(NAME))
+        await asyncio.sleep(0.02)
+        fresh = asyncio.create_task(resolver.ask(NAME, fresh=True))
+        await asyncio.sleep(0.05)
+        for packet, port, ttl in ((packets[1], server.ports[1], 200), (packets[0], server.ports[0], 100)):
+            record = text_record(b"\xc0\x0c", b"v=spf1 -all", ttl)
+            server.send(message(packet, answer=(record,)), port)
+            await asyncio.sleep(0.02)
+        assert ((await fresh).ttl, (await older).ttl) == (200, 100)
+        cached = resolver.cached(NAME)
+        assert cached is not None
+        assert cached.ttl == 200
 
 
 async def test_stale_answers_end_after_a_day() -> None:

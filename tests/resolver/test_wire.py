@@ -143,6 +143,19 @@ def _pointer_bomb(size: int) -> bytes:
     return struct.pack("!HHHHHH", 1, 0x8180, 1, count, 0, 0) + out + record * count
 
 
+@pytest.mark.parametrize(("hops", "outcome"), [(1, "read"), (16, "read"), (17, "refused"), (18, "refused")])
+def test_a_name_may_hold_sixteen_pointers(hops: int, outcome: str) -> None:
+    """Each pointer points at the one before it; as many as dnspython follows."""
+    question = b"\1a\0\0\x10\0\1"
+    begin = 12 + len(question) + 12  # where the text of the first record lies, which is a chain of pointers
+    targets = [12, *range(begin, begin + 2 * hops, 2)]
+    chain = b"".join(struct.pack("!H", 0xC000 | target) for target in targets[: hops - 1])
+    text = b"\0" + struct.pack("!HHIH", 16, 1, 60, 1 + len(chain)) + bytes([len(chain)]) + chain
+    last = struct.pack("!HHHIH", 0xC000 | targets[hops - 1], 1, 1, 60, 4) + b"\1\2\3\4"
+    packet = struct.pack("!HHHHHH", 1, 0x8180, 1, 2, 0, 0) + question + text + last
+    assert _agree(packet) == outcome
+
+
 @pytest.mark.parametrize("size", [4000, 60000])
 def test_pointers_upon_pointers_cost_little_time(size: int) -> None:
     packet = _pointer_bomb(size)
