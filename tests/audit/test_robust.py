@@ -48,7 +48,7 @@ class Wild:
 
     def _draw(self, question: Question) -> Answer:
         name, rtype = question
-        if name == "_spf.mail.example":
+        if name == "_spf.mail.example" and rtype is Rtype.TXT:
             return Answer(
                 question=question, outcome=Outcome.OK, records=((b"v=spf1 ip4:203.0.113.0/28 -all",),), ttl=60
             )
