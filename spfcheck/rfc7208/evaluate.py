@@ -136,7 +136,8 @@ def _evaluate(walk: Walk, domain: str, strand: Strand) -> Generator[Question, Re
 
 
 def _path(decided: Decided) -> tuple[PathStep, ...]:
-    return tuple(map(_path_step, decided.path))
+    path = decided.path
+    return (_new(PathStep, path[0]),) if len(path) == 1 else tuple(map(_path_step, path))
 
 
 def _cells(decided: list[Decided]) -> tuple[Cell, ...]:

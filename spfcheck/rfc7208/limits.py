@@ -12,10 +12,10 @@ __all__ = [
     "CHECK_QUESTIONS",
     "DEEPEST",
     "LENIENT",
+    "REPEATS_PER_QUESTION",
     "SMALL_SET",
     "STRICT",
     "UNLIMITED",
-    "WORK_PER_QUESTION",
     "Budget",
     "LimitExceededError",
     "Policy",
@@ -28,9 +28,9 @@ AUDIT_QUESTIONS = 150
 """Our own ceiling for a walk over a set, whose addresses may go different ways."""
 DEEPEST = 64
 """Records inside records that are followed where no limit of the standard ends it; with limits, 11 is the most."""
-WORK_PER_QUESTION = 50
-"""How often a walk over a set may need an answer, for each different question that it may ask: the parts of a set come
-by the same record separately, and a hostile tree makes many parts."""
+REPEATS_PER_QUESTION = 50
+"""How often a walk over a set may need an answer again, for each different question that it may ask: the parts of a set
+come by the same record separately, and a hostile tree makes many parts."""
 SMALL_SET = 16
 """Up to so many addresses, a term that depends on the address is asked for each of them; beyond, it is marked."""
 _NEVER = 1 << 30

@@ -143,9 +143,10 @@ def program(record: Record, family: int, detailed: bool = False) -> tuple[Step |
     *detailed* keeps one step a term, also for those of the other family, as a trace wants it; the outcome is the same.
     Made once a record.
     """
-    made: tuple[Step | Run, ...] | None = record.programs.get((family, detailed))
+    key = -family if detailed else family
+    made: tuple[Step | Run, ...] | None = record.programs.get(key)
     if made is None:
-        made = record.programs[family, detailed] = tuple(_steps(record, family, detailed))
+        made = record.programs[key] = tuple(_steps(record, family, detailed))
     return made
 
 

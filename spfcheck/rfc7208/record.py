@@ -48,8 +48,8 @@ class Record:
     """The first ``all``, which ends the evaluation."""
     redirect: Term | None
     exp: Term | None
-    programs: dict[tuple[int, bool], Any] = field(default_factory=dict)
-    """What `spfcheck.rfc7208.program` made of this record, by family and detail."""
+    programs: dict[int, Any] = field(default_factory=dict)
+    """What `spfcheck.rfc7208.program` made of this record: by family, negative where one step stands for one term."""
 
     def __repr__(self) -> str:
         return f"Record({self.text!r})"

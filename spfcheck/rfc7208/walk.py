@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from spfcheck.rfc7208.limits import DEEPEST, SMALL_SET, WORK_PER_QUESTION, Budget, LimitExceededError, Policy
+from spfcheck.rfc7208.limits import DEEPEST, REPEATS_PER_QUESTION, SMALL_SET, Budget, LimitExceededError, Policy
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.macro import Spec, dns_name, expand, host_name
 from spfcheck.rfc7208.message import Message, reverse_name
@@ -35,7 +35,7 @@ class Walk:
     goes with it, is not enough.
     """
 
-    __slots__ = ("_family", "_left", "_message", "_policy", "_work", "answers", "complete", "tracer")
+    __slots__ = ("_ceiling", "_family", "_message", "_policy", "_repeats_left", "answers", "complete", "tracer")
 
     def __init__(
         self, family: int, message: Message, policy: Policy, tracer: Tracer | None = None, ceiling: int = 1 << 30
@@ -43,8 +43,8 @@ class Walk:
         self._family = family
         self._message = message
         self._policy = policy
-        self._left = ceiling
-        self._work = ceiling * WORK_PER_QUESTION
+        self._ceiling = ceiling
+        self._repeats_left = ceiling * REPEATS_PER_QUESTION
         self.answers: dict[Question, Reply] = {}
         self.complete = True
         self.tracer = tracer
@@ -56,17 +56,17 @@ class Walk:
         """
         budget.question()
         reply = self.answers.get(question)
-        self._work -= 1
-        if (reply is None and self._left <= 0) or self._work < 0:
+        if reply is not None:
+            self._repeats_left -= 1
+            if self.tracer is not None:
+                self.tracer.asked(question, reply)
+        if self._repeats_left < 0 or (reply is None and len(self.answers) >= self._ceiling):
             self.complete = False
             raise LimitExceededError(Cause.QUESTION_CEILING)
-        if reply is not None and self.tracer is not None:
-            self.tracer.asked(question, reply)
         return reply
 
     def learn(self, question: Question, reply: Reply) -> Reply:
         """Keep the *reply* that came."""
-        self._left -= 1
         self.answers[question] = reply
         if self.tracer is not None:
             self.tracer.asked(question, reply)
