@@ -11,19 +11,16 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 from spfcheck.audit.evidence import evidence_of
 from spfcheck.audit.findings import authorises_all
-from spfcheck.audit.judge import FAMILIES, via
+from spfcheck.audit.known import Company, Known, Memory, known_include, memory_of, node_of, way_to
 from spfcheck.audit.near import is_continuation, near_misses
 from spfcheck.audit.remedy import NONE
 from spfcheck.audit.report import (
     NOT_ASKED,
-    Evidence,
     Identity,
     PublishedRecord,
     Report,
@@ -34,77 +31,17 @@ from spfcheck.audit.report import (
 from spfcheck.audit.review import answers_of, network_findings
 from spfcheck.audit.senders import OurNetwork, Ours
 from spfcheck.audit.terms import key
-from spfcheck.audit.tree import State, survey
-from spfcheck.audit.vendors import vendor_of
-from spfcheck.audit.walk import spf_texts
 from spfcheck.resolver.types import Answer, Lookup
-from spfcheck.rfc7208.drive import run
-from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.ranges import Ranges, contains, everything, intersect, size, subtract, union
+from spfcheck.rfc7208.ranges import contains, size, subtract, union
 from spfcheck.rfc7208.record import Record, Result, Term, parse
-from spfcheck.rfc7208.verdict import Cell
 
-__all__ = ["Memory", "ordinary"]
+__all__ = ["ordinary"]
 
 _VERSIONS = (b"v=spf1 ", b"v=spf1")
 """How an SPF record begins: with the version and a space, or it is nothing else (RFC 7208 4.5)."""
 FEW_LOOKUPS = 8
 """Nine and ten are near the limit (RFC 7208 4.6.4), which is a finding."""
-MOST_REMEMBERED = 4_096
-"""Includes and combinations of them that are remembered; some kilobytes each."""
-
-_Get = Callable[[Question], Answer | None]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Known:
-    """An include whose whole tree is plain networks, evaluated."""
-
-    target: str
-    lookups: int
-    """What it costs beside itself."""
-    passing: dict[int, Ranges]
-    cells: dict[int, tuple[Cell, ...]]
-    answers: tuple[tuple[Question, Answer], ...]
-    root: TreeNode
-    nodes: dict[tuple[str, int], TreeNode] = field(default_factory=dict)
-    covers: dict[int, str | None] = field(default_factory=dict)
-    """By the place of one of our networks: the way to it, empty where it is not held, None where it is in part."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Company:
-    """What a set of known includes comes to, with the answers that we rest on."""
-
-    evidence: list[tuple[Question, Evidence]]
-    passing: Ranges
-    count: int
-    lifetime: float
-    """Seconds that those answers live that carry no time of arrival."""
-    until: float
-    """Unix time until which the others live."""
-
-
-class Memory:
-    """What is remembered from one domain to the next, as long as our own answers stand."""
-
-    __slots__ = ("companies", "known", "seen", "unfit")
-
-    def __init__(self) -> None:
-        self.unfit: dict[str, Answer] = {}
-        """Includes that are not plain networks, by the answer that said so."""
-        self.known: dict[str, _Known] = {}
-        self.companies: dict[tuple[_Known, ...], _Company] = {}
-        self.seen: dict[tuple[int, str], SenderNetwork] = {}
-
-    def trim(self) -> None:
-        """Forget everything when there is too much: what is used comes back at once."""
-        if len(self.known) + len(self.companies) + len(self.seen) + len(self.unfit) > MOST_REMEMBERED:
-            self.known.clear()
-            self.companies.clear()
-            self.seen.clear()
-            self.unfit.clear()
 
 
 def ordinary(
@@ -120,7 +57,7 @@ def ordinary(
 
     Asks nothing that is not at hand. *identity* is MAIL FROM and HELO.
     """
-    memory = _memory_of(ours)
+    memory = memory_of(ours)
     question = Question(judged, Rtype.TXT)
     answer = lookup.cached(question)
     if answer is None or not answer.records or answer.chain or question in ours.answers:
@@ -136,15 +73,15 @@ def ordinary(
         return ours.answers.get(asked) or lookup.cached(asked)
 
     nodes: list[TreeNode] = []
-    parts: list[tuple[Term, _Known | None]] = []
-    known: list[_Known] = []
+    parts: list[tuple[Term, Known | None]] = []
+    known: list[Known] = []
     total = 0
     for term in record.terms:
         if term.name == "include":
-            one = _known(term.target or "", get, memory)
+            one = known_include(term.target or "", get, memory)
             if one is None or term.target == judged:
                 return None
-            nodes.append(_node(one, term.text, total))
+            nodes.append(node_of(one, term.text, total))
             total += 1 + one.lookups
             known.append(one)
             parts.append((term, one))
@@ -159,17 +96,6 @@ def ordinary(
     company = _company(tuple(known), ours, memory)
     reading = _Reading(nodes, total, senders, _authorised(parts, company))
     return _report(domain, judged, identity, found, reading, company, clock(), new_id())
-
-
-_memories: WeakKeyDictionary[Ours, Memory] = WeakKeyDictionary()
-"""One memory for each time that our own include was read; gone with it."""
-
-
-def _memory_of(ours: Ours) -> Memory:
-    memory = _memories.get(ours)
-    if memory is None:
-        memory = _memories[ours] = Memory()
-    return memory
 
 
 class _Published(NamedTuple):
@@ -232,109 +158,8 @@ _ODD_FIRST = frozenset({10, 100, 127, 169, 172, 192})
 """First bytes of the networks that cannot send over the Internet, among others."""
 
 
-def _known(target: str, get: _Get, memory: Memory) -> _Known | None:
-    """The include *target*, if it is one of plain networks whose answers are at hand."""
-    one = memory.known.get(target)
-    if one is not None:
-        for question, answer in one.answers:
-            if get(question) is not answer:
-                break
-        else:
-            return one
-    first = get(Question(target, Rtype.TXT))
-    if first is None or memory.unfit.get(target) is first:
-        return None
-    return _learn(target, first, get, memory)
-
-
-def _learn(target: str, first: Answer, get: _Get, memory: Memory) -> _Known | None:
-    """Evaluate the include *target*; what is no plain network is remembered as unfit, unless an answer is missing."""
-    memory.trim()
-    memory.unfit[target] = first
-    answers: dict[Question, Answer] = {}
-
-    def ask(question: Question) -> Answer:
-        found = get(question)
-        if found is None:
-            raise KeyError(question)
-        answers[question] = found
-        return found
-
-    try:
-        answers[first.question] = first
-        texts = spf_texts(first)
-        record = parse(texts[0]) if len(texts) == 1 else None
-        if record is None or not record.valid or not _holds_networks(record):
-            return None
-        # The partition asks for every record of the tree: nothing matches everywhere in a set of networks.
-        parts = {family: run(partition(everything(family), family, target), ask) for family in FAMILIES}
-    except KeyError:  # an answer is not at hand yet
-        del memory.unfit[target]
-        return None
-    found = survey(record, target, answers)
-    plain = all(_holds_networks(one) for one in found.records.values())
-    if not plain or any(use.state is not State.RECORD for use in found.uses) or found.at_least or found.root is None:
-        return None
-    wrong = (Result.PERMERROR, Result.TEMPERROR)
-    if any(part.having(*wrong) for part in parts.values()) or next(answers_of(answers), None) is not None:
-        return None
-    one = _Known(
-        target=target,
-        lookups=found.lookups,
-        passing={family: part.passing() for family, part in parts.items()},
-        cells={family: part.cells for family, part in parts.items()},
-        answers=tuple(answers.items()),
-        root=found.root,
-    )
-    del memory.unfit[target]
-    memory.known[target] = one
-    return one
-
-
-def _holds_networks(record: Record) -> bool:
-    """Networks, includes of fixed names and all; and no +all."""
-    return all(
-        not term.is_modifier
-        and (
-            term.network is not None
-            or (term.name == "include" and term.target is not None)
-            or (term.name == "all" and term.result is not Result.PASS)
-        )
-        for term in record.terms
-    )
-
-
-def _node(one: _Known, text: str, before: int) -> TreeNode:
-    """The picture of an include, written *text*, when *before* lookups are spent in front of it."""
-    node = one.nodes.get((text, before))
-    if node is None:
-        node = one.nodes[text, before] = TreeNode(
-            term=text,
-            domain=one.target,
-            cost=1,
-            total=before + 1 + one.lookups,
-            record=one.root.record,
-            vendor=vendor_of(one.target),
-            children=tuple(_shifted(child, before + 1) for child in one.root.children),
-        )
-    return node
-
-
-def _shifted(node: TreeNode, by: int) -> TreeNode:
-    return TreeNode(
-        term=node.term,
-        domain=node.domain,
-        cost=node.cost,
-        total=node.total + by,
-        record=node.record,
-        vendor=node.vendor,
-        answer=node.answer,
-        children=tuple(_shifted(child, by) for child in node.children),
-    )
-
-
 def _senders(
-    parts: Sequence[tuple[Term, _Known | None]], ours: Ours, memory: Memory
+    parts: Sequence[tuple[Term, Known | None]], ours: Ours, memory: Memory
 ) -> tuple[SenderNetwork, ...] | None:
     """Our networks, each with the first term that holds all of it; None where one is held in part or not at all."""
     found: list[SenderNetwork] = []
@@ -354,10 +179,10 @@ def _senders(
     return tuple(found)
 
 
-def _way(parts: Sequence[tuple[Term, _Known | None]], place: int, network: OurNetwork) -> str | None:
+def _way(parts: Sequence[tuple[Term, Known | None]], place: int, network: OurNetwork) -> str | None:
     for term, known in parts:
         if known is not None:
-            way = known.covers[place] if place in known.covers else _covers(known, place, network)
+            way = way_to(known, place, network)
             if way is None:
                 return None
             if way:
@@ -371,19 +196,7 @@ def _way(parts: Sequence[tuple[Term, _Known | None]], place: int, network: OurNe
     return None
 
 
-def _covers(known: _Known, place: int, network: OurNetwork) -> str | None:
-    held = intersect(known.passing[network.family], network.ranges)
-    way: str | None = ""
-    if held == network.ranges:
-        touching = next(cell for cell in known.cells[network.family] if intersect(cell.addresses, network.ranges))
-        way = via(touching.path)
-    elif held:
-        way = None
-    known.covers[place] = way
-    return way
-
-
-def _company(known: tuple[_Known, ...], ours: Ours, memory: Memory) -> _Company:
+def _company(known: tuple[Known, ...], ours: Ours, memory: Memory) -> Company:
     found = memory.companies.get(known)
     if found is None:
         memory.trim()
@@ -391,7 +204,7 @@ def _company(known: tuple[_Known, ...], ours: Ours, memory: Memory) -> _Company:
         for one in known:
             answers.update(one.answers)
         passing = union(*(one.passing[4] for one in known))
-        found = memory.companies[known] = _Company(
+        found = memory.companies[known] = Company(
             evidence=[(question, evidence_of(answers[question])) for question in sorted(answers)],
             passing=passing,
             count=size(passing),
@@ -404,7 +217,7 @@ def _company(known: tuple[_Known, ...], ours: Ours, memory: Memory) -> _Company:
 _FOREVER = float("inf")
 
 
-def _authorised(parts: Sequence[tuple[Term, _Known | None]], company: _Company) -> int:
+def _authorised(parts: Sequence[tuple[Term, Known | None]], company: Company) -> int:
     """How many IPv4 addresses the includes and the record's own networks hold together."""
     count = company.count
     mine: list[tuple[int, int]] = []
@@ -427,7 +240,7 @@ def _report(
     identity: tuple[str, str],
     found: _Published,
     reading: _Reading,
-    company: _Company,
+    company: Company,
     now: float,
     report_id: str,
 ) -> Report:

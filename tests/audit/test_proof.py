@@ -14,7 +14,7 @@ from spfcheck.audit.examine import examine, prepare
 from spfcheck.audit.proof import Proof, Proposal, Refusal, deletable, prove
 from spfcheck.audit.report import RemedyKind, Report
 from spfcheck.audit.senders import SenderProfile
-from spfcheck.audit.terms import is_own
+from spfcheck.audit.terms import ignored_own, is_own
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.rfc7208.record import Record, parse
 from tests.audit.cases import case_of
@@ -36,7 +36,7 @@ def sabotages(value: str, case: Case) -> Iterator[tuple[str, str]]:
     yield "our include dropped", _record(text for index, text in enumerate(texts) if index not in own)
     yield "our include softened", _record("?" + text if index in own else text for index, text in enumerate(texts))
     for index, term in enumerate(record.terms):
-        if index not in own and term.text not in dead:
+        if index not in own and term.text not in dead and not ignored_own(term, case.ours.names):
             yield f"{term.text} dropped", _record(texts[:index] + texts[index + 1 :])
     yield from _reordered(record, texts, own, dead)
     if record.all_term is not None:
