@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -60,10 +61,17 @@ def _fetch() -> Path:
     archive = FOLDER / "pyspf-2.0.14.tar.gz"
     if not archive.exists():
         FOLDER.mkdir(exist_ok=True)
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
-        pip += ["--no-build-isolation", "--no-binary", "pyspf", PACKAGE, "-d", str(FOLDER)]
-        done = subprocess.run(pip, capture_output=True, text=True, check=False, timeout=120)
-        if done.returncode or not archive.exists():
+        # Beside its place first, since several test processes may fetch at a time; the hash is checked before pip
+        # looks into the archive.
+        with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+            wanted = Path(folder) / "requirements.txt"
+            wanted.write_text(f"{PACKAGE} --hash=sha256:{ARCHIVE_SHA256}\n")
+            pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+            pip += ["--no-build-isolation", "--no-binary", "pyspf", "--require-hashes", "-r", str(wanted), "-d", folder]
+            done = subprocess.run(pip, capture_output=True, text=True, check=False, timeout=120)
+            if done.returncode == 0:
+                (Path(folder) / archive.name).replace(archive)
+        if not archive.exists():
             reason = f"the OpenSPF suites could not be fetched from the package index: {done.stderr.strip()[-300:]}"
             if os.environ.get("CI") == "true":
                 pytest.fail(reason, pytrace=False)
