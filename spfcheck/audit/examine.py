@@ -6,42 +6,25 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
 from spfcheck.audit import ours as _ours
+from spfcheck.audit.assemble import Look, Outcome, assemble
 from spfcheck.audit.case import Case, Missing, Unanswered, published_as
-from spfcheck.audit.evidence import evidence_of
 from spfcheck.audit.findings import Code, finding
 from spfcheck.audit.judge import Judged, judge, sender_networks
 from spfcheck.audit.near import near_misses
 from spfcheck.audit.ordinary import ordinary
-from spfcheck.audit.remedy import NONE, Blocked, propose
-from spfcheck.audit.report import (
-    NOT_ASKED,
-    Finding,
-    Identity,
-    Opinion,
-    PublishedRecord,
-    Remedy,
-    Report,
-    SenderNetwork,
-    Status,
-    TreeNode,
-)
+from spfcheck.audit.remedy import Blocked, propose
+from spfcheck.audit.report import Finding, Report, Status
 from spfcheck.audit.review import answers_of, apex, record_findings, tree_findings
 from spfcheck.audit.senders import Ours, SenderProfile
-from spfcheck.audit.status import headline, needed_includes, sender_findings, status_of
-from spfcheck.audit.tree import Survey, survey
+from spfcheck.audit.status import needed_includes, sender_findings, status_of
+from spfcheck.audit.tree import survey
 from spfcheck.audit.walk import Witness, fetch, spf_texts
-from spfcheck.resolver.types import Answer, Lookup
-from spfcheck.rfc7208.drive import run
-from spfcheck.rfc7208.evaluate import partition
-from spfcheck.rfc7208.limits import UNLIMITED
+from spfcheck.resolver.types import Lookup
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.message import identity as split_identity
-from spfcheck.rfc7208.ranges import everything, size
-from spfcheck.rfc7208.record import Record, Result, parse
-from spfcheck.rfc7208.verdict import Partition
+from spfcheck.rfc7208.record import Result, parse
 
 __all__ = ["Ours", "examine", "examine_by", "prepare"]
 
@@ -56,30 +39,6 @@ async def prepare(profiles: Sequence[SenderProfile], lookup: Lookup, *, clock: C
 
 def _new_id() -> str:
     return secrets.token_urlsafe(16)
-
-
-@dataclass(slots=True)
-class _Look:
-    """What one check has found so far."""
-
-    domain: str
-    judged_domain: str
-    mail_from: str
-    helo: str
-    witness: Witness
-    ours: Ours
-    hypothetical: bool
-    answer: Answer
-    texts: tuple[bytes, ...] = ()
-    near: tuple[bytes, ...] = ()
-    typed: tuple[bytes, ...] = ()
-    record: Record | None = None
-    found: Survey = field(default_factory=Survey)
-
-    @property
-    def name(self) -> str:
-        """Where the record stands: the domain, or what it is an alias of."""
-        return self.answer.chain[-1] if self.answer.chain else self.judged_domain
 
 
 async def examine(
@@ -135,25 +94,25 @@ async def examine_by(
     witness.answers.update(ours.answers)
     look = await _look(domain, judged_domain, sender, helo, witness, ours, record)
     if not ours.ready:
-        return _report(look, _not_ready(look), clock, new_id)
+        return assemble(look, _not_ready(look), clock, new_id)
     judged = await judge(judged_domain, witness, ours, sender, helo)
     outcome = await _decide(look, judged)
     if opinion:
         from spfcheck.audit.opinion import ask  # noqa: PLC0415 - pyspf is loaded only where it is asked
 
         outcome.opinion = await ask(judged_domain, sender, helo, witness, ours, judged, outcome.remedy, outcome.status)
-    return _report(look, outcome, clock, new_id)
+    return assemble(look, outcome, clock, new_id)
 
 
 async def _look(
     domain: str, judged: str, sender: str, helo: str, witness: Witness, ours: Ours, record: str | None
-) -> _Look:
+) -> Look:
     question = Question(judged, Rtype.TXT)
     if record is not None:
         proposed = parse(record).text
         witness.answers[question] = published_as(judged, proposed)
     answer = witness.cached(question) or await witness.ask(question)
-    look = _Look(domain, judged, sender, helo, witness, ours, record is not None, answer)
+    look = Look(domain, judged, sender, helo, witness, ours, record is not None, answer)
     look.texts = spf_texts(answer)
     if not answer.failed and answer.records:
         look.near = near_misses(answer.records)
@@ -169,27 +128,13 @@ async def _look(
     return look
 
 
-@dataclass(slots=True)
-class _Outcome:
-    """What a check ends in."""
-
-    status: Status
-    result: str
-    lenient: str
-    networks: tuple[SenderNetwork, ...]
-    findings: list[Finding]
-    remedy: Remedy = NONE
-    opinion: Opinion = NOT_ASKED
-    parts: Partition | None = None
-
-
-def _not_ready(look: _Look) -> _Outcome:
+def _not_ready(look: Look) -> Outcome:
     findings = list(_said(look))
     findings += [finding(Code.SENDER_NOT_READY, look.judged_domain, reason=reason) for reason in look.ours.reasons]
-    return _Outcome(Status.UNKNOWN, Result.TEMPERROR.value, Result.TEMPERROR.value, (), findings)
+    return Outcome(Status.UNKNOWN, Result.TEMPERROR.value, Result.TEMPERROR.value, (), findings)
 
 
-def _said(look: _Look) -> Iterable[Finding]:
+def _said(look: Look) -> Iterable[Finding]:
     """Everything that holds of the record, whoever sends."""
     yield from apex(look.judged_domain, look.answer, look.texts, look.near, look.typed)
     record = look.record
@@ -199,7 +144,7 @@ def _said(look: _Look) -> Iterable[Finding]:
         yield from tree_findings(look.found, look.judged_domain)
 
 
-async def _decide(look: _Look, judged: Judged) -> _Outcome:
+async def _decide(look: Look, judged: Judged) -> Outcome:
     networks = sender_networks(judged, look.ours)
     result, lenient = judged.result(), judged.lenient_result()
     findings = [
@@ -208,7 +153,7 @@ async def _decide(look: _Look, judged: Judged) -> _Outcome:
     ]
     dns = list(answers_of(look.witness.answers))
     status = status_of(result, lenient, networks, [*findings, *dns])
-    outcome = _Outcome(status, result.value, lenient.value, networks, findings)
+    outcome = Outcome(status, result.value, lenient.value, networks, findings)
     if status is not Status.UNKNOWN and result is not Result.PASS:
         findings += await _mail_hosts(look)
         await _repair(look, outcome)
@@ -218,7 +163,7 @@ async def _decide(look: _Look, judged: Judged) -> _Outcome:
     return outcome
 
 
-async def _mail_hosts(look: _Look) -> list[Finding]:
+async def _mail_hosts(look: Look) -> list[Finding]:
     """Whether the domain receives mail, where it publishes nothing or declares that it sends none."""
     record = look.record
     bare = record is not None and len(record.terms) == 1 and record.all_term is not None
@@ -240,7 +185,7 @@ async def _mail_hosts(look: _Look) -> list[Finding]:
     return found
 
 
-async def _repair(look: _Look, outcome: _Outcome) -> None:
+async def _repair(look: Look, outcome: Outcome) -> None:
     """Propose a remedy, fetching what it asks for; without DNS answers the status becomes unknown."""
     needed = needed_includes(outcome.networks, look.ours)
     case = Case(
@@ -263,7 +208,7 @@ async def _repair(look: _Look, outcome: _Outcome) -> None:
     outcome.status = Status.UNKNOWN
 
 
-def _say_denied(look: _Look, outcome: _Outcome) -> None:
+def _say_denied(look: Look, outcome: Outcome) -> None:
     """Where the repair finds that a term is meant to turn us away, say that in place of "not included"."""
     certificate = outcome.remedy.certificate or {}
     if certificate.get("code") != "denied-by-name" or any(one.code == Code.SENDER_DENIED for one in outcome.findings):
@@ -283,76 +228,3 @@ async def _with_tree(question: Question, witness: Witness) -> None:
     answer = witness.cached(question) or await witness.ask(question)
     if question.rtype is Rtype.TXT and len(spf_texts(answer)) == 1:
         await fetch(question.name, witness)
-
-
-def _report(look: _Look, outcome: _Outcome, clock: Callable[[], float], new_id: Callable[[], str]) -> Report:
-    now = clock()
-    answers = look.witness.answers
-    # By name, so that the order in which answers happened to come changes nothing.
-    good = [answers[question] for question in sorted(answers)]
-    record = look.record
-    return Report(
-        report_id=new_id(),
-        domain=look.domain,
-        identity=Identity(mail_from=look.mail_from, helo=look.helo),
-        status=outcome.status,
-        headline=headline(look.judged_domain, outcome.status, outcome.findings, outcome.remedy),
-        result=outcome.result,
-        lenient_result=outcome.lenient,
-        record=_published(look),
-        lookups=look.found.lookups,
-        lookups_at_least=look.found.at_least,
-        void_lookups=max(look.found.voids.values()),
-        senders=outcome.networks,
-        findings=tuple(outcome.findings),
-        remedy=outcome.remedy,
-        opinion=outcome.opinion,
-        tree=_tree(look, record),
-        evidence=tuple(evidence_of(answer) for answer in good),
-        questions=len(answers),
-        authorised_v4=_authorised(look),
-        hypothetical=look.hypothetical,
-        stale=any(answer.stale for answer in good),
-        checked_at=now,
-        expires_at=min((_runs_out(answer, now) for answer in good), default=now),
-    )
-
-
-def _runs_out(answer: Answer, now: float) -> float:
-    return (answer.received_at or now) + answer.ttl
-
-
-def _published(look: _Look) -> PublishedRecord | None:
-    record = look.record
-    if record is None:
-        return None
-    strings = next((item for item in look.answer.records if b"".join(item) == look.texts[0]), ())
-    return PublishedRecord(
-        name=look.name,
-        text=record.text,
-        strings=tuple(part.decode("latin-1") for part in strings),
-        ttl=look.answer.ttl,
-    )
-
-
-def _tree(look: _Look, record: Record | None) -> TreeNode | None:
-    if look.found.root is not None:
-        return look.found.root
-    if record is None:
-        return None
-    return TreeNode(term=look.judged_domain, domain=look.judged_domain, cost=0, total=0, record=record.text)
-
-
-def _authorised(look: _Look) -> int:
-    """How many IPv4 addresses the record authorises, the limits aside; -1 where that hangs on the message."""
-    record = look.record
-    if record is None or not record.valid or look.found.at_least:
-        return 0 if look.answer.failed is False and record is None else -1
-    answers = look.witness.answers
-    try:
-        parts = run(partition(everything(4), 4, look.judged_domain, policy=UNLIMITED), answers.__getitem__)
-    except KeyError:  # a name that only other messages lead to
-        return -1
-    if any(cell.depends or cell.result is Result.TEMPERROR for cell in parts.cells):
-        return -1
-    return size(parts.passing())

@@ -15,6 +15,7 @@ from spfcheck.audit.base import Base, NoBase, Origin, base_of
 from spfcheck.audit.case import Case, split_strings
 from spfcheck.audit.edit import Piece, insert, pieces, without, write
 from spfcheck.audit.intent import newly_authorised
+from spfcheck.audit.names import registrable
 from spfcheck.audit.proof import Proof, Proposal, Refusal, deletable, prove
 from spfcheck.audit.report import DeleteRecord, Remedy, RemedyKind
 from spfcheck.audit.terms import ignored_own, is_own
@@ -175,10 +176,20 @@ def _remedy(case: Case, base: Base, name: str, candidate: _Candidate, made: Proo
         value=candidate.text,
         strings=split_strings(candidate.text),
         delete=tuple(DeleteRecord(name=name, type="TXT", value=value) for value in _delete(case)),
-        edits=candidate.edits,
+        edits=(*candidate.edits, *_shared_target(case, base)),
         newly_authorised=() if base.origin is Origin.PUBLISHED else newly_authorised(case, base),
         proof=made.facts(),
     )
+
+
+def _shared_target(case: Case, base: Base) -> tuple[str, ...]:
+    """A redirect inside the organisation: its target could be edited as well, for all who share it."""
+    redirect = base.record.redirect
+    if redirect is None or base.record.all_term is not None or redirect.target is None:
+        return ()
+    if registrable(redirect.target) != registrable(case.domain):
+        return ()
+    return (f"Editing {redirect.target} instead would serve every domain that redirects to it.",)
 
 
 def _delete(case: Case) -> tuple[str, ...]:
