@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from .names import LONGEST_CHAIN, decode, is_below
 from .types import Outcome, Rtype
-from .wire import AA, AD, RA, Message, Record, Section
+from .wire import AA, AD, RA, Message, Record, Section, read_usual
 
-__all__ = ["Reading", "interpret", "printable"]
+__all__ = ["Reading", "interpret", "interpret_usual", "printable"]
 
 LONGEST_DETAIL = 200
 """Characters of somebody else's text that a failure repeats."""
@@ -19,7 +19,7 @@ _NOERROR, _SERVFAIL, _NXDOMAIN, _REFUSED = 0, 2, 3, 5
 _MAX_TTL = 2**31 - 1
 _new = tuple.__new__  # what a named tuple's own constructor ends in
 _ANSWER = Section.ANSWER
-_NS, _CNAME, _PTR, _MX, _TXT = 2, 5, 12, 15, 16  # plain numbers: an enum member compares three times slower
+_NS, _CNAME, _PTR, _MX = 2, 5, 12, 15  # plain numbers: an enum member compares three times slower
 _RCODE_NAMES = {1: "FORMERR", 2: "SERVFAIL", 4: "NOTIMP", 5: "REFUSED", 6: "YXDOMAIN", 9: "NOTAUTH", 16: "BADVERS"}
 
 # RFC 8914 4: what each Extended DNS Error means to the reader of a report.
@@ -71,6 +71,17 @@ class Reading(NamedTuple):
     follow: bytes | None = None
 
 
+def interpret_usual(packet: bytes, question: bytes) -> Reading | None:
+    """What `interpret` says, where *packet* is what nearly every packet is; else None."""
+    usual = read_usual(packet, question)
+    if usual is None:
+        return None
+    flags, ttl, text = usual
+    if not flags & (RA | AA):
+        return None
+    return _new(Reading, (_OK, ((text,),), ttl, 0, flags & AD != 0, False, (), False, "", False, None))
+
+
 def interpret(message: Message, name: bytes, rtype: int, seen: tuple[bytes, ...] = ()) -> Reading:
     """What *message* says about *name* and *rtype*.
 
@@ -85,12 +96,6 @@ def interpret(message: Message, name: bytes, rtype: int, seen: tuple[bytes, ...]
     if not message.flags & (RA | AA):
         return Reading(Outcome.REFERRAL, rcode=message.rcode, detail="the server is no resolver and not authoritative")
     records = message.records
-    if rtype == _TXT and len(records) == 1:
-        section, owner, kind, ttl, value = records[0]
-        if kind == _TXT and section == _ANSWER and owner == name and message.rcode == _NOERROR and not message.errors:
-            # What comes back nearly always: one record of the name asked for.
-            secure = message.flags & AD != 0
-            return _new(Reading, (_OK, (value,), ttl, 0, secure, False, (), False, "", False, None))
     owner = name
     chain: list[bytes] = []
     ttl = _MAX_TTL

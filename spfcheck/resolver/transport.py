@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .nameservers import label
-from .reading import Reading, interpret
+from .reading import Reading, interpret, interpret_usual
 from .types import Outcome
 from .wire import QR, TC, MalformedError, query, question_bytes, read_fast, read_general
 
@@ -239,7 +239,7 @@ class Exchange:
         """Take *packet* if it answers the question, else drop it and keep waiting."""
         if self._answered:
             return
-        reading = self._judge(packet)
+        reading = interpret_usual(packet, self.question) or self._judge(packet)
         if reading is None:
             self._transport.counts.dropped += 1
             return

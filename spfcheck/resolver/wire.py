@@ -34,6 +34,7 @@ __all__ = [
     "read",
     "read_fast",
     "read_general",
+    "read_usual",
 ]
 
 QR, AA, TC, RA, AD = 0x8000, 0x0400, 0x0200, 0x0080, 0x0020
@@ -54,10 +55,12 @@ _OPT = b"\0\0\x29" + struct.pack("!HIH", EDNS_SIZE, 0, 0)
 _new = tuple.__new__  # what a named tuple's own constructor ends in, without the way there
 _HEADER = struct.Struct("!HHHHHH").unpack_from
 _RR = struct.Struct("!HHIH").unpack_from
-_POINTED_RR = struct.Struct("!HHHIH").unpack_from
 _PAIR = struct.Struct("!HH").unpack_from
 _LAST_TTL = 0x7FFFFFFF
 _A, _NS, _CNAME, _SOA, _PTR, _MX, _TXT, _AAAA, _OPT_TYPE, _SPF = 1, 2, 5, 6, 12, 15, 16, 28, 41, 99
+_OUR_TXT = (0xC00C, _TXT, 1)  # the owner is a pointer to the question
+_NOT_USUAL = QR | _OPCODE | TC | 15
+_POINTED_RR = struct.Struct("!HHHIH").unpack_from
 _NAMES = frozenset((_NS, _CNAME, _PTR))
 _TEXTS = frozenset((_TXT, _SPF))
 _ADDRESSES = {_A: 4, _AAAA: 16}
@@ -138,10 +141,6 @@ def _read(packet: bytes, expected: bytes) -> Message | None:
         return None
     size = len(packet)
     if expected and packet.startswith(expected, 12):
-        if answers == 1 and additionals == 1 and not authorities:
-            message = _read_usual(packet, ident, flags, expected)
-            if message is not None:
-                return message
         question = expected
         name = expected[:-4]
         position = 12 + len(expected)
@@ -202,24 +201,29 @@ def _read_additional(packet: bytes, position: int, count: int) -> tuple[bool, in
     return edns, extended, errors
 
 
-def _read_usual(packet: bytes, ident: int, flags: int, question: bytes) -> Message | None:
-    """What nearly every packet is: the question, one TXT record of one string under its name, and an empty OPT."""
-    position = 12 + len(question)
-    pointer, rtype, rclass, ttl, length = _POINTED_RR(packet, position)
-    start = position + 12
+def read_usual(packet: bytes, question: bytes) -> tuple[int, int, bytes] | None:
+    """Flags, TTL and text of what nearly every packet is: one TXT record of one string under our question, no error.
+
+    Anything else is None, and `read` says what it is. *question* as `question_bytes` writes it.
+    """
+    end = 12 + len(question)
+    if packet[4:end] != b"\0\1\0\1\0\0\0\1" + question or len(packet) < end + 13:
+        return None
+    pointer, rtype, rclass, ttl, length = _POINTED_RR(packet, end)
+    start = end + 12
     end = start + length
     if (
-        pointer != 0xC00C
-        or rtype != _TXT
-        or rclass != 1
-        or packet[start] + 1 != length
+        packet[start] + 1 != length
+        or (pointer, rtype, rclass) != _OUR_TXT
         or packet[end : end + 3] != b"\0\0\x29"
+        or packet[end + 5 : end + 6] != b"\0"  # the response code is not extended
         or packet[end + 9 :] != b"\0\0"  # no options, and the end of the packet
     ):
         return None
-    rcode = flags & 15 | packet[end + 5] << 4
-    record = (0, question[:-4], rtype, ttl if ttl <= _LAST_TTL else 0, (packet[start + 1 : end],))
-    return _new(Message, (ident, flags, rcode, (question,), (record,), True, ()))
+    flags = packet[2] << 8 | packet[3]
+    if flags & _NOT_USUAL != QR:
+        return None
+    return flags, ttl if ttl <= _LAST_TTL else 0, packet[start + 1 : end]
 
 
 def _value(packet: bytes, rtype: int, start: int, end: int) -> Any:

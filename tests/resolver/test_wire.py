@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from spfcheck.resolver import wire
 from spfcheck.resolver.names import decode, encode, encode_printed, is_below
+from spfcheck.resolver.reading import interpret, interpret_usual
 from tests.profile import scale
 from tests.resolver.packets import Builder, damage
 
@@ -59,28 +60,51 @@ def test_any_bytes_after_a_header(body: bytes, counts: bytes) -> None:
     _agree(body)
 
 
+NAME = b"\10customer\7example\0"
+QUESTION = wire.question_bytes(NAME, 16)
+
+
+def _usual_is_what_the_long_way_says(packet: bytes) -> bool:
+    """Hold the shortest way from a packet to its meaning against the longest; True where the short one was taken."""
+    short = interpret_usual(packet, QUESTION)
+    if short is not None:
+        message = wire.read_general(packet)
+        assert message.questions == (QUESTION,), packet.hex()
+        assert message.flags & (wire.QR | wire.TC) == wire.QR, packet.hex()
+        assert short == interpret(message, NAME, 16), packet.hex()
+    return short is not None
+
+
 def test_the_packet_that_comes_all_day() -> None:
     """One TXT record of one string and an empty OPT has a path of its own: every byte of it is changed in turn."""
     rng = random.Random(5)
-    question = wire.question_bytes(b"\10customer\7example\0", 16)
     read = 0
-    for _ in range(scale(40, 400)):
-        text = rng.choice((b"v=spf1 ip4:192.0.2.1 -all", b"", b"x" * 255, rng.randbytes(rng.randrange(40))))
+    for _ in range(scale(60, 600)):
+        text = rng.choice((b"v=spf1 ip4:192.0.2.1 -all", b"", b"x" * 254, b"x" * 255, rng.randbytes(rng.randrange(40))))
         ttl = rng.choice((0, 300, 0x7FFFFFFF, 0x80000000))
-        packet = (
-            struct.pack("!HHHHHH", rng.getrandbits(16), rng.choice((0x8180, 0x85A3, 0x8580)), 1, 1, 0, 1) + question
-        )
+        flags = rng.choice((0x8180, 0x85A0, 0x8580))
+        packet = struct.pack("!HHHHHH", rng.getrandbits(16), flags, 1, 1, 0, 1) + QUESTION
         packet += b"\xc0\x0c" + struct.pack("!HHIH", 16, 1, ttl, 1 + len(text)) + bytes([len(text)]) + text
-        packet += b"\0" + struct.pack("!HHIH", 41, 1232, rng.choice((0, 0x8000, 0x01000000)), 0)
-        assert _agree(packet, question) == "read"
+        packet += b"\0" + struct.pack("!HHIH", 41, 1232, rng.choice((0, 0x8000)), 0)
+        assert _usual_is_what_the_long_way_says(packet)
+        assert _agree(packet, QUESTION) == "read"
         for place in range(len(packet)):
             changed = bytearray(packet)
             changed[place] = rng.choice((0, 1, 255, changed[place] ^ 1 << rng.randrange(8)))
-            read += _agree(bytes(changed), question) == "read"
+            read += _usual_is_what_the_long_way_says(bytes(changed))
+            _agree(bytes(changed), QUESTION)
         for cut in range(len(packet)):
-            assert _agree(packet[:cut], question) == "refused"
-        assert _agree(packet + b"\0", question) == "refused"
+            assert not _usual_is_what_the_long_way_says(packet[:cut])
+        assert not _usual_is_what_the_long_way_says(packet + b"\0")
     assert read > 1000
+
+
+def test_any_packet_means_the_same_by_the_short_way() -> None:
+    rng = random.Random(6)
+    for _ in range(scale(4000, 40000)):
+        packet = Builder(rng).message()
+        _usual_is_what_the_long_way_says(packet)
+        _usual_is_what_the_long_way_says(damage(packet, rng))
 
 
 def test_a_repeated_question_need_not_be_taken_apart() -> None:
