@@ -117,9 +117,9 @@ class AnswerCache:
                     self._failures.clear()
             self._failures[question] = (now + FAILURE_TTL, answer)
             return
-        if question in self._failures:
+        if self._failures and question in self._failures:
             del self._failures[question]
-        if question in self._ready:
+        if self._ready and question in self._ready:
             del self._ready[question]
         self._store(_key(question), self._pack(now + answer.ttl, answer))
 

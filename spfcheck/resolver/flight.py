@@ -92,15 +92,14 @@ class Flight:
 
     def start(self) -> None:
         """Send the question, now or when the limit of its zone lets us."""
-        self._go(self._name, self.question.name)
+        self._go(self._name, self.question.name, self._started)
 
     def abandon(self) -> None:
         """End as unreachable."""
         if self.answer is None:
             self._finish(Reading(Outcome.UNREACHABLE, detail="the resolver is being closed"), "local")
 
-    def _go(self, name: bytes, text: str) -> None:
-        now = self._clock()
+    def _go(self, name: bytes, text: str, now: float) -> None:
         delay = self._limit.delay(registrable(text), now, LONGEST_DELAY)
         if delay is None:
             self._finish(Reading(Outcome.LIMITED, detail="too many questions to one zone at a time"), "local")
@@ -123,7 +122,7 @@ class Flight:
         self._stale |= reading.stale
         if reading.follow is not None and self.answer is None:
             self._ttl = min(self._ttl, reading.ttl)
-            self._go(reading.follow, decode(reading.follow))
+            self._go(reading.follow, decode(reading.follow), self._clock())
         else:
             self._finish(reading, server)
 

@@ -333,7 +333,11 @@ class Exchange:
                 port.close_when_done()
         if self._stream is not None and self._stream is not asyncio.current_task():
             self._stream.cancel()
-        self._transport.finished(self)
+        transport = self._transport
+        transport.counts.finished += 1
+        transport.running.discard(self)
+        if self.young:
+            transport.grow_old(self)
         self._done(reading, self.server.label)
 
     @property
@@ -377,7 +381,7 @@ class Transport:
         self._most_young = most_in_flight
         self._young = 0
         self._queue: deque[Exchange] = deque()
-        self._running: set[Exchange] = set()
+        self.running: set[Exchange] = set()
         self._streams: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(MOST_STREAMS)
         self._sweeper: asyncio.TimerHandle | None = None
@@ -394,7 +398,7 @@ class Transport:
     @property
     def in_flight(self) -> int:
         """Questions that are sent or wait to be sent."""
-        return len(self._running) + len(self._queue)
+        return len(self.running) + len(self._queue)
 
     def ask(
         self,
@@ -454,16 +458,9 @@ class Transport:
         task.add_done_callback(self._streams.discard)
         return task
 
-    def finished(self, exchange: Exchange) -> None:
-        """*exchange* is over: its place is free."""
-        self._running.discard(exchange)
-        self.counts.finished += 1
-        if exchange.young:
-            self._grow_old(exchange)
-
     async def close(self) -> None:
         """End every question as unreachable, and close every socket."""
-        for exchange in [*self._running, *self._queue]:
+        for exchange in [*self.running, *self._queue]:
             exchange.finish(Reading(Outcome.UNREACHABLE, detail="the resolver is being closed"))
         self._queue.clear()
         for task in list(self._streams):
@@ -489,30 +486,30 @@ class Transport:
     def _start(self, exchange: Exchange, now: float) -> None:
         self._young += 1
         exchange.young = True
-        self._running.add(exchange)
+        self.running.add(exchange)
         exchange.begin(now)
         if self._sweeper is None:
             self._sweeper = self.loop.call_later(TICK, self._sweep)
 
-    def _grow_old(self, exchange: Exchange) -> None:
+    def grow_old(self, exchange: Exchange) -> None:
         """A question that is answered, or slow, no longer holds up others: only a burst must be kept small."""
         if exchange.young:
             exchange.young = False
             self._young -= 1
-            while self._queue and self._young < self._most_young:
-                waiting = self._queue.popleft()
-                if not waiting.answered:
-                    self._start(waiting, self.clock())
+        while self._queue and self._young < self._most_young:
+            waiting = self._queue.popleft()
+            if not waiting.answered:
+                self._start(waiting, self.clock())
 
     def _sweep(self) -> None:
         now = self.clock() + TICK / 2
-        for exchange in [exchange for exchange in self._running if exchange.settled <= now]:
-            self._grow_old(exchange)
+        for exchange in [exchange for exchange in self.running if exchange.settled <= now]:
+            self.grow_old(exchange)
             if exchange.due <= now:
                 exchange.overdue(now)
         for port in [port for port in self._ports if port.socket.fileno() < 0]:
             self._ports.discard(port)
-        self._sweeper = self.loop.call_later(TICK, self._sweep) if self._running or self._queue else None
+        self._sweeper = self.loop.call_later(TICK, self._sweep) if self.running or self._queue else None
 
     async def _stream(self, exchange: Exchange, server: _Server) -> None:
         self.counts.streams += 1
