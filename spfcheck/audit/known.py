@@ -18,7 +18,7 @@ from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import Ranges, everything, intersect
-from spfcheck.rfc7208.record import Record, Result, parse
+from spfcheck.rfc7208.record import Record, Result, Term, parse
 from spfcheck.rfc7208.verdict import Cell
 
 __all__ = ["Company", "Get", "Known", "Memory", "known_include", "memory_of", "node_of", "way_to"]
@@ -62,22 +62,25 @@ class Company:
 class Memory:
     """What is remembered from one domain to the next, as long as our own answers stand."""
 
-    __slots__ = ("companies", "known", "seen", "unfit")
+    __slots__ = ("companies", "known", "seen", "terms", "unfit")
 
     def __init__(self) -> None:
         self.unfit: dict[str, Answer] = {}
         """Includes that are not plain networks, by the answer that said so."""
         self.known: dict[str, Known] = {}
+        self.terms: dict[str, Term] = {}
+        """Includes and ends as records write them."""
         self.companies: dict[tuple[Known, ...], Company] = {}
         self.seen: dict[tuple[int, str], SenderNetwork] = {}
 
     def trim(self) -> None:
         """Forget everything when there is too much: what is used comes back at once."""
-        if len(self.known) + len(self.companies) + len(self.seen) + len(self.unfit) > MOST_REMEMBERED:
+        if len(self.known) + len(self.companies) + len(self.seen) + len(self.unfit) + len(self.terms) > MOST_REMEMBERED:
             self.known.clear()
             self.companies.clear()
             self.seen.clear()
             self.unfit.clear()
+            self.terms.clear()
 
 
 _memories: WeakKeyDictionary[Ours, Memory] = WeakKeyDictionary()

@@ -34,7 +34,7 @@ from spfcheck.audit.terms import key
 from spfcheck.resolver.types import Answer, Lookup
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import contains, size, subtract, union
-from spfcheck.rfc7208.record import Record, Result, Term, parse
+from spfcheck.rfc7208.record import Result, Term, parse
 
 __all__ = ["ordinary"]
 
@@ -63,10 +63,10 @@ def ordinary(
     if answer is None or not answer.records or answer.chain or question in ours.answers:
         return None
     found = _the_record(answer)
-    if found is None:
+    if found is None or next(answers_of({question: answer}), None) is not None:
         return None
-    record = found.record
-    if not _is_plain(record, judged) or next(answers_of({question: answer}), None) is not None:
+    terms = _plain_terms(found.text, judged, memory)
+    if terms is None:
         return None
 
     def get(asked: Question) -> Answer | None:
@@ -76,7 +76,7 @@ def ordinary(
     parts: list[tuple[Term, Known | None]] = []
     known: list[Known] = []
     total = 0
-    for term in record.terms:
+    for term in terms:
         if term.name == "include":
             one = known_include(term.target or "", get, memory)
             if one is None or term.target == judged:
@@ -103,7 +103,7 @@ class _Published(NamedTuple):
 
     answer: Answer
     strings: tuple[bytes, ...]
-    record: Record
+    text: str
 
 
 class _Reading(NamedTuple):
@@ -123,30 +123,57 @@ def _the_record(answer: Answer) -> _Published | None:
         return None
     if len(texts) > 1 and (near_misses(answer.records) or any(map(is_continuation, texts))):
         return None
-    return _Published(answer, answer.records[chosen[0]], parse(texts[chosen[0]]))
+    return _Published(answer, answer.records[chosen[0]], texts[chosen[0]].decode("latin-1"))
 
 
-def _is_plain(record: Record, domain: str) -> bool:
-    """Networks and includes that pass, and an all that is neither +all nor ?all: nothing that would be a finding."""
-    last = record.all_term
-    terms = record.terms
-    if record.problems or last is None or last is not terms[-1] or len(record.text) > 255:
-        return False
-    if last.result is Result.PASS or last.result is Result.NEUTRAL:
-        return False
+def _plain_terms(text: str, domain: str, memory: Memory) -> list[Term] | None:
+    """The terms of a record of networks and includes that pass, and an all that is neither +all nor ?all.
+
+    None for every other record, and for one of which anything is to be said. A term is right or wrong by itself
+    (RFC 7208 4.6.1; only modifiers look at each other), so those that many records share are read once for all.
+    """
+    words = text.split()
+    if len(text) > 255 or not text.isascii() or not text.isprintable():
+        return None
+    terms: list[Term] = []
     seen: set[object] = set()
-    for term in terms[:-1]:
-        if term.result is not Result.PASS or term.is_modifier:
-            return False
+    for word in words[1:]:
+        term = memory.terms.get(word) or _read(word, memory)
+        if term is None or (terms and terms[-1].name == "all"):
+            return None
         if term.network is not None:
-            seen.add(term.network)
+            if term.result is not Result.PASS:
+                return None
             if _may_be_odd(term, term.network) and next(network_findings(term, domain), None) is not None:
-                return False
-        elif term.name == "include" and term.target is not None:
-            seen.add(key(term, domain))
+                return None
+            seen.add(term.network)
         else:
-            return False
-    return len(seen) == len(terms) - 1
+            seen.add(key(term, domain))
+        terms.append(term)
+    return terms if len(seen) == len(terms) and terms and terms[-1].name == "all" else None
+
+
+def _read(word: str, memory: Memory) -> Term | None:
+    """One term; remembered where it is an include or an all that an ordinary record may have."""
+    record = parse(f"v=spf1 {word}")
+    if not record.valid:
+        return None
+    (term,) = record.terms
+    if term.network is not None:
+        return term
+    if term.is_modifier or not (_is_end(term) or _is_include(term)):
+        return None
+    memory.trim()
+    memory.terms[word] = term
+    return term
+
+
+def _is_end(term: Term) -> bool:
+    return term.name == "all" and term.result in (Result.FAIL, Result.SOFTFAIL)
+
+
+def _is_include(term: Term) -> bool:
+    return term.name == "include" and term.target is not None and term.result is Result.PASS
 
 
 def _may_be_odd(term: Term, network: tuple[int, int]) -> bool:
@@ -244,7 +271,7 @@ def _report(
     now: float,
     report_id: str,
 ) -> Report:
-    answer, text = found.answer, found.record.text
+    answer, text = found.answer, found.text
     evidence = company.evidence.copy()
     insort(evidence, (answer.question, evidence_of(answer)), key=_BY_QUESTION)
     own_end = (answer.received_at or now) + answer.ttl
