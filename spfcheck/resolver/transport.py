@@ -16,12 +16,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .exchange import Exchange, Timing
 from .nameservers import label
-from .reading import Reading, interpret, interpret_usual
+from .reading import Reading
 from .types import Outcome
-from .wire import QR, TC, MalformedError, query, question_bytes, read_fast, read_general
+from .wire import query
 
-__all__ = ["Counts", "Exchange", "Timing", "Transport"]
+__all__ = ["Counts", "Port", "Server", "Timing", "Transport"]
 
 PORTS = 8
 """Sockets for each resolver: enough that a burst does not overflow one buffer and that a forger must guess the port."""
@@ -33,36 +34,10 @@ BATCH = 64
 """Packets read from one socket before others have their turn."""
 TICK = 0.05
 """Seconds between two looks of the sweeper."""
-REFUSED_PAUSE = 0.5
-"""Seconds before a resolver whose port is closed is asked again; it may be restarting."""
-SILENT_AFTER = 5
-"""Time-outs in a row, with nothing heard in between, after which a resolver goes to the end of the line."""
-SILENT_FOR = 10.0
-"""Seconds for which it stays there."""
 MOST_STREAMS = 64
 """TCP connections at a time."""
-_OK = Outcome.OK  # an attribute of an enum takes three times as long to find
-SETTLED_AFTER = 0.25
-"""Seconds after which a packet is in nobody's receive buffer any more: its question no longer holds up others."""
-_TRIES_AFTER_ERROR = 2
-_QR, _TC = QR >> 8, TC >> 8  # as they stand in the third byte
-_NONE, _ONE = b"\0\0", b"\0\1"  # how many questions a message holds
 _LONGEST_UDP = 65535
-_EMPTY_QUESTION_RCODES = frozenset((1, 2, 4, 5))
-_FALLBACK_RCODES = frozenset((1, 4))
-_ASK_AGAIN = frozenset((Outcome.SERVFAIL, Outcome.REFUSED, Outcome.RCODE, Outcome.REFERRAL, Outcome.MALFORMED))
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How long to wait, in seconds."""
-
-    retry_after: float = 2.0
-    """Without an answer the question is sent again; the answer to any of the packets counts."""
-    tries: int = 4
-    """Packets for one question; it is given up *retry_after* after the last, 8 s in all."""
-    tcp: float = 5.0
-    """One whole exchange over TCP, from connecting to the last byte (RFC 7766 6.2.3 leaves it to us)."""
+"""Bytes that one datagram can hold, whatever we offered."""
 
 
 @dataclass(slots=True)
@@ -80,7 +55,7 @@ class Counts:
     timeouts: int = 0
 
 
-class _Server:
+class Server:
     """One resolver and the sockets through which it is asked."""
 
     __slots__ = ("address", "family", "host", "label", "ports", "silent", "silent_until")
@@ -92,17 +67,17 @@ class _Server:
         self.family, _, _, _, self.address = found[0]
         self.host = host
         self.label = label(host, port)
-        self.ports: list[_Port] = []
+        self.ports: list[Port] = []
         self.silent = 0
         self.silent_until = 0.0
 
 
-class _Port:
+class Port:
     """One UDP socket and the questions that wait for an answer on it, by id."""
 
     __slots__ = ("_transport", "asked", "pending", "retired", "server", "socket")
 
-    def __init__(self, transport: Transport, server: _Server) -> None:
+    def __init__(self, transport: Transport, server: Server) -> None:
         self._transport = transport
         self.server = server
         self.pending: dict[bytes, Exchange] = {}
@@ -162,196 +137,10 @@ class _Port:
             self.close()
 
     def close(self) -> None:
+        """Close the socket; again does nothing."""
         if self.socket.fileno() >= 0:
             self._transport.loop.remove_reader(self.socket)
             self.socket.close()
-
-
-class Exchange:
-    """One question on its way: sent, sent again, failed over, and answered exactly once through *done*."""
-
-    __slots__ = (
-        "_answered", "_done", "_edns", "_errors", "_idents", "_order", "_seen", "_stream", "_transport", "_tries",
-        "due", "failure", "give_up", "name", "question", "rtype", "server", "settled", "young",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        transport: Transport,
-        name: bytes,
-        rtype: int,
-        seen: tuple[bytes, ...],
-        order: Sequence[_Server],
-        done: Callable[[Reading, str], None],
-    ) -> None:
-        self._transport = transport
-        self.name = name
-        self.rtype = rtype
-        self.question = question_bytes(name, rtype)
-        self._seen = seen
-        self._order = order
-        self._done = done
-        self._idents: list[tuple[_Port, bytes]] = []
-        self._tries = 0
-        self._errors = 0
-        self._edns = True
-        self._stream: asyncio.Task[None] | None = None
-        self._answered = False
-        self.server = order[0]
-        self.failure: Reading | None = None
-        self.due = self.give_up = self.settled = 0.0
-        self.young = False
-
-    def begin(self, now: float) -> None:
-        """Send the first packet; from here on the time counts."""
-        timing = self._transport.timing
-        self.give_up = now + timing.retry_after * timing.tries
-        self.due = now + timing.retry_after
-        self.settled = now + min(timing.retry_after, SETTLED_AFTER)
-        self._tries = 1
-        self._transmit(self.server)
-
-    def send(self, now: float) -> None:
-        """Send the question to the next resolver in line."""
-        transport = self._transport
-        self.server = self._order[self._tries % len(self._order)]
-        self._tries += 1
-        self.due = now + transport.timing.retry_after
-        self._transmit(self.server)
-
-    def _transmit(self, server: _Server) -> None:
-        try:
-            port, ident = self._transport.reserve(server, self)
-        except OSError as error:
-            self.unreachable(server, error)
-            return
-        self._idents.append((port, ident))
-        packet = query(ident, self.question, self._edns)
-        try:
-            port.socket.send(packet)
-        except (BlockingIOError, InterruptedError):
-            return  # counts as lost on the way; it is sent again
-        except OSError as error:
-            # An error report about an earlier packet may surface here; everyone on this port learns of it.
-            port.fail(error)
-
-    def received(self, packet: bytes, server: _Server) -> None:
-        """Take *packet* if it answers the question, else drop it and keep waiting."""
-        if self._answered:
-            return
-        reading = interpret_usual(packet, self.question) or self._judge(packet)
-        if reading is None:
-            self._transport.counts.dropped += 1
-            return
-        server.silent = 0
-        if reading.outcome is _OK:
-            self.server = server
-            self.finish(reading)
-        elif reading.rcode in _FALLBACK_RCODES and self._edns:
-            # RFC 6891 7: a server that does not know EDNS says FORMERR; ask again as in 1987.
-            self._edns = False
-            self._transmit(server)
-        elif reading.outcome is Outcome.TRUNCATED:
-            if self._stream is None:
-                self._stream = self._transport.stream(self, server)
-        else:
-            self.settle(reading, server)
-
-    def _judge(self, packet: bytes) -> Reading | None:
-        """What *packet* says; None when it is no answer to this question or cannot be read."""
-        if len(packet) < 12 or not packet[2] & _QR:
-            return None
-        if (packet.startswith(self.question, 12) and packet[4:6] == _ONE) or self._same_question(packet):
-            if packet[2] & _TC:
-                # RFC 2181 9: what a truncated answer holds is not used, whatever its response code.
-                return Reading(Outcome.TRUNCATED)
-        elif packet[4:6] != _NONE or packet[3] & 15 not in _EMPTY_QUESTION_RCODES:
-            # RFC 5452 9.1: the whole question must come back. Servers that could not even read it leave it out.
-            return None
-        try:
-            message = read_fast(packet, self.question) or read_general(packet)
-        except MalformedError as error:
-            self.failure = self.failure or Reading(Outcome.MALFORMED, detail=f"an answer cannot be read: {error}")
-            return None
-        return interpret(message, self.name, self.rtype, self._seen)
-
-    def _same_question(self, packet: bytes) -> bool:
-        # RFC 4343: case means nothing. We do not hide bits in it (0x20) and so need not insist on it.
-        end = 12 + len(self.name)
-        question = packet[12:end].lower() + packet[end : end + 4]
-        return packet[4:6] == _ONE and question == self.question
-
-    def settle(self, reading: Reading, server: _Server) -> None:
-        """Finish with *reading*, or ask the next resolver where it is a failure that another may not share."""
-        self.server = server
-        elsewhere = reading.outcome is Outcome.TRUNCATED and len(self._order) > 1
-        if reading.outcome in _ASK_AGAIN or elsewhere:
-            self._errors += 1
-            self.failure = reading
-            if self._errors < max(_TRIES_AFTER_ERROR, len(self._order)) and self._tries < self._transport.timing.tries:
-                self._stream = None
-                self._transport.counts.resent += 1
-                self.send(self._transport.clock())
-                return
-        self.finish(reading)
-
-    def unreachable(self, server: _Server, error: OSError) -> None:
-        """There is no way to *server*: ask another at once, or the same after a pause."""
-        if self._answered or server is not self.server or self._stream is not None:
-            return
-        server.silent_until = self._transport.clock() + SILENT_FOR
-        reason = error.strerror or type(error).__name__
-        self.failure = self.failure or Reading(Outcome.UNREACHABLE, detail=f"no resolver can be reached: {reason}")
-        # The sweeper sends again: at once where another resolver is next.
-        pause = 0.0 if self._tries < len(self._order) else REFUSED_PAUSE
-        self.due = self.settled = min(self.due, self._transport.clock() + pause)
-
-    def overdue(self, now: float) -> None:
-        """The time for an answer is over: send again, or give up."""
-        timing = self._transport.timing
-        if self._stream is None and self.failure is None and not self._answered:
-            self.server.silent += 1
-            if self.server.silent >= SILENT_AFTER:
-                self.server.silent_until = now + SILENT_FOR
-        if self._stream is None and self._tries < timing.tries and now < self.give_up:
-            self._transport.counts.resent += 1
-            self.send(now)
-        elif self._stream is not None and now < self.give_up:
-            self.due = self.give_up
-        else:
-            self._transport.counts.timeouts += 1
-            self.finish(self.failure or Reading(Outcome.TIMEOUT, detail="no answer came in time"))
-
-    def finish(self, reading: Reading) -> None:
-        """Hand over *reading*; whatever comes later is dropped."""
-        if self._answered:
-            return
-        self._answered = True
-        for port, ident in self._idents:
-            port.pending.pop(ident, None)
-            if port.retired:
-                port.close_when_done()
-        if self._stream is not None and self._stream is not asyncio.current_task():
-            self._stream.cancel()
-        transport = self._transport
-        transport.counts.finished += 1
-        transport.running.discard(self)
-        if self.young:
-            transport.grow_old(self)
-        self._done(reading, self.server.label)
-
-    @property
-    def answered(self) -> bool:
-        """True when *done* has been called."""
-        return self._answered
-
-    def judge_stream(self, packet: bytes, ident: bytes) -> Reading:
-        """What an answer over TCP says; a wrong or cut one is a failure, since nothing else will come."""
-        if packet[:2] == ident:
-            reading = self._judge(packet)
-            if reading is not None and reading.outcome is not Outcome.TRUNCATED:
-                return reading
-        return Reading(Outcome.TRUNCATED, detail="the answer over TCP is no answer to the question")
 
 
 class Transport:
@@ -370,7 +159,7 @@ class Transport:
         timing: Timing,
         most_in_flight: int,
     ) -> None:
-        self.servers = [_Server(host, port) for host, port in nameservers]
+        self.servers = [Server(host, port) for host, port in nameservers]
         self._alone = len(self.servers) == 1
         self.clock = clock
         self.timing = timing
@@ -385,7 +174,7 @@ class Transport:
         self._streams: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(MOST_STREAMS)
         self._sweeper: asyncio.TimerHandle | None = None
-        self._ports: set[_Port] = set()
+        self._ports: set[Port] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -425,7 +214,7 @@ class Transport:
         self._drawn += count
         return self._pool[self._drawn - count : self._drawn]
 
-    def reserve(self, server: _Server, exchange: Exchange) -> tuple[_Port, bytes]:
+    def reserve(self, server: Server, exchange: Exchange) -> tuple[Port, bytes]:
         """A socket and an unused id for one more packet; raises OSError when no socket can be had."""
         at = self._drawn
         if at + 3 > len(self._pool):
@@ -435,7 +224,7 @@ class Transport:
         ident = self._pool[at : at + 2]
         ports = server.ports
         if len(ports) < PORTS:
-            port = _Port(self, server)
+            port = Port(self, server)
             ports.append(port)
             self._ports.add(port)
         else:
@@ -451,7 +240,7 @@ class Transport:
         pending[ident] = exchange
         return port, ident
 
-    def stream(self, exchange: Exchange, server: _Server) -> asyncio.Task[None]:
+    def stream(self, exchange: Exchange, server: Server) -> asyncio.Task[None]:
         """Ask again over TCP."""
         task = self.loop.create_task(self._stream(exchange, server), name="dns-tcp")
         self._streams.add(task)
@@ -475,7 +264,7 @@ class Transport:
         for server in self.servers:
             server.ports.clear()
 
-    def _line(self) -> list[_Server]:
+    def _line(self) -> list[Server]:
         """The resolvers in the order given, those that are silent or unreachable last."""
         servers = self.servers
         if not any(server.silent_until for server in servers):
@@ -511,7 +300,7 @@ class Transport:
             self._ports.discard(port)
         self._sweeper = self.loop.call_later(TICK, self._sweep) if self.running or self._queue else None
 
-    async def _stream(self, exchange: Exchange, server: _Server) -> None:
+    async def _stream(self, exchange: Exchange, server: Server) -> None:
         self.counts.streams += 1
         ident = self.random(2)
         try:
@@ -527,7 +316,7 @@ class Transport:
         if not exchange.answered:
             exchange.settle(reading, server)
 
-    async def _converse(self, server: _Server, packet: bytes) -> bytes:
+    async def _converse(self, server: Server, packet: bytes) -> bytes:
         """Send one query over a connection of its own and read one answer; raises OSError or EOFError."""
         reader, writer = await asyncio.open_connection(server.host, server.address[1], family=server.family)
         try:
