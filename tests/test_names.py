@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spfcheck.audit import names
 from spfcheck.audit.names import NotADomainName, domain_name, is_public_suffix, registrable, shown, unicode_name
 from tests.profile import scale
 
@@ -91,6 +92,13 @@ def test_other_texts_are_refused_with_one_sentence(text: str, reason: str, likel
     assert caught.value.likely == likely
     assert caught.value.sentence.isprintable()
     assert len(caught.value.sentence) < 300
+
+
+@given(st.from_regex(r"\A[a-z0-9_.\-xn]{1,70}(\.[a-z0-9\-]{1,5})?\Z"))
+@settings(max_examples=scale(1_500, 20_000), deadline=None)
+def test_the_short_way_says_the_same_as_the_rules(text: str) -> None:
+    if names._PLAIN.fullmatch(text) and "xn--" not in text:
+        assert names._strict(text) == text
 
 
 def test_a_megabyte_is_refused_at_once() -> None:

@@ -17,6 +17,7 @@ from spfcheck.api.checks import Bench, Checks, OurSenders, ReportKeeper
 from spfcheck.api.context import SERVICE, Readiness, Service
 from spfcheck.api.entries import Shelf, wall_clock
 from spfcheck.api.keys import Key, Keyring, parse_line
+from spfcheck.api.logs import RequestLines
 from spfcheck.api.metrics import Metrics
 from spfcheck.api.params import MAX_BODY
 from spfcheck.api.quota import Quotas, Rate
@@ -72,7 +73,7 @@ def create_app(
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
     def disagreed(report: Report) -> None:
-        metrics.disagreements.inc()
+        metrics.disagreements += 1
         log.warning(
             "opinions differ", domain=report.domain, report_id=report.report_id, result=report.result,
             detail=report.opinion.detail,
@@ -107,6 +108,7 @@ def create_app(
         readiness=Readiness(),
         batch_places=asyncio.Semaphore(settings.batch_lane),
         log=log,
+        lines=RequestLines(log),
         watch=watch,
         notifier=notifier,
         secret=secret or secrets.token_bytes(32),
@@ -161,3 +163,4 @@ async def _stop(app: web.Application) -> None:
     for task in service.background:
         task.cancel()
     await service.checks.drain(DRAIN_SECONDS)
+    service.lines.flush()

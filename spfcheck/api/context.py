@@ -12,6 +12,7 @@ from aiohttp import web
 
 from spfcheck.api.checks import Checks
 from spfcheck.api.keys import Key, Keyring, Scope
+from spfcheck.api.logs import RequestLines
 from spfcheck.api.metrics import Metrics
 from spfcheck.api.quota import Quotas
 from spfcheck.resolver.canary import ResolverCheck
@@ -53,6 +54,7 @@ class Service:
     batch_places: asyncio.Semaphore
     """Checks under way for all batches together; a full lane stops the reading of their lines."""
     log: structlog.typing.FilteringBoundLogger
+    lines: RequestLines
     watch: ResolverCheck | None = None
     """Looks at the resolvers, where they are on the network."""
     notifier: Any = None
@@ -65,7 +67,7 @@ class Service:
 SERVICE = web.AppKey("service", Service)
 REQUEST_ID = web.RequestKey("request_id", str)
 CALLER = web.RequestKey("caller", Caller)
-NOTES = web.RequestKey("notes", dict)
+NOTES: web.RequestKey[dict[str, Any]] = web.RequestKey("notes", dict)
 """What a handler adds to the request's line in the log."""
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
@@ -19,17 +21,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
-HEADERS = {
-    "Server": "spfcheck",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "Cache-Control": "no-store",
-}
-"""Sent with every answer that does not say otherwise itself."""
+POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+"""For answers that are no page: a browser that shows one all the same loads and runs nothing."""
+
+_START = secrets.token_hex(5)
+_numbers = itertools.count(1)
+
+
+def new_id() -> str:
+    """An id for one request: unique over processes and starts, and no secret."""
+    return f"{_START}{next(_numbers):06x}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,9 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     began = time.perf_counter()
     service = request.app[SERVICE]
     given = request.headers.get("X-Request-Id", "")
-    request[REQUEST_ID] = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
-    request[NOTES] = {}
+    request[REQUEST_ID] = given if given and _GIVEN_ID.fullmatch(given) else new_id()
+    notes: dict[str, Any] = {}
+    request[NOTES] = notes
     request[CALLER] = NOBODY
     route = _route(request)
     status = 499  # the client went away before there was an answer
@@ -87,7 +89,7 @@ async def _answer(request: web.Request, handler: Handler, service: Service, rout
         if problem.kind is Kind.INTERNAL:
             service.log.error("failed", id=request[REQUEST_ID], exc_info=error)
         elif problem.kind.value.status < 500:
-            service.metrics.refusals.labels(problem.kind.slug).inc()
+            service.metrics.refusals[problem.kind.slug] += 1
         request[NOTES]["problem"] = problem.kind.slug
         if route is not None and route.page and PAGE_ERROR in request.app:
             return request.app[PAGE_ERROR](request, problem)
@@ -104,26 +106,30 @@ def _route(request: web.Request) -> Route | None:
 
 def _report(request: web.Request, service: Service, route: Route | None, status: int, seconds: float) -> None:
     label = route.path if route else "unknown"
-    service.metrics.requests.labels(label, status).inc()
-    service.metrics.seconds.labels(label).observe(seconds)
-    service.log.info(
-        "request",
-        id=request[REQUEST_ID],
-        method=request.method if route else "-",
-        route=label,
-        status=status,
-        ms=round(seconds * 1000, 3),
-        caller=request[CALLER].name,
-        **request[NOTES],
+    service.metrics.answered(label, status, seconds)
+    service.lines.add(
+        {
+            "event": "request",
+            "id": request[REQUEST_ID],
+            "method": request.method if route else "-",
+            "route": label,
+            "status": status,
+            "ms": round(seconds * 1000, 3),
+            "caller": request[CALLER].name,
+            **request[NOTES],
+        }
     )
 
 
 async def add_headers(request: web.Request, answer: web.StreamResponse) -> None:
     """Add to every answer, streamed ones and errors too, what protects whoever reads it in a browser."""
     headers = answer.headers
-    for name, value in HEADERS.items():
-        if name not in headers:
-            headers[name] = value
+    headers["Server"] = "spfcheck"
+    headers["X-Content-Type-Options"] = "nosniff"
+    if "Content-Security-Policy" not in headers:
+        headers["Content-Security-Policy"] = POLICY
+    if "Cache-Control" not in headers:
+        headers["Cache-Control"] = "no-store"
     if REQUEST_ID in request:
         headers["X-Request-Id"] = request[REQUEST_ID]
     if request.app[SERVICE].settings.public_url.startswith("https://"):

@@ -10,6 +10,7 @@ from spfcheck.api.context import Caller, Service
 from spfcheck.api.keys import IMPLIED, Scope
 from spfcheck.api.problems import Kind, Problem
 from spfcheck.api.sessions import caller_of_session
+from spfcheck.audit.names import shown
 
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
 """Headers by which a proxy says that a request is not of this machine."""
@@ -55,7 +56,26 @@ def caller_of(request: web.Request, service: Service) -> Caller:
         scheme, _, text = sent.partition(" ")
         key = service.keyring.find(text.strip()) if scheme.lower() == "bearer" and text.isascii() else None
         return Caller(name=key.id, key=key, scopes=key.scopes) if key else NOBODY
-    return caller_of_session(request, service) or NOBODY
+    return caller_of_session(request, service) or _caller_of_proxy(request, service) or NOBODY
+
+
+def _caller_of_proxy(request: web.Request, service: Service) -> Caller | None:
+    """The person whom a trusted proxy names; for the pages, never an admin."""
+    header = service.settings.identity_header
+    if not header or request.remote is None:
+        return None
+    person = request.headers.get(header, "")
+    if not person or not any(is_in(request.remote, network) for network in service.settings.trusted_proxies):
+        return None
+    return Caller(name=shown(person, 100), key=None, scopes=frozenset({Scope.CHECK, Scope.SUPPORT}))
+
+
+def is_in(address: str, network: str) -> bool:
+    """True when *address* lies in *network*; False where either is none."""
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def demand(caller: Caller, scope: Scope) -> None:

@@ -1,38 +1,78 @@
-"""What the service counts. No label ever holds a domain, an address or a key's text: their number has no bound."""
+"""What the service counts. No label ever holds a domain, an address or a key's text: their number has no bound.
+
+Counting happens on every request, so it is an addition in a dictionary; the families that Prometheus reads are made
+when it asks for them.
+"""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
+"""Upper bounds of the classes of request times."""
 
 
 class Metrics:
-    """The counters of one service; the registry is passed in so that two services in one process do not mix."""
+    """The counts of one service; the registry is passed in so that two services in one process do not mix."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self.requests = Counter(
-            "spfcheck_requests_total", "Requests answered, by route and status.", ["route", "status"], registry=registry
-        )
-        self.seconds = Histogram(
-            "spfcheck_request_seconds", "Seconds to answer, by route.", ["route"], buckets=SECONDS, registry=registry
-        )
-        self.answers = Counter(
-            "spfcheck_answers_total",
-            "Answers about a domain, by source and status.",
-            ["source", "status"],
-            registry=registry,
-        )
-        self.disagreements = Counter(
-            "spfcheck_opinion_disagreements_total", "Reports on which the second engine disagrees.", registry=registry
-        )
-        self.refusals = Counter(
-            "spfcheck_refusals_total", "Requests refused before any work, by problem.", ["problem"], registry=registry
-        )
+        self.requests: Counter[tuple[str, int]] = Counter()
+        self.answers: Counter[tuple[str, str]] = Counter()
+        self.refusals: Counter[str] = Counter()
+        self.disagreements = 0
+        self._times: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(SECONDS) + 1))
+        self._sums: defaultdict[str, float] = defaultdict(float)
         self.flights = Gauge("spfcheck_checks_under_way", "Checks under way now.", registry=registry)
         self.shelf = Gauge("spfcheck_reports_at_hand", "Domains whose latest report is in memory.", registry=registry)
         self.ready = Gauge("spfcheck_ready", "1 when the service is ready.", registry=registry)
+        registry.register(self)
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """Count one request that was answered."""
+        self.requests[route, status] += 1
+        self._times[route][bisect_left(SECONDS, seconds)] += 1
+        self._sums[route] += seconds
+
+    def collect(self) -> Iterable[Metric]:
+        """The families, for the registry."""
+        requests = CounterMetricFamily(
+            "spfcheck_requests", "Requests answered, by route and status.", labels=["route", "status"]
+        )
+        for (route, status), number in self.requests.items():
+            requests.add_metric([route, str(status)], number)
+        yield requests
+        times = HistogramMetricFamily("spfcheck_request_seconds", "Seconds to answer, by route.", labels=["route"])
+        for route, classes in self._times.items():
+            total = 0
+            buckets: list[tuple[str, float]] = []
+            for bound, number in zip((*map(str, SECONDS), "+Inf"), classes, strict=True):
+                total += number
+                buckets.append((bound, total))
+            times.add_metric([route], buckets=buckets, sum_value=self._sums[route])
+        yield times
+        answers = CounterMetricFamily(
+            "spfcheck_answers", "Answers about a domain, by source and status.", labels=["source", "status"]
+        )
+        for (source, status_), number in self.answers.items():
+            answers.add_metric([source, status_], number)
+        yield answers
+        refusals = CounterMetricFamily(
+            "spfcheck_refusals", "Requests refused before any work, by problem.", labels=["problem"]
+        )
+        for problem, number in self.refusals.items():
+            refusals.add_metric([problem], number)
+        yield refusals
+        yield CounterMetricFamily(
+            "spfcheck_opinion_disagreements",
+            "Reports on which the second engine disagrees.",
+            value=self.disagreements,
+        )
 
     def text(self) -> bytes:
         """All of them in the text format that Prometheus reads."""

@@ -25,6 +25,9 @@ PAGE_HEADERS = {
     "Cache-Control": "no-store",
     # Under "no-referrer" a browser sends our own forms with `Origin: null`, and we could not tell whose they are.
     "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 LOADER = jinja2.PackageLoader("spfcheck.web", "templates")

@@ -180,3 +180,17 @@ async def test_a_form_that_acts_needs_the_token_of_its_session() -> None:
             assert answer.status == 303
         async with client.get("/") as answer:
             assert answer.status == 303
+
+
+@pytest.mark.parametrize(
+    ("proxies", "status"), [(["127.0.0.0/8"], 200), (["192.0.2.0/24"], 303), ([], 303), (["nonsense"], 303)]
+)
+async def test_a_person_whom_a_trusted_proxy_names_may_look_and_not_act(proxies: list[str], status: int) -> None:
+    keys = make_keys()
+    settings = settings_of(api_keys=list(keys.lines), identity_header="X-Auth-Request-Email", trusted_proxies=proxies)
+    headers = {"X-Auth-Request-Email": "jane@company.example"}
+    async with running(settings) as client:
+        async with client.get("/domains/fine.example", headers=headers) as answer:
+            assert answer.status == status
+        async with client.post("/overview/pause", data={"reason": "x"}, headers=headers) as answer:
+            assert answer.status == (403 if status == 200 else 401)
