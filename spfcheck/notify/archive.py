@@ -248,13 +248,15 @@ class Archive:
     def load(self, plan_id: str = "") -> Plan:
         """A plan as it was stored, the newest by default; raises `NotifyError` when there is none or it was changed."""
         which = plans.c.workspace == self.workspace
-        if plan_id:
+        if plan_id not in ("", "latest"):
             which = sa.and_(which, plans.c.id == plan_id)
         with reading(self.engine) as connection:
             query = sa.select(plans).where(which).order_by(plans.c.number.desc()).limit(1)
             row = connection.execute(query).one_or_none()
             if row is None:
-                raise NotifyError(f"There is no plan {plan_id}." if plan_id else "There is no plan yet.")
+                raise NotifyError(
+                    f"There is no plan {plan_id}." if plan_id not in ("", "latest") else "There is no plan yet."
+                )
             rows_text, intents_text = (
                 list(_documents(connection, table, row.id)) for table in (plan_rows, plan_intents)
             )

@@ -249,7 +249,7 @@ class Notifier:
         )
 
     async def show(self, plan_id: str = "") -> Plan:
-        """A stored plan; the newest by default."""
+        """A stored plan; the newest by default, or when it is called `latest`."""
         return await self._write(self._archive.load, plan_id)
 
     async def rows(self, plan_id: str) -> AsyncIterator[PlanRow]:
@@ -275,9 +275,9 @@ class Notifier:
         if plan.tripped and standing:
             raise RefusedError(f"A brake holds this plan: {standing[0]} Lift it with a reason (notify resume) first.")
         now = self._clock()
-        self._accept(plan_id, baseline=True, now=now)
-        self._archive.approve(plan_id, who=who, reason=reason, now=now)
-        return self._archive.load(plan_id)
+        self._accept(plan.id, baseline=True, now=now)
+        self._archive.approve(plan.id, who=who, reason=reason, now=now)
+        return self._archive.load(plan.id)
 
     async def send(self, plan_id: str, progress: Report | None = None) -> SendSummary:
         """Send a plan; raises `RefusedError` for one that is unapproved, old, changed or held by a brake."""

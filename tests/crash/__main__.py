@@ -166,7 +166,7 @@ class Play:
             os.kill(self.senders[other], signal.SIGKILL)
             os.waitpid(self.senders[other], 0)
         self._start(other)
-        time.sleep(2.0 + self.rng.random())
+        time.sleep(2.2 + self.rng.random())
         os.kill(self.senders[struck], signal.SIGCONT)
 
     def _figures(self) -> dict[str, Any]:

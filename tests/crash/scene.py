@@ -266,6 +266,12 @@ async def work(run: Run, url: str, plan_id: str, shared: Shared, sender: int) ->
     async with _notifier(run, url, wait=True) as notifier:
         while True:
             try:
+                # Whoever takes over settles what the last one left in doubt before anything else: no later could a
+                # mistake of the protocol show more clearly.
+                left = await notifier.reconcile()
+                if left.undecided and run.open_conversation:
+                    await asyncio.sleep(run.guards().unclear_quiet + 0.05)
+                    await notifier.reconcile()
                 await notifier.send(plan_id, count)
             except RefusedError:
                 raise
