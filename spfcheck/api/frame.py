@@ -107,6 +107,7 @@ def _route(request: web.Request) -> Route | None:
 def _report(request: web.Request, service: Service, route: Route | None, status: int, seconds: float) -> None:
     label = route.path if route else "unknown"
     service.metrics.answered(label, status, seconds)
+    notes: dict[str, Any] = request[NOTES]
     service.lines.add(
         {
             "event": "request",
@@ -116,7 +117,7 @@ def _report(request: web.Request, service: Service, route: Route | None, status:
             "status": status,
             "ms": round(seconds * 1000, 3),
             "caller": request[CALLER].name,
-            **request[NOTES],
+            **notes,
         }
     )
 

@@ -29,7 +29,7 @@ def upgrade() -> int:
 
 @app.command
 def prune(*, report_days: int = 90) -> int:
-    """Delete reports older than 90 days, and what the ledger no longer needs after two years.
+    """Delete reports and plans that are older than 90 days; the ledger's messages stay.
 
     Parameters
     ----------
@@ -39,12 +39,16 @@ def prune(*, report_days: int = 90) -> int:
     from spfcheck.api import stored
     from spfcheck.cli import UsageError
     from spfcheck.notify import database
+    from spfcheck.notify.archive import Archive
 
     if report_days < 1:
         raise UsageError("--report-days is at least 1.")
-    engine = database.open_engine(load().database_url)
+    settings = load()
+    engine = database.open_engine(settings.database_url)
     stored.upgrade(engine)
-    reports = stored.prune(engine, time.time(), report_days)
+    now = time.time()
+    reports = stored.prune(engine, now, report_days)
+    plans = Archive(engine, settings.intercom.workspace).prune(now) if database.is_current(engine) else 0
     engine.dispose()
-    print(f"{reports} reports deleted.")
+    print(f"{reports} reports and {plans} plans deleted.")
     return FINE

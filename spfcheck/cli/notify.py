@@ -233,7 +233,7 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
         print(json.dumps(plain(seen), indent=2))
         return FINE
     print(f"workspace {seen.workspace}, policy {seen.policy}, stage {seen.stage}, {'on' if seen.enabled else 'off'}")
-    print(f"paused: {seen.paused}" if seen.paused else "not paused")
+    print(seen.paused or "not paused")
     for sentence in seen.brakes:
         print(f"BRAKE {sentence}")
     print(f"last plan {seen.last_plan or 'none'} ({_when(seen.last_plan_at)}), baseline {seen.baseline or 'none'}")

@@ -187,7 +187,7 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
 def test_the_database_is_upgraded_and_pruned(tmp_path: Path) -> None:
     for _ in range(2):
         assert run(tmp_path, "db", "upgrade").stdout == "The database is up to date.\n"
-    assert "0 reports deleted" in run(tmp_path, "db", "prune").stdout
+    assert "0 reports and 0 plans deleted" in run(tmp_path, "db", "prune").stdout
 
 
 def test_help_site(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_serve_answers_says_it_stops_and_ends_in_order(tmp_path: Path, zone: Pat
 def test_check_imports_no_server_no_client_and_no_second_engine(tmp_path: Path, zone: Path) -> None:
     code = (
         "import sys; from spfcheck.cli import run\n"
-        f"code = run(['check', '--zone', {str(zone)!r}, '--opinion=false', 'bakery.example'])\n"
+        f"code = run(['check', '--zone', {str(zone)!r}, 'bakery.example'])\n"
         "print([m for m in ('aiohttp', 'httpx', 'spf', 'sqlalchemy', 'structlog', 'jinja2') if m in sys.modules], code)"
     )
     done = subprocess.run(
@@ -252,7 +252,7 @@ def test_check_starts_in_the_blink_of_an_eye(tmp_path: Path, zone: Path) -> None
     """The processor time of a whole run, which other programs on the machine do not change; the best of five."""
     code = (
         "import time; from spfcheck.cli import run\n"
-        f"run(['check', '--zone', {str(zone)!r}, '--opinion=false', '--json', 'bakery.example'])\n"
+        f"run(['check', '--zone', {str(zone)!r}, '--json', 'bakery.example'])\n"
         "import sys; print(time.process_time(), file=sys.stderr)"
     )
     best = min(
@@ -273,3 +273,40 @@ def test_help_has_examples(tmp_path: Path) -> None:
     assert "spfcheck check example.com" in done.stdout
     for command in ("check", "check-host", "serve", "health", "doctor", "demo", "notify", "keys", "db", "help-site"):
         assert run(tmp_path, command, "--help").returncode == 0, command
+
+
+def test_notify_speaks_to_the_sandbox_and_sends_nothing_while_dns_is_down(tmp_path: Path) -> None:
+    port = free_port()
+    sandbox = subprocess.Popen(
+        [sys.executable, "-m", "spfcheck.demo.sandbox", "--port", str(port)], stdout=subprocess.PIPE, text=True
+    )
+    assert sandbox.stdout is not None
+    told = sandbox.stdout.readline() + sandbox.stdout.readline()
+    token, workspace, admin = re.findall(r"token (\S+), workspace (\w+), admin (\d+)", told)[0]
+    variables = {
+        "SPFCHECK_INTERCOM_URL": f"http://127.0.0.1:{port}",
+        "SPFCHECK_INTERCOM_TOKEN": token,
+        "SPFCHECK_INTERCOM_WORKSPACE": workspace,
+        "SPFCHECK_INTERCOM_ADMIN_ID": admin,
+        "SPFCHECK_NOTIFY_HASH_KEY": "0123456789abcdef" * 2,
+        "SPFCHECK_NAMESERVERS": "127.0.0.1:9",
+    }
+    try:
+        doctor = run(tmp_path, "doctor", **variables)
+        assert doctor.returncode == 3
+        assert re.search(r"^bad +resolver", doctor.stdout, re.MULTILINE)
+        assert re.search(r"^ok +intercom", doctor.stdout, re.MULTILINE)
+        plan = run(tmp_path, "notify", "plan", **variables)
+        assert plan.returncode == 1, plan.stderr
+        assert "nothing was sent" in plan.stdout
+        assert "BRAKE resolver" in plan.stdout
+        assert run(tmp_path, "notify", "pause", "--reason", "a test", **variables).returncode == 0
+        assert "a test" in run(tmp_path, "notify", "status", **variables).stdout
+        assert run(tmp_path, "notify", "resume", "--reason", "over", **variables).returncode == 0
+        assert "not paused" in run(tmp_path, "notify", "status", **variables).stdout
+        refused = run(tmp_path, "notify", "plan", **{**variables, "SPFCHECK_INTERCOM_TOKEN": "wrong"})
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+        assert "refuses the token" in refused.stderr
+    finally:
+        sandbox.kill()
+        sandbox.communicate()
