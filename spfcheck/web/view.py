@@ -135,6 +135,16 @@ def changes(before: str, after: str) -> list[Change]:
     return found
 
 
+def spf_texts(document: Document) -> list[str]:
+    """The SPF records that the domain publishes, where there are several and so none counts (RFC 7208 4.5)."""
+    texts = []
+    for item in document["evidence"]:
+        if item["type"] == "TXT" and item["name"] == document["domain"]:
+            joined = ("".join(str(part) for part in strings) for strings in item["data"])
+            texts += [safe(text) for text in joined if text.lower().startswith("v=spf1")]
+    return texts if len(texts) > 1 else []
+
+
 def evidence_rows(evidence: Iterable[Document]) -> list[dict[str, Any]]:
     """The DNS answers, each value in a line of its own."""
     return [
@@ -186,6 +196,7 @@ def report_view(document: Document, *, now: float, everything: bool = False) -> 
             for number, finding in enumerate(findings)
         ],
         "record_pieces": pieces(record["text"], findings, record["name"]) if record else [],
+        "several": [] if record else spf_texts(document),
         "record_text": record["text"] if record else "",
         "tree": branch(tree, everything=everything) if tree else None,
         "everything": everything,

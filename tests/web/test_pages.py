@@ -149,6 +149,15 @@ async def test_the_demos_customers_look_right(number: int) -> None:
     assert len(ids) == len(set(ids))
 
 
+async def test_several_records_are_all_shown_and_named_for_deletion() -> None:
+    cast = customers.load()
+    async with running(lookup=zone_lookup(cast.zone)) as client, client.get("/domains/garage.example") as answer:
+        text = Page(await answer.text()).text
+    assert "There are several SPF records" in text
+    assert text.count("v=spf1 include:_spf.google.com -all") >= 3  # the record, what to delete, the customer's text
+    assert "and delete these records" in text
+
+
 PASTED = [
     ("fine.example", 303, "/domains/fine.example"),
     (" fine.example. ", 303, "/domains/fine.example"),
