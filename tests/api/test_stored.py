@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from spfcheck.api import stored
-from spfcheck.api.entries import Entry, Shelf, entry_of
+from spfcheck.api.entries import Entry, Shelf, entry_of, plain, to_bytes
 from spfcheck.api.stored import StoredReports, prune, upgrade
+from spfcheck.audit.report import as_json
+from spfcheck.demo import customers
 from spfcheck.notify.database import open_engine
 from tests.api.running import ZONE, running, settings_of
 from tests.web.test_pages import a_report
@@ -113,3 +115,11 @@ async def test_the_shelf_keeps_within_its_bound() -> None:
     assert shelf.get("d499.example") is not None
     assert shelf.get("d0.example") is None
     assert shelf.by_id("r0") is None
+
+
+async def test_the_short_way_to_plain_values_says_the_same() -> None:
+    cast = customers.load()
+    for customer in cast.customers:
+        report = await a_report(cast.zone, customer.domain, opinion=True)
+        assert plain(report) == as_json(report)
+        assert to_bytes(plain(report)) == to_bytes(as_json(report))
