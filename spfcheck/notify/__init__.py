@@ -40,11 +40,14 @@ How a face uses it (all methods are coroutines; every refusal is a `NotifyError`
 ``unclear() -> list[UnclearMessage]``  what a person must decide
 ``decide(ref, "sent"|"resend", *, who, reason="")``
 ``forget(address) -> int``             erases a person; how many rows it touched
+``prune() -> int``                     what is older than it is kept: plans 90 days, letters 2 years
 ``suppress(address, *, reason, who)``  puts a person on the local suppression list
 ====================================== =====================================================================
 
 `spfcheck.notify.night.upgrade(url)` is ``spfcheck db upgrade``. A `Plan` prints itself by `as_json()` and `as_csv()`;
 `Plan.rows` holds what is not simply fine.
+
+`spfcheck.notify.metrics.exposition(status)` is a `NotifyStatus` for Prometheus.
 
 *progress* is called with `Progress(stage, done, total, item)` and must not block.
 """

@@ -105,9 +105,16 @@ class WriterThread:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run *work* there. A cancelled caller does not stop it: what was begun is committed or rolled back."""
+        """Run *work* there. A cancelled caller does not stop it: what was begun is committed or rolled back.
+
+        Raises `NotifyError` for a database that fails meanwhile (a full disk, a lost connection).
+        """
         loop = asyncio.get_running_loop()
-        return await asyncio.shield(loop.run_in_executor(self._pool, lambda: work(*args, **kwargs)))
+        try:
+            return await asyncio.shield(loop.run_in_executor(self._pool, lambda: work(*args, **kwargs)))
+        except sa.exc.SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise NotifyError(f"The ledger's database failed: {cause}.") from error
 
     def close(self) -> None:
         """Finish what was begun, then end the thread."""

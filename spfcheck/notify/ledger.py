@@ -453,6 +453,21 @@ class Ledger:
             newest = connection.scalars(query.order_by(letters.c.settled_at.desc()).limit(1000))
             return sorted(set(newest))
 
+    def prune(self, before: float) -> int:
+        """Drop letters that were settled before then, with all that hangs on them; how many. Open ones stay."""
+        done = (State.SENT, State.REJECTED, State.SUPPRESSED)
+        old = sa.and_(
+            letters.c.workspace == self.workspace,
+            letters.c.state.in_(done),
+            letters.c.settled_at > 0,
+            letters.c.settled_at < before,
+        )
+        with self.engine.begin() as connection:
+            refs = sa.select(letters.c.ref).where(old).scalar_subquery()
+            connection.execute(sa.delete(attempts).where(attempts.c.ref.in_(refs)))
+            connection.execute(sa.delete(notices).where(notices.c.ref.in_(refs)))
+            return connection.execute(sa.delete(letters).where(old)).rowcount
+
     def forget(self, person: str, *, who: str, now: float) -> int:
         """Erase *person*; how many rows. What was not sent is closed, and the row's hash becomes a blank."""
         blank = "forgotten"

@@ -46,6 +46,9 @@ from spfcheck.notify.send import Sender
 from spfcheck.notify.stops import Stops
 from spfcheck.settings import Settings
 
+KEPT_LETTERS = 730 * DAY
+"""Two years: longer than any episode's cool-off by far."""
+
 LOCK_LOOK = 0.2
 """Seconds between two looks at a lock that somebody else holds."""
 
@@ -470,6 +473,11 @@ class Notifier:
         """Erase a person; how many rows it touched."""
         person = self._people.person(address)
         return await self._write(self._ledger.forget, person, who=who, now=self._clock())
+
+    async def prune(self) -> int:
+        """`spfcheck db prune`: drop plans of more than 90 days and letters of more than 2 years; how many rows."""
+        plans = await self._write(self._archive.prune, self._clock())
+        return plans + await self._write(self._ledger.prune, self._clock() - KEPT_LETTERS)
 
     async def suppress(self, address: str, *, reason: str, who: str) -> None:
         """Put a person on the local suppression list."""

@@ -202,6 +202,15 @@ def test_whoever_is_forgotten_leaves_no_trace_but_a_count(ledger: Ledger, tmp_pa
         assert "canary" not in "\n".join(db.iterdump())
 
 
+def test_old_letters_are_dropped_and_open_ones_are_not(ledger: Ledger) -> None:
+    enter(ledger, "plan-1", intent("r1"), intent("r2", "p2", "b.example"), intent("r3", "p3", "c.example"))
+    ledger.settle(claimed(ledger, "r1"), Sent(outcome=Outcome.ACCEPTED, status=200), boot="b1", now=10.0)
+    ledger.settle(claimed(ledger, "r2"), Sent(outcome=Outcome.UNCLEAR, status=500), boot="b1", now=10.0)
+    assert ledger.prune(5.0) == 0
+    assert ledger.prune(11.0) == 1
+    assert ledger.counts() == {"unclear": 1, "planned": 1}
+
+
 def test_the_audit_log_shows_what_was_tampered_with(ledger: Ledger) -> None:
     with ledger.engine.begin() as connection:
         for number in range(5):

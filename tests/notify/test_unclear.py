@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from aiohttp import web
 
 from spfcheck.demo.sandbox import Fault, Faults
@@ -134,6 +136,35 @@ async def test_a_claim_of_a_sender_that_died_is_unclear_to_the_next(tmp_path: Pa
             assert summary.sent == 7
             (unclear,) = await notifier.unclear()
     assert (unclear.ref, unclear.reason) == (ref, "the sender ended in the middle of the call")
+
+
+@pytest.mark.parametrize("method", ["claim", "settle", "letter", "faults"])
+async def test_a_disk_that_fails_for_a_moment_costs_nothing_but_time(
+    tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every third call of one method fails as on a full disk; each time another run takes up where that one ended."""
+    calls = [0]
+    honest = getattr(Ledger, method)
+
+    def failing(self: Ledger, *arguments: object, **named: object) -> object:
+        calls[0] += 1
+        if calls[0] % 3 == 0:
+            raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+        return honest(self, *arguments, **named)
+
+    async with world(tmp_path, broken(*NAMES)) as w:
+        plan = await prepared(w, NAMES)
+        monkeypatch.setattr(Ledger, method, failing)
+        failures: set[str] = set()
+        for _ in range(12):
+            async with w.notifier() as notifier:
+                try:
+                    if not (await notifier.send(plan.id)).sent:
+                        break
+                except NotifyError as error:
+                    failures.add(str(error))
+        assert failures == {"The ledger's database failed: database or disk is full."}
+    assert sorted(email for email, _ in w.sent) == sorted(f"owner@{name}" for name in NAMES)
 
 
 async def test_an_unclear_event_is_written_again_since_the_api_knows_it_by_its_time(tmp_path: Path) -> None:
