@@ -1,4 +1,4 @@
-"""The state of the notifier for Prometheus: gauges read from the ledger, since a nightly job is gone when it is asked."""
+"""The state of the notifier for Prometheus: read from the ledger, since a nightly job is gone when it is asked."""
 
 from __future__ import annotations
 
