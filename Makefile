@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # pyspf has no wheel: its build uses the locked setuptools instead of one fetched by pip.
 INSTALL := $(PIP) install --require-hashes --no-build-isolation --no-deps -r
 
-.PHONY: venv venv-run demo test test-long check bench crash-test screenshots lock clean
+.PHONY: venv venv-run demo test test-long check bench crash-test load-test screenshots lock clean
 
 venv: $(VENV)/.dev
 venv-run: $(VENV)/.run
@@ -53,6 +53,13 @@ bench: $(VENV)/.dev
 
 crash-test: $(VENV)/.dev
 	@$(BIN)/python -m tests.crash $(ARGS)
+
+load-test: $(VENV)/.dev
+	@TEST_PROFILE=long $(BIN)/python -m tests.api.load $(ARGS)
+
+# Pictures of the page's main states, light and dark, in screenshots/.
+screenshots: $(VENV)/.dev
+	@SCREENSHOTS=screenshots $(BIN)/python -m pytest -n0 tests/web/test_browser.py -k screenshots $(ARGS)
 
 # Locks name packages and hashes, never an index. Needs uv.
 lock:

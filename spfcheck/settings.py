@@ -59,7 +59,7 @@ class _Section(BaseModel):
 class Sender(_Section):
     """One set of servers that sends for customers."""
 
-    name: str = "default"
+    name: str = Field(default="", description="What people call it; the include where it has no name.")
     include: str = Field(description="What a customer includes, such as `_spf.mail.example`.")
     networks: Texts = Field(default_factory=list, description="CIDR networks; empty: read from the include.")
 
@@ -165,7 +165,9 @@ class Settings(BaseSettings):
     cache_mb: int = Field(default=128, ge=1, description="Memory for DNS answers, in MB.")
     cold_lane: int = Field(default=64, ge=1, description="New checks under way at once; more are answered 503.")
     batch_lane: int = Field(default=64, ge=1, description="Checks under way at once for all batches together.")
-    cold_per_minute: int = Field(default=60, ge=1, description="New checks a minute for one key; more are answered 429.")
+    cold_per_minute: int = Field(
+        default=60, ge=1, description="New checks a minute for one key; more are answered 429."
+    )
     stop_grace_seconds: float = Field(
         default=2.0, ge=0, le=60, description="After SIGTERM: not ready, but still answering, for so long."
     )
@@ -173,9 +175,7 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="Signs sign-in cookies, at least 32 characters; empty: made at each start."
     )
     identity_header: str = Field(default="", description="Header in which a trusted proxy names who has signed in.")
-    trusted_proxies: Texts = Field(
-        default_factory=list, description="Networks from which identity_header is believed."
-    )
+    trusted_proxies: Texts = Field(default_factory=list, description="Networks from which identity_header is believed.")
     mail_from: str = Field(default="postmaster@{domain}", description="The MAIL FROM that we send with.")
     helo: str = Field(default="mail.invalid", description="The HELO name of our servers.")
     sender_include: str = Field(default="", description="What a customer includes: the short form of one sender.")
@@ -222,17 +222,17 @@ class Settings(BaseSettings):
         if secrets := os.environ.get(SECRETS_VARIABLE):
             if not Path(secrets).is_dir():
                 raise SettingsError(f"The secrets directory {secrets} ({SECRETS_VARIABLE}) does not exist.")
-            sources.append(NestedSecretsSettingsSource(SecretsSettingsSource(settings_cls, secrets)))
+            nested = NestedSecretsSettingsSource(SecretsSettingsSource(settings_cls, secrets))
+            sources.append(nested)
         sources.append(_File(settings_cls))
         return tuple(sources)
 
     def sender_profiles(self) -> list[Sender]:
         """The senders, however they were named; empty when none is."""
-        if self.senders:
-            return list(self.senders)
+        named = self.senders
         if self.sender_include:
-            return [Sender(include=self.sender_include, networks=self.sender_networks)]
-        return []
+            named = [Sender(include=self.sender_include, networks=self.sender_networks)]
+        return [sender.model_copy(update={"name": sender.name or sender.include}) for sender in named]
 
 
 class _File(TomlConfigSettingsSource):
@@ -241,8 +241,8 @@ class _File(TomlConfigSettingsSource):
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         named = os.environ.get(CONFIG_VARIABLE)
         path = Path(named or "spfcheck.toml")
-        if named and not path.exists():
-            raise SettingsError(f"The settings file {path} ({CONFIG_VARIABLE}) does not exist.")
+        if named and not path.is_file():
+            raise SettingsError(f"The settings file {path} ({CONFIG_VARIABLE}) is no file.")
         try:
             super().__init__(settings_cls, toml_file=path)
         except OSError as error:

@@ -78,7 +78,11 @@ class Wild:
 
 
 @given(st.data(), st.booleans())
-@settings(max_examples=scale(150, 3_000), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=scale(150, 3_000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 def test_there_is_always_a_report(data: st.DataObject, opinion: bool) -> None:
     asyncio.run(_examine(data, opinion))
 
