@@ -11,9 +11,9 @@ from spfcheck.intercom_answers import Contact, GoneError
 from spfcheck.notify import audience, evidence
 from spfcheck.notify.checks import Checks
 from spfcheck.notify.gather import Workspace
-from spfcheck.notify.ledger import Letter
 from spfcheck.notify.model import Reason, State, Step
 from spfcheck.notify.policy import Guards
+from spfcheck.notify.register import Letter
 from spfcheck.settings import Audience
 
 FOR_GOOD = frozenset(

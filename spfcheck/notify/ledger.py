@@ -7,61 +7,24 @@ call, so that whoever comes after a crash finds every message that may have gone
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.engine import Connection
 
 from spfcheck.intercom_answers import Outcome, Sent
 from spfcheck.notify import trail
-from spfcheck.notify.database import reading
-from spfcheck.notify.model import Intent, Reason, State, UnclearMessage
+from spfcheck.notify.model import Intent, Reason, State
+from spfcheck.notify.register import NOT_SENT_YET, Letter, Register, letter_of
 from spfcheck.notify.tables import attempts, letters, notices, plans
 
 MAX_NIGHTS_NOT_FOUND = 3
 """A contact that the API does not know three nights running is gone."""
 
-_OPEN = (State.PLANNED, State.WAITING)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """A letter as the sender needs it."""
-
-    ref: str
-    person: str
-    contact_id: str
-    step: str
-    domains: tuple[str, ...]
-    contacts: tuple[str, ...]
-    """Which contact of the person names each domain, in the same order."""
-    state: State
-    attempts: int
-    claimed_at: float
-    created_at: float
-    findable: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What the ledger knows of one person and domain."""
-
-    person: str
-    episode: int
-    step: str
-    state: State
-    sent_at: float
-    in_hand: bool
-    """A letter with it was tried, or went out: no plan may name it again."""
-
-
-class Ledger:
-    """The letters of one workspace."""
-
-    def __init__(self, engine: Engine, workspace: str) -> None:
-        self.engine = engine
-        self.workspace = workspace
+class Ledger(Register):
+    """The letters of one workspace, and everything that changes them."""
 
     def materialise(self, plan_id: str, intents: Sequence[Intent], faults: Mapping[str, str], now: float) -> int:
         """Enter the intents of an approved plan; how many letters are new. Safe to repeat: it is done once.
@@ -137,7 +100,7 @@ class Ledger:
         untried = sa.exists().where(letters.c.ref == notices.c.ref, letters.c.attempts == 0)
         moved = connection.execute(
             sa.update(notices)
-            .where(key, notices.c.state.in_(_OPEN), sa.or_(untried, notices.c.inside.is_(False)))
+            .where(key, notices.c.state.in_(NOT_SENT_YET), sa.or_(untried, notices.c.inside.is_(False)))
             .values(inside=True, **values)
         )
         if moved.rowcount:
@@ -179,12 +142,6 @@ class Ledger:
             query = sa.select(letters.c.ref).where(mine, letters.c.state == State.PLANNED)
             return list(connection.scalars(query.order_by((letters.c.attempts == 0), letters.c.number)))
 
-    def letter(self, ref: str) -> Letter | None:
-        """A letter with the domains that are still in it."""
-        with reading(self.engine) as connection:
-            row = connection.execute(sa.select(letters).where(letters.c.ref == ref)).one_or_none()
-            return None if row is None else _letter(connection, row)
-
     def claim(self, ref: str, *, boot: str, now: float, findable: bool, content_hash: str) -> Letter | None:
         """Claim a letter for one call, or None when it is no longer to be sent. Committed when this returns.
 
@@ -209,7 +166,7 @@ class Ledger:
             row = connection.execute(sa.select(letters).where(letters.c.ref == ref)).one()
             connection.execute(sa.insert(attempts).values(ref=ref, number=row.attempts, boot=boot, claimed_at=now))
             _move_notices(connection, ref, State.SENDING, "", now)
-            letter = _letter(connection, row)
+            letter = letter_of(connection, row)
             return replace(letter, state=State.SENDING)
 
     def settle(self, letter: Letter, sent: Sent, *, boot: str, now: float) -> State:
@@ -278,14 +235,14 @@ class Ledger:
         """A letter that is not claimed will not be sent: now (`waiting`) or ever (`suppressed`)."""
         with self.engine.begin() as connection:
             values = {"state": state, "reason": reason, "detail": detail, "settled_at": now}
-            free = sa.and_(letters.c.ref == ref, letters.c.state.in_(_OPEN))
+            free = sa.and_(letters.c.ref == ref, letters.c.state.in_(NOT_SENT_YET))
             if connection.execute(sa.update(letters).where(free).values(values)).rowcount:
                 _move_notices(connection, ref, state, reason, now)
 
     def drop_domain(self, ref: str, domain: str, state: State, reason: Reason, *, now: float) -> None:
         """Take one domain out of an unclaimed letter; the others stay in it."""
         with self.engine.begin() as connection:
-            which = sa.and_(notices.c.ref == ref, notices.c.domain == domain, notices.c.state.in_(_OPEN))
+            which = sa.and_(notices.c.ref == ref, notices.c.domain == domain, notices.c.state.in_(NOT_SENT_YET))
             values = {"state": state, "reason": reason, "inside": False, "changed_at": now}
             connection.execute(sa.update(notices).where(which).values(values))
 
@@ -306,21 +263,6 @@ class Ledger:
         with self.engine.begin() as connection:
             connection.execute(sa.update(letters).where(letters.c.ref == ref).values(tagged=True))
 
-    def untagged(self, limit: int = 100) -> list[tuple[str, str]]:
-        """Letters that went out while the tag could not be put: ref and contact."""
-        query = sa.select(letters.c.ref, letters.c.contact_id).where(
-            letters.c.workspace == self.workspace, letters.c.state == State.SENT, letters.c.tagged.is_(False)
-        )
-        with reading(self.engine) as connection:
-            rows = connection.execute(query.order_by(letters.c.settled_at.desc()).limit(limit))
-            return [(row.ref, row.contact_id) for row in rows]
-
-    def faults(self, ref: str) -> dict[str, str]:
-        """The fault of each domain in a letter, as the plan saw it."""
-        query = sa.select(notices.c.domain, notices.c.fault).where(notices.c.ref == ref, notices.c.inside.is_(True))
-        with reading(self.engine) as connection:
-            return {row.domain: row.fault for row in connection.execute(query)}
-
     def recover(self, *, boot: str, now: float) -> int:
         """Claims of senders that are gone are unclear from here on; how many. Call with the sender's lock held."""
         with self.engine.begin() as connection:
@@ -334,44 +276,6 @@ class Ledger:
                 _move_notices(connection, ref, State.UNCLEAR, "", now)
                 trail.append(connection, at=now, who="sender", action="letter-unclear", subject=ref)
         return len(refs)
-
-    def unclear(self) -> list[UnclearMessage]:
-        """Every unclear letter, oldest first."""
-        query = sa.select(letters).where(letters.c.workspace == self.workspace, letters.c.state == State.UNCLEAR)
-        with reading(self.engine) as connection:
-            return [
-                UnclearMessage(
-                    ref=row.ref,
-                    contact_id=row.contact_id,
-                    step=row.step,
-                    domains=_domains(connection, row.ref)[0],
-                    since=row.claimed_at,
-                    attempts=row.attempts,
-                    reason=row.detail,
-                )
-                for row in connection.execute(query.order_by(letters.c.claimed_at, letters.c.ref))
-            ]
-
-    def due(self, before: float) -> list[Letter]:
-        """Unclear letters that search can find and whose last sign of life is older than *before*."""
-        quiet = (
-            sa.func.max(letters.c.claimed_at, letters.c.settled_at)
-            if self._sqlite
-            else sa.func.greatest(letters.c.claimed_at, letters.c.settled_at)
-        )
-        query = sa.select(letters).where(
-            letters.c.workspace == self.workspace,
-            letters.c.state == State.UNCLEAR,
-            letters.c.findable.is_(True),
-            quiet <= before,
-        )
-        with reading(self.engine) as connection:
-            rows = connection.execute(query.order_by(letters.c.claimed_at, letters.c.ref)).all()
-            return [_letter(connection, row) for row in rows]
-
-    @property
-    def _sqlite(self) -> bool:
-        return self.engine.dialect.name == "sqlite"
 
     def resolve(
         self, ref: str, state: State, *, who: str, now: float, conversation_id: str = "", reason: str = ""
@@ -392,66 +296,6 @@ class Ledger:
             detail = {"reason": reason, "conversation": conversation_id}
             trail.append(connection, at=now, who=who, action=f"resolved-{state}", subject=ref, detail=detail)
         return True
-
-    def told(self, domain: str) -> list[Told]:
-        """Everything that the ledger knows of the people of *domain*."""
-        query = (
-            sa.select(notices, letters.c.attempts)
-            .join(letters, letters.c.ref == notices.c.ref)
-            .where(notices.c.workspace == self.workspace, notices.c.domain == domain)
-        )
-        with reading(self.engine) as connection:
-            return [
-                Told(
-                    person=row.person,
-                    episode=row.episode,
-                    step=row.step,
-                    state=State(row.state),
-                    sent_at=row.sent_at,
-                    in_hand=row.state not in _OPEN or (row.attempts > 0 and row.inside),
-                )
-                for row in connection.execute(query.order_by(notices.c.id))
-            ]
-
-    def knows(self, persons: Iterable[str]) -> set[str]:
-        """Those of *persons* of whom the ledger has any row."""
-        wanted = list(persons)
-        found: set[str] = set()
-        with reading(self.engine) as connection:
-            for start in range(0, len(wanted), 500):
-                part = wanted[start : start + 500]
-                query = sa.select(letters.c.person).where(letters.c.person.in_(part)).distinct()
-                found.update(connection.scalars(query))
-        return found
-
-    def counts(self) -> dict[str, int]:
-        """How many letters stand in each state."""
-        query = sa.select(letters.c.state, sa.func.count()).where(letters.c.workspace == self.workspace)
-        with reading(self.engine) as connection:
-            return {row[0]: row[1] for row in connection.execute(query.group_by(letters.c.state))}
-
-    def last_sent_at(self) -> float:
-        """When the newest message went out; 0 when none did."""
-        query = sa.select(sa.func.max(notices.c.sent_at)).where(notices.c.workspace == self.workspace)
-        with reading(self.engine) as connection:
-            return float(connection.scalar(query) or 0.0)
-
-    def sent_since(self, since: float) -> set[str]:
-        """The people who got a message since then."""
-        query = sa.select(notices.c.person).where(
-            notices.c.workspace == self.workspace, notices.c.state == State.SENT, notices.c.sent_at >= since
-        )
-        with reading(self.engine) as connection:
-            return set(connection.scalars(query.distinct()))
-
-    def contacts_sent_since(self, since: float) -> list[str]:
-        """The contacts that got a message since then, at most a thousand of the newest."""
-        query = sa.select(letters.c.contact_id).where(
-            letters.c.workspace == self.workspace, letters.c.state == State.SENT, letters.c.settled_at >= since
-        )
-        with reading(self.engine) as connection:
-            newest = connection.scalars(query.order_by(letters.c.settled_at.desc()).limit(1000))
-            return sorted(set(newest))
 
     def prune(self, before: float) -> int:
         """Drop letters that were settled before then, with all that hangs on them; how many. Open ones stay."""
@@ -474,7 +318,7 @@ class Ledger:
         with self.engine.begin() as connection:
             refs = list(connection.scalars(sa.select(letters.c.ref).where(letters.c.person == person)))
             for ref in refs:
-                gone = sa.and_(letters.c.ref == ref, letters.c.state.in_(_OPEN))
+                gone = sa.and_(letters.c.ref == ref, letters.c.state.in_(NOT_SENT_YET))
                 connection.execute(
                     sa.update(letters).where(gone).values(state=State.SUPPRESSED, reason=Reason.FORGOTTEN)
                 )
@@ -513,30 +357,11 @@ def _move_notices(
 
 def close_empty(connection: Connection, workspace: str, now: float) -> None:
     """Letters that were never tried and hold no notice any more are closed."""
-    inside = sa.exists().where(notices.c.ref == letters.c.ref, notices.c.inside.is_(True), notices.c.state.in_(_OPEN))
-    empty = sa.and_(letters.c.workspace == workspace, letters.c.state.in_(_OPEN), letters.c.attempts == 0, ~inside)
+    inside = sa.exists().where(
+        notices.c.ref == letters.c.ref, notices.c.inside.is_(True), notices.c.state.in_(NOT_SENT_YET)
+    )
+    empty = sa.and_(
+        letters.c.workspace == workspace, letters.c.state.in_(NOT_SENT_YET), letters.c.attempts == 0, ~inside
+    )
     values = {"state": State.SUPPRESSED, "reason": Reason.SUPERSEDED, "settled_at": now}
     connection.execute(sa.update(letters).where(empty).values(values))
-
-
-def _letter(connection: Connection, row: Row[tuple[object, ...]]) -> Letter:
-    domains, contacts = _domains(connection, row.ref)
-    return Letter(
-        ref=row.ref,
-        person=row.person,
-        contact_id=row.contact_id,
-        step=row.step,
-        domains=domains,
-        contacts=contacts,
-        state=State(row.state),
-        attempts=row.attempts,
-        claimed_at=row.claimed_at,
-        created_at=row.created_at,
-        findable=bool(row.findable),
-    )
-
-
-def _domains(connection: Connection, ref: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    query = sa.select(notices.c.domain, notices.c.contact_id).where(notices.c.ref == ref, notices.c.inside.is_(True))
-    inside = connection.execute(query.order_by(notices.c.id)).all()
-    return tuple(row.domain for row in inside), tuple(row.contact_id for row in inside)

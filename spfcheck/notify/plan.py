@@ -14,10 +14,11 @@ from spfcheck.notify.archive import Archive, DomainState, Sighting
 from spfcheck.notify.checks import Checks
 from spfcheck.notify.database import WriterThread
 from spfcheck.notify.gather import Gathered
-from spfcheck.notify.ledger import Ledger, Told
+from spfcheck.notify.ledger import Ledger
 from spfcheck.notify.model import Decision, Intent, PlanRow, Progress, Reason, State, Step
 from spfcheck.notify.model import Report as ReportProgress
 from spfcheck.notify.policy import DAY, Guards
+from spfcheck.notify.register import Told
 from spfcheck.notify.rollout import in_stage
 from spfcheck.notify.roster import Member, Roster
 from spfcheck.notify.stops import Stops

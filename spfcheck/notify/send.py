@@ -16,11 +16,12 @@ from spfcheck.intercom import Intercom
 from spfcheck.intercom_answers import ApiError, Contact, Outcome, Sent
 from spfcheck.notify.again import SecondLook, state_for
 from spfcheck.notify.database import WriterThread
-from spfcheck.notify.ledger import Ledger, Letter
+from spfcheck.notify.ledger import Ledger
 from spfcheck.notify.lock import SenderLock
 from spfcheck.notify.message import Message, Named, Writer
 from spfcheck.notify.model import Brake, Progress, Reason, Report, State, Step
 from spfcheck.notify.policy import Guards
+from spfcheck.notify.register import Letter
 from spfcheck.notify.rollout import RecentOutcomes, quiet
 from spfcheck.notify.stops import Stops
 

@@ -15,9 +15,10 @@ from sqlalchemy.engine import Engine
 
 from spfcheck.intercom_answers import Outcome, Sent
 from spfcheck.notify import database, trail
-from spfcheck.notify.ledger import Ledger, Letter
+from spfcheck.notify.ledger import Ledger
 from spfcheck.notify.lock import FileLock
 from spfcheck.notify.model import Intent, NotifyError, State, Step
+from spfcheck.notify.register import Letter
 from spfcheck.notify.tables import attempts, metadata, notices, plans
 
 
