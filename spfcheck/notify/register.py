@@ -174,6 +174,7 @@ class Register:
 
 
 def letter_of(connection: Connection, row: Row[tuple[object, ...]]) -> Letter:
+    """The letter of a row, with the domains that are still in it."""
     domains, contacts = domains_of(connection, row.ref)
     return Letter(
         ref=row.ref,
@@ -191,6 +192,7 @@ def letter_of(connection: Connection, row: Row[tuple[object, ...]]) -> Letter:
 
 
 def domains_of(connection: Connection, ref: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The domains that are still in a letter, and the contact that names each."""
     query = sa.select(notices.c.domain, notices.c.contact_id).where(notices.c.ref == ref, notices.c.inside.is_(True))
     inside = connection.execute(query.order_by(notices.c.id)).all()
     return tuple(row.domain for row in inside), tuple(row.contact_id for row in inside)
