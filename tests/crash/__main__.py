@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from spfcheck.notify.night import upgrade
+from tests import postgres
 from tests.crash.scene import Run, Shared, mutate, plan, serve, watch, work
 
 MUTANTS = ("no-quiet-time", "5xx-is-not-sent", "timeout-is-not-sent", "no-lock")
@@ -248,7 +250,7 @@ def main() -> int:
     parser.add_argument("--stops", type=int, default=50)
     parser.add_argument("--mutant-messages", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=7208)
-    parser.add_argument("--postgres", default="", help="address of an empty database to play in too, shorter")
+    parser.add_argument("--postgres", default="", help="address of an empty database instead of a server of its own")
     parser.add_argument("--only", choices=("search", "no-search", "mutants", "postgres"))
     options = parser.parse_args()
     size = {"messages": options.messages, "kills": options.kills, "stops": options.stops, "seed": options.seed}
@@ -259,8 +261,13 @@ def main() -> int:
         found["searchable"] = play("searchable conversations", **size, open_conversation=True)
     if options.only in (None, "no-search"):
         found["unsearchable"] = play("no conversations", **size, open_conversation=False)
-    if options.postgres and options.only in (None, "postgres"):
-        found["postgres"] = play("postgres", **short, database_url=options.postgres)
+    if options.only in (None, "postgres"):
+        with contextlib.nullcontext(options.postgres) if options.postgres else postgres.running() as address:
+            if address is None:
+                print("POSTGRES IS NOT INSTALLED: the crash test did not play on it", flush=True)
+            else:
+                upgrade(address)
+                found["postgres"] = play("postgres", **short, database_url=address)
     if options.only in (None, "mutants"):
         found["mutants"] = {
             mutant: play(f"mutant {mutant}", **short, mutant=mutant)["duplicates"] for mutant in MUTANTS

@@ -1,0 +1,58 @@
+"""A Postgres of the test's own, from the system's binaries; as root too, under a user without rights."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+UNPRIVILEGED = "nobody"
+"""Postgres refuses to run as root."""
+
+
+def binaries() -> Path | None:
+    """The folder of initdb and postgres, wherever the system keeps it; None where there is none."""
+    found = shutil.which("initdb")
+    candidates = [Path(found).resolve().parent] if found else []
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((path for path in candidates if (path / "initdb").exists() and (path / "postgres").exists()), None)
+
+
+@contextlib.contextmanager
+def running() -> Iterator[str | None]:
+    """A fresh server on loopback for the length of a block: its database's address, or None without Postgres."""
+    folder = binaries()
+    if folder is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="spfcheck-postgres-") as home:
+        user = UNPRIVILEGED if os.geteuid() == 0 else None
+        if user:
+            os.chown(home, pwd.getpwnam(user).pw_uid, -1)
+        data, port = Path(home) / "data", _free_port()
+        subprocess.run(
+            [folder / "initdb", "-D", data, "-U", "spfcheck", "--auth=trust", "--no-sync"],
+            user=user, cwd=home, check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        control = [folder / "pg_ctl", "-D", data, "-w", "-s"]
+        options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1"
+        subprocess.run(
+            [*control, "-l", Path(home) / "log", "-o", options, "start"],
+            user=user, cwd=home, check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            yield f"postgresql://spfcheck@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], user=user, cwd=home, check=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
