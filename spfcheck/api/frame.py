@@ -24,13 +24,19 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 """For answers that are no page: a browser that shows one all the same loads and runs nothing."""
 
-_START = secrets.token_hex(5)
+_start = secrets.token_hex(5)
 _numbers = itertools.count(1)
+
+
+def begin_ids() -> None:
+    """Begin anew after a fork, else two processes would give the same ids."""
+    global _start
+    _start = secrets.token_hex(5)
 
 
 def new_id() -> str:
     """An id for one request: unique over processes and starts, and no secret."""
-    return f"{_START}{next(_numbers):06x}"
+    return f"{_start}{next(_numbers):06x}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,18 +87,14 @@ async def serve(app: web.Application, sock: socket.socket, *, on_ready: Callable
 
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, hurry)
-    runner = web.AppRunner(
-        app, access_log=None, handle_signals=False, keepalive_timeout=KEEP_ALIVE_SECONDS, handler_cancellation=False
-    )
+    runner = runner_of(app)
     await runner.setup()
     try:
         await web.SockSite(runner, sock, backlog=BACKLOG).start()
         service = app[SERVICE]
         service.log.info("serving", url=url_of(sock), keys=len(service.keyring))
         on_ready(url_of(sock))
-        # What was loaded at the start stays for good: without this each full collection walks through all of it.
-        gc.collect()
-        gc.freeze()
+        freeze()
         await stop.wait()
         service.readiness.stopping = True
         service.log.info("stopping", under_way=service.checks.flights)
@@ -108,6 +104,19 @@ async def serve(app: web.Application, sock: socket.socket, *, on_ready: Callable
         await runner.cleanup()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def runner_of(app: web.Application) -> web.AppRunner:
+    """*app* as aiohttp runs it here, in one process or in several."""
+    return web.AppRunner(
+        app, access_log=None, handle_signals=False, keepalive_timeout=KEEP_ALIVE_SECONDS, handler_cancellation=False
+    )
+
+
+def freeze() -> None:
+    """Spare the collector what was loaded at the start and stays for good: each full collection would walk it all."""
+    gc.collect()
+    gc.freeze()
 
 
 def url_of(sock: socket.socket) -> str:

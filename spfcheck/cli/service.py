@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import secrets
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -16,10 +17,16 @@ from spfcheck.cli import COULD_NOT_CHECK, FINE, UsageError
 from spfcheck.cli.answers import lookup_for, nameservers
 from spfcheck.settings import Settings, load
 
+if TYPE_CHECKING:
+    from aiohttp import web
+
 SESSION_KEY_CHARACTERS = 32
 """Characters of a session key at least: 128 bits even when they are hexadecimal."""
 
 HEALTH_SECONDS = 2.0
+
+MAX_WORKERS = 64
+"""More processes than a machine for this has cores is a slip of the keyboard."""
 
 
 def serve(
@@ -28,6 +35,7 @@ def serve(
     port: int | None = None,
     zone: Path | None = None,
     nameserver: Annotated[list[str] | None, Parameter(negative="")] = None,
+    workers: int = 1,
 ) -> int:
     """Serve the API and the support page until SIGTERM or Ctrl-C.
 
@@ -41,9 +49,15 @@ def serve(
         Answer from this zone file instead of the network.
     nameserver
         Ask this resolver, as ip[:port]; may be given again.
+    workers
+        Serve by so many processes on one socket; one that dies is replaced.
     """
     settings = load(host=host, port=port, nameservers=nameserver)
+    if not 1 <= workers <= MAX_WORKERS:
+        raise UsageError(f"--workers takes a number from 1 to {MAX_WORKERS}.")
     _use_uvloop()
+    if workers > 1:
+        return _serve_by_many(settings, zone, workers)
     asyncio.run(_serve(settings, zone))
     return FINE
 
@@ -58,33 +72,76 @@ def _use_uvloop() -> None:
 
 async def _serve(settings: Settings, zone: Path | None) -> None:
     from spfcheck.api import server
-    from spfcheck.api.app import create_app
+
+    secret = _prove(settings)
+    async with AsyncExitStack() as stack:
+        sock = stack.enter_context(server.passed_socket() or server.listen(settings.host, settings.port))
+        app = await _open(stack, settings, zone, secret)
+        await server.serve(app, sock, on_ready=_say)
+
+
+def _serve_by_many(settings: Settings, zone: Path | None, workers: int) -> int:
+    from spfcheck.api import server
+
+    try:
+        from spfcheck.api.workers import Processes
+        from spfcheck.api.workers import serve as run
+    except ImportError:  # gunicorn and uvloop have no build for Windows
+        raise UsageError("This system cannot share a socket between processes; leave --workers out.") from None
+    # One for all of them, else who signs in at one process is a stranger to the next.
+    secret = _prove(settings) or secrets.token_bytes(32)
+
+    async def rehearse() -> None:
+        async with AsyncExitStack() as stack:
+            await _open(stack, settings, zone, secret)
+
+    async def make() -> web.Application:
+        stack = AsyncExitStack()
+        app = await _open(stack, settings, zone, secret)
+
+        async def close(_: web.Application) -> None:
+            await stack.aclose()
+
+        app.on_cleanup.append(close)
+        return app
+
+    with server.passed_socket() or server.listen(settings.host, settings.port) as sock:
+        # What a worker would stumble over is told once, here, in a sentence; the database is upgraded by one process.
+        asyncio.run(rehearse())
+        return run(Processes(settings, sock, workers, make, on_ready=_say))
+
+
+def _prove(settings: Settings) -> bytes | None:
+    """The session key, where all that may be wrong with the settings is right; nothing is opened or written before."""
     from spfcheck.api.keys import parse_line
     from spfcheck.api.logs import configure
-    from spfcheck.api.stored import KeyTable, StoredReports, upgrade
-    from spfcheck.notify.database import open_engine
 
-    # Everything that may be wrong with the settings is found before anything is opened or written.
-    configured = [parse_line(line) for line in settings.api_keys]
+    for line in settings.api_keys:
+        parse_line(line)
     secret = session_key(settings)
     nameservers(settings.nameservers)
     configure(settings.log_format)
-    sock = server.passed_socket() or server.listen(settings.host, settings.port)
-    async with AsyncExitStack() as stack:
-        stack.callback(sock.close)
-        engine = open_engine(settings.database_url)
-        stack.callback(engine.dispose)
-        upgrade(engine)
-        keys = KeyTable(engine)
-        server.demand_keys(settings, len(configured) + len(list(keys.valid())))
-        lookup = await stack.enter_async_context(lookup_for(settings, zone))
-        reports = StoredReports(engine)
-        stack.push_async_callback(reports.close)
-        app = create_app(
-            settings, lookup, keeper=reports, stored_keys=keys.valid, secret=secret,
-            notifier=_notices(settings, engine),
-        )  # fmt: skip
-        await server.serve(app, sock, on_ready=_say)
+    return secret
+
+
+async def _open(stack: AsyncExitStack, settings: Settings, zone: Path | None, secret: bytes | None) -> web.Application:
+    """The application over the real database and resolver, which *stack* closes."""
+    from spfcheck.api import server
+    from spfcheck.api.app import create_app
+    from spfcheck.api.stored import KeyTable, StoredReports, upgrade
+    from spfcheck.notify.database import open_engine
+
+    engine = open_engine(settings.database_url)
+    stack.callback(engine.dispose)
+    upgrade(engine)
+    keys = KeyTable(engine)
+    server.demand_keys(settings, len(settings.api_keys) + len(list(keys.valid())))
+    lookup = await stack.enter_async_context(lookup_for(settings, zone))
+    reports = StoredReports(engine)
+    stack.push_async_callback(reports.close)
+    return create_app(
+        settings, lookup, keeper=reports, stored_keys=keys.valid, secret=secret, notifier=_notices(settings, engine)
+    )
 
 
 def session_key(settings: Settings) -> bytes | None:

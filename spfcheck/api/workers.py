@@ -1,0 +1,133 @@
+"""Several processes on one listening socket: gunicorn starts, watches and replaces them, aiohttp's worker serves.
+
+A worker that dies is replaced, and so is one whose loop stands still for `SILENT_SECONDS`. Each makes an application of
+its own after the fork: no connection, thread or cache is shared.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from aiohttp import web
+from aiohttp.worker import GunicornUVLoopWebWorker
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+
+from spfcheck.api import frame, server
+from spfcheck.api.app import DRAIN_SECONDS
+from spfcheck.api.context import SERVICE
+from spfcheck.settings import Settings
+
+SILENT_SECONDS = 30
+"""A worker tells each second that its loop runs; one that was silent for so long is killed and replaced."""
+
+CLEANUP_SECONDS = 5.0
+"""For what is left to close after the grace and the drain; all three lie within an orchestrator's usual 30 s."""
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a directory for gunicorn's nameless heartbeat files
+"""Where a heartbeat never waits for a disk, and can be written although the root file system is read-only."""
+
+
+class Processes(BaseApplication):  # type: ignore[misc]
+    """*count* workers on *sock*, which they inherit; *make* is called in each and yields its application."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sock: socket.socket,
+        count: int,
+        make: Callable[[], Awaitable[web.Application]],
+        *,
+        on_ready: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.settings = settings
+        self.service_app: web.Application | None = None
+        """The application of this worker; None in the parent."""
+        self._make = make
+        self._count = count
+        self._url = server.url_of(sock)
+        self._on_ready = on_ready
+        # From here on the socket is gunicorn's. It would look for passed sockets again by the same variables.
+        self._fd = sock.detach()
+        for name in ("LISTEN_FDS", "LISTEN_PID"):
+            os.environ.pop(name, None)
+        super().__init__()
+
+    def load_config(self) -> None:
+        """What gunicorn is told; nothing comes from its own files and variables."""
+        grace = self.settings.stop_grace_seconds
+        chosen: dict[str, Any] = {
+            "bind": f"fd://{self._fd}",
+            "backlog": server.BACKLOG,
+            "workers": self._count,
+            "worker_class": Worker,
+            "keepalive": math.ceil(server.KEEP_ALIVE_SECONDS),
+            "timeout": SILENT_SECONDS,
+            "graceful_timeout": math.ceil(grace + DRAIN_SECONDS + CLEANUP_SECONDS),
+            "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
+            "control_socket_disable": True,
+            "logger_class": OurLog,
+            "loglevel": "warning",
+            "when_ready": lambda _: self._on_ready(self._url),
+        }
+        for name, value in chosen.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[[], Awaitable[web.AppRunner]]:
+        """What the worker awaits, in its own process."""
+        return self._start
+
+    async def _start(self) -> web.AppRunner:
+        frame.begin_ids()
+        self.service_app = app = await self._make()
+        service = app[SERVICE]
+        service.log.info("serving", url=self._url, keys=len(service.keyring), process=os.getpid())
+        server.freeze()
+        return server.runner_of(app)
+
+
+class Worker(GunicornUVLoopWebWorker):
+    """aiohttp's worker, ending in our order: not ready, then answering for the grace time, then the drain."""
+
+    def handle_exit(self, sig: int, stack: FrameType | None) -> None:
+        """SIGTERM."""
+        app = self.app.service_app
+        if app is None:  # it was still starting
+            super().handle_exit(sig, stack)
+            return
+        service = app[SERVICE]
+        if not service.readiness.stopping:
+            service.readiness.stopping = True
+            service.log.info("stopping", under_way=service.checks.flights, process=os.getpid())
+            self.loop.call_later(service.settings.stop_grace_seconds, self._end)
+
+    def _end(self) -> None:
+        self.alive = False
+        self._notify_waiter_done()
+
+
+class OurLog(Logger):  # type: ignore[misc]
+    """gunicorn's warnings as lines of our log."""
+
+    def setup(self, cfg: Any) -> None:
+        """Leave the handlers to the root logger, which `spfcheck.api.logs` has set up."""
+        self.cfg = cfg
+        self._access_log_enabled = False
+        self.error_log.setLevel(logging.WARNING)
+        self.error_log.propagate = True
+
+
+def serve(processes: Processes) -> int:
+    """Run until SIGTERM or SIGINT; the exit code comes back."""
+    try:
+        processes.run()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0
