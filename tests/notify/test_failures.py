@@ -99,6 +99,12 @@ def hijacked(answer: Answer) -> Answer:
     return replace(answer, outcome=Outcome.OK, records=((b"v=spf1 ip4:203.0.113.1 -all",),), ttl=60, rcode=0)
 
 
+def filtered(answer: Answer) -> Answer:
+    if answer.question.name.startswith("_spf."):
+        return answer
+    return Answer(question=answer.question, outcome=Outcome.FILTERED, rcode=3, detail="Blocked (EDE 15).")
+
+
 def stale(answer: Answer) -> Answer:
     return answer if answer.question.name.startswith("_spf.") else replace(answer, stale=True)
 
@@ -116,11 +122,20 @@ def our_include(text: bytes) -> Callable[[Answer], Answer]:
         (down, "senders: "),
         (failing(15), "dns-failures: "),
         (hijacked, "newly-broken: "),
+        (filtered, "dns-failures: "),
         (our_include(b"v=spf1 ip4:192.0.2.0/99 -all"), "senders: "),
         (our_include(b"v=spf1 -all"), "senders: "),
         (our_include(b"v=spf1 +all"), "senders: "),
     ],
-    ids=["resolver down", "15 % SERVFAIL", "hijack", "our include unreadable", "our include empty", "our include +all"],
+    ids=[
+        "H112 resolver down",
+        "H113 15 % SERVFAIL",
+        "H114 hijack",
+        "H115 filtered",
+        "H117 our include unreadable",
+        "H117 our include empty",
+        "H117 our include +all",
+    ],
 )
 async def test_a_resolver_gone_wrong(w: BentWorld, bend: Callable[[Answer], Answer], reason: str) -> None:
     w.bend = bend
@@ -155,6 +170,7 @@ async def test_a_canary_that_sings(w: BentWorld) -> None:
 
 
 async def test_a_stale_cache(w: BentWorld) -> None:
+    # H116: the resolver says that its answer is old (EDE 3 or 19).
     w.bend = stale
     await night(w)
     assert w.sent == []
