@@ -177,8 +177,14 @@ def approve(plan_id: str, *, who: str = "", reason: str = "") -> int:
 
 
 @app.command
-def send(plan_id: str) -> int:
-    """Send an approved plan, each message checked again right before it goes."""
+def send(plan_id: Annotated[str, Parameter(name="--plan")]) -> int:
+    """Send an approved plan, each message checked again right before it goes.
+
+    Parameters
+    ----------
+    plan_id
+        The plan's id, or `latest`.
+    """
     summary: SendSummary = _with(lambda notifier: notifier.send(plan_id, progress=_progress()))
     return _print_summary(summary)
 

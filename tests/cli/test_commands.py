@@ -300,6 +300,14 @@ def test_notify_speaks_to_the_sandbox_and_sends_nothing_while_dns_is_down(tmp_pa
         assert plan.returncode == 1, plan.stderr
         assert "nothing was sent" in plan.stdout
         assert "BRAKE resolver" in plan.stdout
+        # The plan is found by each way of naming it, and held by the brake.
+        made = re.findall(r"Plan (\S+),", plan.stdout)[0]
+        for named in ((made,), ("--plan", made), ("latest",), ("--plan", "latest")):
+            sent = run(tmp_path, "notify", "send", *named, **variables, SPFCHECK_NOTIFY_ENABLED="true")
+            assert sent.returncode == 2
+            assert sent.stderr.count("\n") == 1
+            assert "A brake holds" in sent.stderr, sent.stderr
+        assert "no plan nonsense" in run(tmp_path, "notify", "send", "--plan", "nonsense", **variables).stderr
         assert run(tmp_path, "notify", "pause", "--reason", "a test", **variables).returncode == 0
         assert "a test" in run(tmp_path, "notify", "status", **variables).stdout
         assert run(tmp_path, "notify", "resume", "--reason", "over", **variables).returncode == 0
