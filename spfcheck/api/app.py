@@ -16,6 +16,7 @@ from spfcheck.api import frame
 from spfcheck.api.checks import Bench, Checks, OurSenders, ReportKeeper
 from spfcheck.api.context import SERVICE, Readiness, Service
 from spfcheck.api.entries import Shelf, wall_clock
+from spfcheck.api.gauges import LedgerGauges
 from spfcheck.api.keys import Key, Keyring, parse_line
 from spfcheck.api.logs import RequestLines
 from spfcheck.api.metrics import Metrics
@@ -53,6 +54,7 @@ def create_app(
     keeper: ReportKeeper | None = None,
     stored_keys: Callable[[], Iterable[Key]] | None = None,
     notifier: Any = None,
+    ledger: LedgerGauges | None = None,
     clock: Callable[[], float] = wall_clock,
     new_id: Callable[[], str] = new_report_id,
     registry: CollectorRegistry | None = None,
@@ -61,7 +63,7 @@ def create_app(
     """The service over *lookup*.
 
     *ours* yields our senders as they are known; by default they are read from the settings through *lookup*.
-    *keeper* holds reports for their permalinks, in memory by default.
+    *keeper* holds reports for their permalinks, in memory by default. *ledger* tells a monitor of the notifier.
     *stored_keys* yields the keys that a database holds. *secret* signs sessions, which end with the process unless it
     is given. Raises `KeyFormatError` for a line of `api_keys` that is none.
     """
@@ -111,6 +113,7 @@ def create_app(
         lines=RequestLines(log),
         watch=watch,
         notifier=notifier,
+        ledger=ledger,
         secret=secret or secrets.token_bytes(32),
     )
     return _application(service)

@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from spfcheck.api.checks import Checks
+from spfcheck.api.gauges import LedgerGauges
 from spfcheck.api.keys import Key, Keyring, Scope
 from spfcheck.api.logs import RequestLines
 from spfcheck.api.metrics import Metrics
@@ -59,6 +60,8 @@ class Service:
     """Looks at the resolvers, where they are on the network."""
     notifier: Any = None
     """The notifier's view for the pages, where there is a ledger."""
+    ledger: LedgerGauges | None = None
+    """What a monitor is told of the notifier, where there is a ledger."""
     secret: bytes = b""
     """Signs sessions."""
     background: set[Any] = field(default_factory=set)

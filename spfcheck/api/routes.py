@@ -167,14 +167,18 @@ async def reasons_not_ready(service: Service) -> tuple[str, ...]:
 
 
 async def metrics(request: web.Request) -> web.StreamResponse:
-    """The counts, for Prometheus."""
+    """The counts, for Prometheus; the notifier's too, where its ledger can be read."""
     service = service_of(request)
     query(request, frozenset())
     service.metrics.flights.set(service.checks.flights)
     service.metrics.shelf.set(len(service.checks.shelf))
-    return web.Response(
-        body=service.metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-    )
+    text = service.metrics.text()
+    if service.ledger is not None:
+        try:
+            text += await service.ledger.text()
+        except Exception as error:  # the service's own counts are needed most when something is broken
+            service.log.error("the ledger cannot be read", exc_info=error)
+    return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
 async def openapi(request: web.Request) -> web.StreamResponse:

@@ -128,6 +128,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, zone: Path | None, se
     """The application over the real database and resolver, which *stack* closes."""
     from spfcheck.api import server
     from spfcheck.api.app import create_app
+    from spfcheck.api.gauges import LedgerGauges
     from spfcheck.api.stored import KeyTable, StoredReports, upgrade
     from spfcheck.notify.database import open_engine
 
@@ -140,8 +141,9 @@ async def _open(stack: AsyncExitStack, settings: Settings, zone: Path | None, se
     reports = StoredReports(engine)
     stack.push_async_callback(reports.close)
     return create_app(
-        settings, lookup, keeper=reports, stored_keys=keys.valid, secret=secret, notifier=_notices(settings, engine)
-    )
+        settings, lookup, keeper=reports, stored_keys=keys.valid, secret=secret, notifier=_notices(settings, engine),
+        ledger=LedgerGauges(settings, engine),
+    )  # fmt: skip
 
 
 def session_key(settings: Settings) -> bytes | None:
