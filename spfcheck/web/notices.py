@@ -16,7 +16,7 @@ from spfcheck.notify.database import WriterThread, is_current, reading
 from spfcheck.notify.ledger import Ledger
 from spfcheck.notify.model import NotifyError, Plan, Reason
 from spfcheck.notify.stops import Stops
-from spfcheck.notify.tables import letters, notices
+from spfcheck.notify.tables import domains, letters, notices
 from spfcheck.settings import Settings
 from spfcheck.web.view import when
 
@@ -33,6 +33,14 @@ class State:
     brakes: tuple[str, ...]
     sent: tuple[tuple[str, int], ...]
     """How many messages stand in each state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fine:
+    """Domains of a plan that nothing is wrong with: the first of them by name, and how many there are."""
+
+    domains: tuple[str, ...] = ()
+    number: int = 0
 
 
 class Notices:
@@ -73,6 +81,24 @@ class Notices:
             return self._archive.load()
         except NotifyError:
             return None
+
+    async def fine(self, plan: Plan, status: str, query: str) -> Fine:
+        """The domains that *plan* found fine and whose name holds *query*; none where another *status* is asked for."""
+        if status not in ("", Status.OK):
+            return Fine()
+        return await self._thread(self._fine, plan.id, query)
+
+    def _fine(self, plan_id: str, query: str) -> Fine:
+        matching = sa.select(domains.c.domain).where(
+            domains.c.workspace == self._workspace,
+            domains.c.seen_plan == plan_id,
+            domains.c.seen_status == Status.OK,
+            domains.c.domain.contains(query, autoescape=True),
+        )
+        with reading(self._engine) as connection:
+            number = connection.scalar(sa.select(sa.func.count()).select_from(matching.subquery())) or 0
+            names = connection.scalars(matching.order_by(domains.c.domain).limit(SHOWN_ROWS)).all()
+        return Fine(tuple(names), number)
 
     async def of_domain(self, domain: str) -> Sequence[dict[str, Any]] | None:
         """The messages about *domain*, newest first, without a word of who got them; None while there is no ledger."""
@@ -121,8 +147,8 @@ def sentence(reason: str) -> str:
         return reason
 
 
-def plan_view(plan: Plan, status: str, query: str) -> dict[str, Any]:
-    """What the list page shows of *plan*: its counts, and the rows that match."""
+def plan_view(plan: Plan, fine: Fine, status: str, query: str) -> dict[str, Any]:
+    """What the list page shows of *plan*: its counts, and the rows that match, those that are *fine* at the end."""
     rows = [
         {
             "domain": row.domain,
@@ -133,6 +159,8 @@ def plan_view(plan: Plan, status: str, query: str) -> dict[str, Any]:
         for row in plan.rows
         if (not status or row.status == status) and query in row.domain
     ]
+    number = len(rows) + fine.number
+    rows += [{"domain": name, "status": Status.OK, "finding": "", "said": ""} for name in fine.domains]
     return {
         "plan": {
             "id": plan.id,
@@ -143,5 +171,5 @@ def plan_view(plan: Plan, status: str, query: str) -> dict[str, Any]:
             "waiting": plan.totals.get("waiting", 0),
         },
         "rows": rows[:SHOWN_ROWS],
-        "more": max(0, len(rows) - SHOWN_ROWS),
+        "more": number - len(rows[:SHOWN_ROWS]),
     }

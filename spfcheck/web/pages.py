@@ -147,7 +147,7 @@ async def _history(service: Service, domain: str) -> list[dict[str, Any]]:
     entries = await service.checks.keeper.history(domain, HISTORY)
     documents = [entry.document() for entry in entries]
     texts = [document["record"]["text"] if document["record"] else "" for document in documents]
-    befores = [*texts[1:], None]
+    befores = [*texts, None][1:]
     return [
         {
             "report_id": document["report_id"],

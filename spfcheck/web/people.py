@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
@@ -12,7 +13,7 @@ from spfcheck.api.keys import IMPLIED, Scope
 from spfcheck.api.params import query
 from spfcheck.api.problems import Kind, Problem
 from spfcheck.api.sessions import COOKIE, session_text, set_cookie, token_is_good
-from spfcheck.audit.names import shown
+from spfcheck.audit.names import NotADomainName, domain_name, shown
 from spfcheck.audit.report import Status
 from spfcheck.web import render
 from spfcheck.web.notices import plan_view
@@ -91,20 +92,33 @@ async def overview(request: web.Request) -> web.StreamResponse:
     status = values.get("status", "")
     if status and status not in frozenset(Status):
         raise Problem(Kind.INVALID_PARAMETER, f"The parameter status is one of {', '.join(Status)}.")
-    wanted = values.get("q", "").strip().lower()
+    typed = values.get("q", "").strip()
+    wanted, likely = _part_of_a_name(typed)
     state = await service.notifier.state() if service.notifier else None
     plan = await service.notifier.plan() if service.notifier else None
     caller = request[CALLER]
-    seen = plan_view(plan, status, wanted) if plan else {"plan": None, "rows": [], "more": 0}
+    seen: dict[str, Any] = {"plan": None, "rows": [], "more": 0}
+    if service.notifier and plan:
+        seen = plan_view(plan, await service.notifier.fine(plan, status, wanted), status, wanted)
     return render.page(
         request,
         "overview.html",
         state=state,
         may_pause=any(Scope.ADMIN in IMPLIED[scope] for scope in caller.scopes),
         filter_status=status,
-        filter_q=shown(wanted, 253),
+        filter_q=shown(typed, 2_000),
+        likely=likely,
         **seen,
     )
+
+
+def _part_of_a_name(typed: str) -> tuple[str, str]:
+    """What to look for in the names of domains, and the domain that was meant where *typed* says one."""
+    try:
+        name = domain_name(typed)
+    except NotADomainName as error:
+        return error.likely or typed.lower(), error.likely or ""
+    return name, name
 
 
 async def pause(request: web.Request) -> web.StreamResponse:

@@ -6,9 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+from tests.web.night import Morning
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 
@@ -34,3 +37,24 @@ def browser() -> Iterator[Browser]:
             yield started
         finally:
             started.close()
+
+
+def visit(chrome: Browser, url: str, *, width: int = 1200, scheme: str = "light", script: bool = True) -> Page:
+    """A page of its own context, so that nothing is left from the one before; close the context when done."""
+    context = chrome.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if scheme == "dark" else "light",
+        java_script_enabled=script,
+    )
+    page = context.new_page()
+    page.goto(url)
+    return page
+
+
+def signed_in(chrome: Browser, service: Morning, **look: Any) -> Page:
+    """The first page of *service*, entered with its key."""
+    page = visit(chrome, f"{service.url}/sign-in", **look)
+    page.get_by_label("Access key").fill(service.key)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{service.url}/")
+    return page

@@ -6,20 +6,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from spfcheck.api.app import create_app
-from spfcheck.api.keys import Scope, new_key
-from spfcheck.api.stored import StoredReports, upgrade
-from spfcheck.demo import customers
-from spfcheck.notify import database
-from spfcheck.web.notices import Notices
-from tests.api.running import in_a_thread, settings_of, zone_lookup
-from tests.web.browser import browser
+from spfcheck.api.keys import Scope
+from tests.web.browser import signed_in, visit
+from tests.web.night import MENDED, Morning, morning
 
 STATES = {
     "home": "/",
@@ -35,34 +29,11 @@ STATES = {
     "help-finding": "/help/lookup-limit",
     "overview": "/overview",
 }
+BOTH = pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 MADE_VISIBLE = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def open_service() -> Iterator[str]:
-    zone = customers.load().zone
-    with in_a_thread(lambda: create_app(settings_of(), zone_lookup(zone))) as url:
-        yield url
-
-
-def visit(chrome: Browser, url: str, *, width: int = 1200, scheme: str = "light", script: bool = True) -> Page:
-    context = chrome.new_context(
-        viewport={"width": width, "height": 900},
-        color_scheme="dark" if scheme == "dark" else "light",
-        java_script_enabled=script,
-    )
-    page = context.new_page()
-    page.goto(url)
-    return page
-
-
-@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+@BOTH
 def test_looking_a_domain_up(chrome: Browser, open_service: str, script: bool) -> None:
     page = visit(chrome, open_service, script=script)
     page.get_by_label("Domain").fill("https://plumber.example/")
@@ -81,7 +52,7 @@ def test_looking_a_domain_up(chrome: Browser, open_service: str, script: bool) -
     page.context.close()
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+@BOTH
 def test_trying_a_record_and_testing_an_address(chrome: Browser, open_service: str, script: bool) -> None:
     page = visit(chrome, f"{open_service}/domains/plumber.example", script=script)
     page.get_by_label("IP address").fill("192.0.2.7")
@@ -111,8 +82,21 @@ def test_copying(chrome: Browser, open_service: str) -> None:
     page.context.close()
 
 
-def test_a_permalink_stays(chrome: Browser, open_service: str) -> None:
-    page = visit(chrome, f"{open_service}/domains/travel.example")
+def test_without_script_texts_are_copied_by_hand(chrome: Browser, open_service: str) -> None:
+    """No button that does nothing; a click selects the whole record, the keyboard reaches the text for the customer."""
+    page = visit(chrome, f"{open_service}/domains/plumber.example", script=False)
+    expect(page.get_by_role("button", name="Copy the record")).to_have_count(0)
+    assert page.locator("#remedy-value").evaluate("(e) => getComputedStyle(e).userSelect") == "all"
+    summary = page.get_by_text("Text for the customer", exact=True)
+    summary.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#customer-text")).to_be_visible()
+    page.context.close()
+
+
+@BOTH
+def test_a_permalink_stays(chrome: Browser, open_service: str, script: bool) -> None:
+    page = visit(chrome, f"{open_service}/domains/travel.example", script=script)
     page.get_by_role("link", name="Permalink").click()
     expect(page.locator("main")).to_contain_text("This is the report as it was")
     assert "/reports/" in page.url
@@ -186,29 +170,19 @@ def test_everything_can_be_read_and_has_a_name(chrome: Browser, open_service: st
     page.context.close()
 
 
-def test_sign_in_pause_and_sign_out(chrome: Browser, tmp_path: Path) -> None:
-    text, key = new_key([Scope.ADMIN], os.urandom)
-    settings = settings_of(
-        api_keys=[key.line()], database_url=f"sqlite:///{tmp_path}/l.sqlite3",
-        notify={"pause_file": str(tmp_path / "pause"), "enabled": True},
-    )  # fmt: skip
-    engine = database.open_engine(settings.database_url)
-    database.upgrade(engine)
-    upgrade(engine)
-
-    def make():  # type: ignore[no-untyped-def]
-        return create_app(settings, zone_lookup(), keeper=StoredReports(engine), notifier=Notices(settings, engine))
-
-    with in_a_thread(make) as url:
-        page = visit(chrome, f"{url}/domains/fine.example")
+@BOTH
+def test_sign_in_pause_and_sign_out(chrome: Browser, tmp_path: Path, script: bool) -> None:
+    with morning(tmp_path, Scope.ADMIN) as service:
+        url = service.url
+        page = visit(chrome, f"{url}/domains/bakery.example", script=script)
         assert "/sign-in" in page.url
         page.get_by_label("Access key").fill("spfk_wrong")
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("alert")).to_contain_text("not valid")
-        page.goto(f"{url}/domains/fine.example")
-        page.get_by_label("Access key").fill(text)
+        page.goto(f"{url}/domains/bakery.example")
+        page.get_by_label("Access key").fill(service.key)
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("fine.example")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("bakery.example")
         page.get_by_role("link", name="Last night").click()
         expect(page.locator("#notifier")).to_contain_text("Sending is on")
         page.get_by_label("Reason").fill("a <b>test</b>")
@@ -221,7 +195,49 @@ def test_sign_in_pause_and_sign_out(chrome: Browser, tmp_path: Path) -> None:
         page.goto(f"{url}/overview")
         assert "/sign-in" in page.url
         page.context.close()
-    engine.dispose()
+
+
+def test_pausing_is_not_for_everybody(chrome: Browser, tmp_path: Path) -> None:
+    with morning(tmp_path, Scope.SUPPORT) as service:
+        page = visit(chrome, f"{service.url}/overview")
+        page.get_by_label("Access key").fill(service.key)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.locator("#notifier")).to_contain_text("Pausing needs a key with the scope admin.")
+        expect(page.get_by_role("button", name="Pause sending")).to_have_count(0)
+        page.context.close()
+
+
+@BOTH
+def test_history_and_messages(chrome: Browser, tmp_path: Path, script: bool) -> None:
+    """What changed since when, what it was then, and what the notifier wrote about it."""
+    now = [1_700_000_000.0]
+    with morning(tmp_path, clock=lambda: now[0]) as service:
+        page = visit(chrome, f"{service.url}/domains/plumber.example", script=script)
+        expect(page.locator("#notices")).to_contain_text("first")
+        expect(page.locator("#notices")).to_contain_text("planned")
+        service.zone.publish(MENDED)
+        now[0] += 86_400
+        page.goto(f"{service.url}/domains/plumber.example")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Fine")
+        expect(page.locator("#history ins")).to_have_text("include:_spf.mail.example")
+        page.locator("#history").get_by_role("link", name="2023-11-14 22:13 UTC").click()
+        expect(page.locator("main")).to_contain_text("This is the report as it was")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Action needed")
+        page.get_by_role("link", name="Check the domain now").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Fine")
+        page.context.close()
+
+
+@BOTH
+def test_finding_a_domain_of_last_night(chrome: Browser, full_service: Morning, script: bool) -> None:
+    page = signed_in(chrome, full_service, script=script)
+    page.get_by_role("link", name="Last night").click()
+    page.get_by_label("Domain contains").fill("flor")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#plan tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="florist.example").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Fine")
+    page.context.close()
 
 
 def test_screenshots(chrome: Browser, open_service: str) -> None:
