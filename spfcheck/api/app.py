@@ -24,6 +24,7 @@ from spfcheck.api.params import MAX_BODY
 from spfcheck.api.quota import Quotas, Rate
 from spfcheck.api.reports import Shelved
 from spfcheck.api.routes import ROUTES
+from spfcheck.api.telemetry import Tracing
 from spfcheck.audit.report import Report
 from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.resolver.canary import EVERY_SECONDS, ResolverCheck
@@ -55,6 +56,7 @@ def create_app(
     stored_keys: Callable[[], Iterable[Key]] | None = None,
     notifier: Any = None,
     ledger: LedgerGauges | None = None,
+    tracing: Tracing | None = None,
     clock: Callable[[], float] = wall_clock,
     new_id: Callable[[], str] = new_report_id,
     registry: CollectorRegistry | None = None,
@@ -64,6 +66,7 @@ def create_app(
 
     *ours* yields our senders as they are known; by default they are read from the settings through *lookup*.
     *keeper* holds reports for their permalinks, in memory by default. *ledger* tells a monitor of the notifier.
+    *tracing* makes spans, and is closed with the application.
     *stored_keys* yields the keys that a database holds. *secret* signs sessions, which end with the process unless it
     is given. Raises `KeyFormatError` for a line of `api_keys` that is none.
     """
@@ -98,6 +101,7 @@ def create_app(
         keeper=keeper or Shelved(),
         cold_lane=settings.cold_lane,
         on_disagreement=disagreed,
+        tracing=tracing,
     )
     service = Service(
         settings=settings,
@@ -114,6 +118,7 @@ def create_app(
         watch=watch,
         notifier=notifier,
         ledger=ledger,
+        tracing=tracing,
         secret=secret or secrets.token_bytes(32),
     )
     return _application(service)
@@ -135,6 +140,7 @@ def _application(service: Service) -> web.Application:
     app.on_response_prepare.append(frame.add_headers)
     app.on_startup.append(_start)
     app.on_shutdown.append(_stop)
+    app.on_cleanup.append(_close)
     return app
 
 
@@ -167,3 +173,9 @@ async def _stop(app: web.Application) -> None:
         task.cancel()
     await service.checks.drain(DRAIN_SECONDS)
     service.lines.flush()
+
+
+async def _close(app: web.Application) -> None:
+    tracing = app[SERVICE].tracing
+    if tracing is not None:
+        await asyncio.to_thread(tracing.close)

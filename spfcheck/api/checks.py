@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spfcheck.api.entries import Entry, Shelf, entry_of
+from spfcheck.api.telemetry import Tracing
 from spfcheck.audit.examine import examine
 from spfcheck.audit.ours import prepare
 from spfcheck.audit.report import Report
@@ -164,6 +165,7 @@ class Checks:
         keeper: ReportKeeper,
         cold_lane: int,
         on_disagreement: Callable[[Report], None] = lambda _: None,
+        tracing: Tracing | None = None,
     ) -> None:
         self.bench = bench
         self.ours = ours
@@ -171,6 +173,7 @@ class Checks:
         self.keeper = keeper
         self.cold = Lane(cold_lane)
         self._on_disagreement = on_disagreement
+        self._tracing = tracing
         self._flights: dict[tuple[str, bool], asyncio.Task[Entry]] = {}
 
     @property
@@ -257,6 +260,10 @@ class Checks:
     async def _examine(
         self, domain: str, *, record: str | None = None, opinion: bool = False, fresh: bool = False
     ) -> Report:
+        work = self._audit(domain, record=record, opinion=opinion, fresh=fresh)
+        return await (work if self._tracing is None else self._tracing.check(work))
+
+    async def _audit(self, domain: str, *, record: str | None, opinion: bool, fresh: bool) -> Report:
         bench = self.bench
         options: dict[str, Any] = {"mail_from": bench.mail_from, "helo": bench.helo}
         async with asyncio.timeout(FINAL_SECONDS):

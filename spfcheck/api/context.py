@@ -16,6 +16,7 @@ from spfcheck.api.keys import Key, Keyring, Scope
 from spfcheck.api.logs import RequestLines
 from spfcheck.api.metrics import Metrics
 from spfcheck.api.quota import Quotas
+from spfcheck.api.telemetry import Tracing
 from spfcheck.resolver.canary import ResolverCheck
 from spfcheck.settings import Settings
 
@@ -62,6 +63,8 @@ class Service:
     """The notifier's view for the pages, where there is a ledger."""
     ledger: LedgerGauges | None = None
     """What a monitor is told of the notifier, where there is a ledger."""
+    tracing: Tracing | None = None
+    """Makes spans, where OpenTelemetry is on."""
     secret: bytes = b""
     """Signs sessions."""
     background: set[Any] = field(default_factory=set)

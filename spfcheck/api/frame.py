@@ -16,6 +16,7 @@ from spfcheck.api.context import CALLER, NOTES, REQUEST_ID, SERVICE, Service
 from spfcheck.api.guard import NOBODY, caller_of, demand
 from spfcheck.api.keys import Scope
 from spfcheck.api.problems import Kind, Problem, response, to_problem
+from spfcheck.api.telemetry import Tracing, note_request
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -70,11 +71,24 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     route = _route(request)
     status = 499  # the client went away before there was an answer
     try:
-        answer = await _answer(request, handler, service, route)
+        if service.tracing is None:
+            answer = await _answer(request, handler, service, route)
+        else:
+            answer = await _traced(request, handler, service, route, service.tracing)
         status = answer.status
     finally:
         _report(request, service, route, status, time.perf_counter() - began)
     return answer
+
+
+async def _traced(
+    request: web.Request, handler: Handler, service: Service, route: Route | None, tracing: Tracing
+) -> web.StreamResponse:
+    method, label = (request.method, route.path) if route else ("-", "unknown")
+    with tracing.request(method, label, request.headers) as span:
+        answer = await _answer(request, handler, service, route)
+        note_request(span, answer.status, request[NOTES], request_id=request[REQUEST_ID], caller=request[CALLER].name)
+        return answer
 
 
 async def _answer(request: web.Request, handler: Handler, service: Service, route: Route | None) -> web.StreamResponse:

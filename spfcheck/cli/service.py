@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import os
 import secrets
 import sys
 from contextlib import AsyncExitStack
@@ -130,6 +131,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, zone: Path | None, se
     from spfcheck.api.app import create_app
     from spfcheck.api.gauges import LedgerGauges
     from spfcheck.api.stored import KeyTable, StoredReports, upgrade
+    from spfcheck.api.telemetry import tracing_of
     from spfcheck.notify.database import open_engine
 
     engine = open_engine(settings.database_url)
@@ -142,7 +144,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, zone: Path | None, se
     stack.push_async_callback(reports.close)
     return create_app(
         settings, lookup, keeper=reports, stored_keys=keys.valid, secret=secret, notifier=_notices(settings, engine),
-        ledger=LedgerGauges(settings, engine),
+        ledger=LedgerGauges(settings, engine), tracing=tracing_of(os.environ),
     )  # fmt: skip
 
 
