@@ -51,7 +51,7 @@ async def prepare(profiles: Sequence[SenderProfile], lookup: Lookup, *, now: flo
         try:
             senders.append(await _sender(profile, witness))
         except _NotUsable as refusal:
-            reasons.append(refusal if profile.name == profile.include else f"{profile.name}: {refusal}")
+            reasons.append(str(refusal) if profile.name == profile.include else f"{profile.name}: {refusal}")
     ttls = [answer.ttl for answer in witness.answers.values() if not answer.failed]
     lifetime = min([float(ttl) for ttl in ttls] or [LONGEST_S])
     return Ours(
