@@ -136,3 +136,15 @@ async def test_our_networks_must_lie_in_our_include(network: str, why: str) -> N
 async def test_no_profile_is_not_ready() -> None:
     ours = await prepare([], ZoneLookup(Zone.parse("")))
     assert ours.reasons == ("No sender is configured.",)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("_spf.mail.example", "_spf.mail.example publishes no SPF record."),
+        ("bulk", "bulk: _spf.mail.example publishes no SPF record."),
+    ],
+)
+async def test_a_reason_names_a_sender_once(name: str, reason: str) -> None:
+    ours = await prepare([SenderProfile(name=name, include="_spf.mail.example")], ZoneLookup(Zone.parse("")))
+    assert ours.reasons == (reason,)
