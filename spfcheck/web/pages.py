@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -10,9 +12,10 @@ from aiohttp import web
 
 from spfcheck.api.answers import answer_in_time, busy, find_report, json_answer, pending_document, spend_quota
 from spfcheck.api.checks import LaneFullError, Source, one_check
-from spfcheck.api.context import NOTES, Service, service_of
+from spfcheck.api.context import CALLER, NOTES, Service, service_of
 from spfcheck.api.entries import Entry
 from spfcheck.api.frame import PAGE_ERROR, SIGN_IN, Route
+from spfcheck.api.guard import NOBODY, demand
 from spfcheck.api.hosts import AddressError, IdentityError, host_question, judge
 from spfcheck.api.keys import Scope
 from spfcheck.api.params import flag, query
@@ -27,43 +30,89 @@ from spfcheck.web.words import words
 HISTORY = 12
 """Changes of a domain on its page."""
 
-DOMAIN_PARAMETERS = frozenset({"fresh", "expand", "record", "ip", "sender", "helo"})
+TYPED_PARAMETERS = frozenset({"record", "ip", "sender", "helo"})
+DOMAIN_PARAMETERS = TYPED_PARAMETERS | {"fresh", "expand"}
+
+LONGEST_ADDRESS = 1_900
+"""Characters of an address that holds what was typed. Longer ones would not lead back after signing in, and servers
+and proxies refuse them from some 8,000 on."""
+
+LONGEST_TYPED = 64 * 1024
+"""Characters of what was typed that stay in the field: all that a body may bring."""
 
 
 async def home(request: web.Request) -> web.StreamResponse:
     """The field to look a domain up; what was typed is understood as far as it can be."""
     asked = query(request, frozenset({"q"})).get("q", "")
-    text = asked.strip()
-    values: dict[str, Any] = {"asked": shown(asked, 2_000), "fault": "", "likely": None, "reasons": ()}
     if "q" in request.query:
-        try:
-            raise web.HTTPSeeOther(f"/domains/{quote(domain_name(text))}")
-        except NotADomainName as error:
-            values.update(fault=error.sentence, likely=error.likely)
-    else:
-        values["reasons"] = await reasons_not_ready(service_of(request))
-    return render.page(request, "home.html", **values)
+        return _understood(request, asked)
+    return _home(request, reasons=await reasons_not_ready(service_of(request)))
+
+
+async def looked_up(request: web.Request) -> web.StreamResponse:
+    """The field of `home`, sent as a body: what is pasted may be longer than an address can be."""
+    text = str((await request.post()).get("q", ""))
+    if len(quote(text)) <= LONGEST_ADDRESS:
+        return _go("/?" + urlencode({"q": text}))
+    return _understood(request, text)
+
+
+def _understood(request: web.Request, asked: str) -> web.StreamResponse:
+    text = asked.strip()
+    try:
+        return _go(f"/domains/{quote(domain_name(text))}")
+    except NotADomainName as error:
+        fault, likely = error.sentence, error.likely
+    if text.lower().startswith("v=spf1"):
+        fault, likely = words()["home"]["record"], None
+    elif _is_address(text):
+        fault += " " + words()["home"]["address"]
+    return _home(request, asked=shown(asked, LONGEST_TYPED), fault=fault, likely=likely)
+
+
+def _go(address: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": address})
+
+
+def _home(request: web.Request, **values: Any) -> web.Response:
+    return render.page(request, "home.html", **{"asked": "", "fault": "", "likely": None, "reasons": (), **values})
 
 
 async def domain_page(request: web.Request) -> web.StreamResponse:
     """All about one domain."""
-    service = service_of(request)
     values = query(request, DOMAIN_PARAMETERS)
     typed = request.match_info["domain"]
     try:
         domain = domain_name(typed)
     except NotADomainName as error:
-        return render.page(
-            request, "home.html", status=404, asked=shown(typed, 2_000), fault=error.sentence, likely=error.likely,
-            reasons=(),
-        )  # fmt: skip
+        answer = _home(request, asked=shown(typed, LONGEST_TYPED), fault=error.sentence, likely=error.likely)
+        answer.set_status(404)
+        return answer
     if domain != typed:
-        raise web.HTTPSeeOther(f"/domains/{quote(domain)}")
+        return _go(f"/domains/{quote(domain)}")
+    return await _about(request, domain, values)
+
+
+async def typed_on_domain_page(request: web.Request) -> web.StreamResponse:
+    """The forms of `domain_page`, sent as a body; what fits into an address is answered under one."""
+    domain = domain_name(request.match_info["domain"])
+    form = {name: str(value) for name, value in (await request.post()).items() if name in TYPED_PARAMETERS}
+    address = urlencode(form)
+    if len(address) <= LONGEST_ADDRESS:
+        return _go(f"/domains/{quote(domain)}?{address}{'#test' if 'ip' in form else ''}")
+    if request[CALLER] is NOBODY:
+        return people.ask_to_sign_in(request)
+    demand(request[CALLER], Scope.SUPPORT)
+    return await _about(request, domain, form)
+
+
+async def _about(request: web.Request, domain: str, values: Mapping[str, str]) -> web.StreamResponse:
+    service = service_of(request)
     request[NOTES]["domain"] = domain
     fresh = flag(values, "fresh")
     served, _ = await answer_in_time(request, service, domain, DEFAULT_WAIT_MS / 1000, fresh=fresh)
     if fresh and served.source is not Source.PENDING:
-        raise web.HTTPSeeOther(f"/domains/{quote(domain)}")  # so that reloading does not ask again
+        return _go(f"/domains/{quote(domain)}")  # so that reloading does not ask again
     if served.entry is None:
         return _page(request, service, pending_document(domain, service), refresh=True)
     document = served.entry.document()
@@ -88,7 +137,7 @@ def _page(
     values: dict[str, Any] = {
         "frozen": False, "test": None, "try_fault": "", "tried": "", "today_diff": [], "history": [], "notices": None,
         "asked": document["domain"], "help_url": f"{base}/help/{code}" if code else f"{base}/help",
-        "keep": f"{keep}&" if keep else "",
+        "keep": None if request.method == "POST" else f"{keep}&" if keep else "",
         **report_view(document, now=service.clock(), everything=everything),
         **extra,
     }  # fmt: skip
@@ -106,21 +155,35 @@ async def _tried(
     elif len(record) > MAX_RECORD:
         fault = f"The record is longer than {MAX_RECORD} characters."
     if fault:
-        return _page(request, service, today, try_fault=fault, tried=text, history=await _history(service, domain))
+        tried = "\n".join(shown(line, LONGEST_TYPED) for line in text.splitlines())
+        return _page(request, service, today, try_fault=fault, tried=tried, history=await _history(service, domain))
     spend_quota(request, service)
     try:
         entry = await service.checks.what_if(domain, record.encode("utf-8", "replace").decode("latin-1"))
     except LaneFullError as full:
         raise busy(full) from None
     published = today["record"]["text"] if today["record"] else ""
-    return _page(request, service, entry.document(), tried=record, today_diff=changes(published, record))
+    return _page(
+        request, service, entry.document(), tried=shown(record, MAX_RECORD), today_diff=changes(published, record)
+    )
 
 
-async def _test(request: web.Request, service: Service, document: dict[str, Any], values: Any) -> dict[str, Any]:
+def _is_address(text: str) -> bool:
+    """True for an IP address as people write it."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+async def _test(
+    request: web.Request, service: Service, document: dict[str, Any], values: Mapping[str, str]
+) -> dict[str, Any]:
     """What a receiver would answer to one address."""
     sender = values.get("sender", "").strip() or document["identity"]["mail_from"]
     helo = values.get("helo", "").strip() or document["identity"]["helo"]
-    typed = {"ip": values["ip"], "sender": values.get("sender", ""), "helo": values.get("helo", "")}
+    typed = {name: shown(values.get(name, ""), LONGEST_TYPED) for name in ("ip", "sender", "helo")}
     try:
         question = host_question(values["ip"].strip(), sender, helo)
     except (AddressError, IdentityError) as error:
@@ -224,6 +287,9 @@ async def static(request: web.Request) -> web.StreamResponse:
 
 ROUTES = (
     Route("GET", "/", home, Scope.SUPPORT, page=True),
+    # These two only turn what was typed into an address, which needs the scope; so the text outlives a sign-in.
+    Route("POST", "/", looked_up, None, page=True),
+    Route("POST", "/domains/{domain}", typed_on_domain_page, None, page=True),
     Route("GET", "/domains/{domain}", domain_page, Scope.SUPPORT, page=True),
     Route("GET", "/reports/{id}", report_page, Scope.SUPPORT, page=True),
     Route("GET", "/overview", people.overview, Scope.SUPPORT, page=True),

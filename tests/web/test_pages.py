@@ -7,6 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from io import StringIO
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 from rich.console import Console
@@ -15,6 +16,7 @@ from spfcheck.api.context import SERVICE
 from spfcheck.api.entries import entry_of
 from spfcheck.audit.examine import examine
 from spfcheck.audit.findings import CATALOGUE, Code, finding
+from spfcheck.audit.names import shown
 from spfcheck.audit.ours import prepare
 from spfcheck.audit.report import Report
 from spfcheck.audit.senders import SenderProfile
@@ -23,7 +25,7 @@ from spfcheck.demo import customers
 from spfcheck.notify.message import Writer
 from spfcheck.notify.model import NotifyError, Step
 from spfcheck.web.help import write_site
-from tests.api.running import ZONE, running, settings_of, zone_lookup
+from tests.api.running import ZONE, make_keys, running, settings_of, zone_lookup
 from tests.profile import LONG, scale
 from tests.web.payloads import payloads
 
@@ -169,7 +171,10 @@ PASTED = [
     ("192.0.2.1", 200, None),
     ("v=spf1 include:_spf.mail.example -all", 200, None),
     ("💩.example", 200, None),
-    ("x" * 7_000, 200, None),
+    ("x" * 10_240, 200, None),
+    ("junk, <b>and</b> more\n" * 500, 200, None),
+    ("\u202e\x00" * 5_000, 200, None),
+    ("\U0001f4a9" * 2_560, 200, None),
     ("<script>alert(1)</script>", 200, None),
     ("\x00\x1b[31m", 200, None),
     ("", 200, None),
@@ -178,20 +183,78 @@ PASTED = [
 
 @pytest.mark.parametrize(("text", "status", "likely"), PASTED)
 async def test_whatever_is_pasted_is_understood_or_kept(text: str, status: int, likely: str | None) -> None:
-    from urllib.parse import quote
-
-    async with running() as client, client.get(f"/?q={quote(text)}") as answer:
-        assert answer.status == status
-        if status == 303:
-            assert answer.headers["Location"] == likely
-            return
-        page = Page(await answer.text())
+    async with running() as client:
+        if len(quote(text)) < 7_000:
+            async with client.get(f"/?q={quote(text)}") as answer:
+                assert answer.status == status
+                if status == 303:
+                    assert answer.headers["Location"] == likely
+        async with client.post("/", data={"q": text}, allow_redirects=True) as answer:
+            assert answer.status == 200
+            page = Page(await answer.text())
+            if status == 303:
+                assert answer.url.path == likely
+                return
     assert_nothing_runs(page)
     links = [attributes.get("href") for _, attributes in page.tags]
     assert (f"/domains/{likely}" in links) == (likely is not None)
     kept = [attributes.get("value") for tag, attributes in page.tags if attributes.get("id") == "domain"]
-    assert kept[0][:50].isprintable() if kept[0] else not text
+    assert kept == [shown(text, 100_000)]
     assert any(attributes.get("role") == "alert" for _, attributes in page.tags)
+
+
+@pytest.mark.parametrize("text", [text for text, _, _ in PASTED])
+async def test_whatever_is_typed_on_a_domains_page_stays_in_its_form(text: str) -> None:
+    async with running() as client:
+        for name, field in (("record", "try-record"), ("ip", "ip"), ("sender", "sender"), ("helo", "helo")):
+            form = {name: text} if name == "record" else {"ip": "192.0.2.7", "sender": "", "helo": "", name: text}
+            async with client.post("/domains/other.example", data=form, allow_redirects=True) as answer:
+                assert answer.status == 200
+                page = Page(await answer.text())
+            assert_nothing_runs(page)
+            tag, attributes = next((tag, found) for tag, found in page.tags if found.get("id") == field)
+            if tag == "textarea":
+                assert "This is not what is published" in page.text or any("alert" in a.values() for _, a in page.tags)
+                assert shown(" ".join(text.split()), 100_000) in " ".join(page.text.split())
+            else:
+                assert attributes["value"] == shown(text, 100_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("v=spf1 include:_spf.mail.example -all", "This is an SPF record, not a domain."),
+        ("192.0.2.1", "192.0.2.1 is an IP address, not a domain name. Look up the domain that it sends for"),
+        ("2001:db8::1", "2001:db8::1 is an IP address, not a domain name. Look up the domain that it sends for"),
+        ("https://fine.example/a", "is a web address, not a domain name."),
+        ("jane@fine.example", "is an e-mail address, not a domain name."),
+        ("\U0001f4a9.example", "has a character that no domain name can have."),
+        ("x" * 10_240, "is too long for a domain name: 10240 characters"),
+    ],
+)
+async def test_the_page_says_what_it_took_the_text_for(text: str, said: str) -> None:
+    async with running() as client, client.post("/", data={"q": text}, allow_redirects=True) as answer:
+        assert said in Page(await answer.text()).text
+
+
+async def test_what_was_typed_outlives_a_sign_in() -> None:
+    keys = make_keys()
+    async with running(settings_of(api_keys=list(keys.lines))) as client:
+        for path, form, goal in (
+            ("/", {"q": "https://fine.example/"}, "/?q=https%3A%2F%2Ffine.example%2F"),
+            ("/domains/fine.example", {"record": "v=spf1 -all"}, "/domains/fine.example?record=v%3Dspf1+-all"),
+        ):
+            async with client.post(path, data=form) as answer:
+                assert answer.headers["Location"] == goal
+            async with client.get(goal) as answer:
+                assert answer.headers["Location"] == "/sign-in?" + urlencode({"next": goal})
+        async with client.post("/domains/fine.example", data={"record": "x" * 3_000}) as answer:
+            assert answer.status == 401
+        headers = {"Authorization": f"Bearer {keys.check}"}
+        async with client.post("/domains/fine.example", data={"record": "x" * 3_000}, headers=headers) as answer:
+            assert answer.status == 403
+        async with client.post("/", data={"q": "x" * 70_000}) as answer:
+            assert answer.status == 413
 
 
 async def test_an_address_is_tested_and_a_fault_shown_beside_the_field() -> None:
@@ -289,8 +352,6 @@ async def test_injected_text_reaches_nobody_unescaped(place: str, capfd: pytest.
 
 
 async def test_injected_domains_are_refused_or_harmless(capfd: pytest.CaptureFixture[str]) -> None:
-    from urllib.parse import quote
-
     async with running() as client:
         for payload in payloads()[:: scale(3, 1)]:
             text = quote(payload.encode("utf-8")[:1_500], safe="")
