@@ -12,11 +12,14 @@ from multidict import CIMultiDict
 from spfcheck.api.checks import LaneFullError, Served, Source
 from spfcheck.api.context import CALLER, NOTES, Service
 from spfcheck.api.entries import Entry, summary_of, to_bytes
-from spfcheck.api.problems import Kind, Problem
+from spfcheck.api.problems import PROTECTION, Kind, Problem
 from spfcheck.api.quota import Decision
 
 RETRY_SECONDS = 2
 """When to ask again while a check is going on; most end within it."""
+
+
+_READY = CIMultiDict({"Content-Type": "application/json", **PROTECTION})
 
 
 async def answer_in_time(
@@ -91,9 +94,9 @@ def entry_answer(request: web.Request, entry: Entry, view: str, service: Service
     if etag in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers={"ETag": etag, "Cache-Control": f"private, max-age={left}"})
     # Ready made: this is the answer that nearly everybody gets.
-    headers = CIMultiDict(
-        {"Content-Type": "application/json", "ETag": etag, "Cache-Control": f"private, max-age={left}"}
-    )
+    headers = _READY.copy()
+    headers["ETag"] = etag
+    headers["Cache-Control"] = f"private, max-age={left}"
     return web.Response(body=entry.summary if view == "summary" else entry.full, headers=headers)
 
 

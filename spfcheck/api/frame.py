@@ -15,15 +15,12 @@ from aiohttp import web
 from spfcheck.api.context import CALLER, NOTES, REQUEST_ID, SERVICE, Service
 from spfcheck.api.guard import NOBODY, caller_of, demand
 from spfcheck.api.keys import Scope
-from spfcheck.api.problems import Kind, Problem, response, to_problem
+from spfcheck.api.problems import PROTECTION, Kind, Problem, response, to_problem
 from spfcheck.api.telemetry import Tracing, note_request
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-
-POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-"""For answers that are no page: a browser that shows one all the same loads and runs nothing."""
 
 _start = secrets.token_hex(5)
 _numbers = itertools.count(1)
@@ -145,10 +142,10 @@ def _report(request: web.Request, service: Service, route: Route | None, status:
 async def add_headers(request: web.Request, answer: web.StreamResponse) -> None:
     """Add to every answer, streamed ones and errors too, what protects whoever reads it in a browser."""
     headers = answer.headers
-    headers["Server"] = "spfcheck"
-    headers["X-Content-Type-Options"] = "nosniff"
-    if "Content-Security-Policy" not in headers:
-        headers["Content-Security-Policy"] = POLICY
+    if headers.get("Server") != PROTECTION["Server"]:  # else it was made ready with all of them
+        headers["Server"] = PROTECTION["Server"]
+        for name, value in PROTECTION.items():
+            headers.setdefault(name, value)
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
     if REQUEST_ID in request:

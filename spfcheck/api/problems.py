@@ -17,6 +17,13 @@ from aiohttp import web
 from spfcheck.api.hosts import AddressError, IdentityError
 from spfcheck.audit.names import NotADomainName
 
+PROTECTION = {
+    "Server": "spfcheck",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+}
+"""What every answer carries unless it is a page: a browser that shows one all the same loads and runs nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
