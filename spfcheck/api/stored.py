@@ -90,7 +90,7 @@ class StoredReports:
                 batch = list(self._waiting.values())[:AT_ONCE]
                 try:
                     await self._thread(self._insert, batch)
-                except sa.exc.SQLAlchemyError as error:
+                except NotifyError as error:
                     self._log.error("reports could not be kept", number=len(batch), exc_info=error)
                 for entry in batch:
                     self._waiting.pop(entry.report_id, None)
