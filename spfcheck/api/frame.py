@@ -124,18 +124,14 @@ def _route(request: web.Request) -> Route | None:
 def _report(request: web.Request, service: Service, route: Route | None, status: int, seconds: float) -> None:
     label = route.path if route else "unknown"
     service.metrics.answered(label, status, seconds)
-    notes: dict[str, Any] = request[NOTES]
     service.lines.add(
-        {
-            "event": "request",
-            "id": request[REQUEST_ID],
-            "method": request.method if route else "-",
-            "route": label,
-            "status": status,
-            "ms": round(seconds * 1000, 3),
-            "caller": request[CALLER].name,
-            **notes,
-        }
+        request[REQUEST_ID],
+        request.method if route else "-",
+        label,
+        status,
+        round(seconds * 1000, 3),
+        request[CALLER].name,
+        request[NOTES],
     )
 
 

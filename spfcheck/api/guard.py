@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import cache, lru_cache
 
 from aiohttp import web
 
 from spfcheck.api.context import Caller, Service
-from spfcheck.api.keys import IMPLIED, Scope
+from spfcheck.api.keys import IMPLIED, Key, Scope
 from spfcheck.api.problems import Kind, Problem
 from spfcheck.api.sessions import caller_of_session
 from spfcheck.audit.names import shown
@@ -55,7 +56,7 @@ def caller_of(request: web.Request, service: Service) -> Caller:
     if sent is not None:
         scheme, _, text = sent.partition(" ")
         key = service.keyring.find(text.strip()) if scheme.lower() == "bearer" and text.isascii() else None
-        return Caller(name=key.id, key=key, scopes=key.scopes) if key else NOBODY
+        return _of_key(key) if key else NOBODY
     return caller_of_session(request, service) or _caller_of_proxy(request, service) or NOBODY
 
 
@@ -78,6 +79,17 @@ def is_in(address: str, network: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=1_024)
+def _of_key(key: Key) -> Caller:
+    return Caller(name=key.id, key=key, scopes=key.scopes)
+
+
+@cache
+def covered(scopes: frozenset[Scope], scope: Scope) -> bool:
+    """True when one of *scopes* brings *scope* with it; there are few combinations."""
+    return any(scope in IMPLIED[own] for own in scopes)
+
+
 def demand(caller: Caller, scope: Scope) -> None:
     """Let *caller* pass when its scopes cover *scope*. Raises `Problem` (401 or 403) otherwise."""
     if caller is LOCAL:
@@ -90,5 +102,5 @@ def demand(caller: Caller, scope: Scope) -> None:
             "This route needs a valid access key.",
             headers={"WWW-Authenticate": 'Bearer realm="spfcheck"'},
         )
-    if not any(scope in IMPLIED[own] for own in caller.scopes):
+    if not covered(caller.scopes, scope):
         raise Problem(Kind.FORBIDDEN, f"The key {caller.name} does not have the scope {scope}.")

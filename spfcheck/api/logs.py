@@ -19,6 +19,9 @@ LogFormat = Literal["auto", "json", "console"]
 LINES_WAIT = 0.05
 """Seconds that a request's line may wait for others."""
 
+MANY_HEADS = 1_000
+"""Beginnings of lines that are kept: there are few routes, statuses and callers at a time."""
+
 _terminal = False
 
 MAX_VALUE = 1_000
@@ -57,6 +60,7 @@ def configure(log_format: LogFormat) -> None:
 
 # json.dumps keeps to ASCII, so CR, LF, ESC and U+2028 stand as escapes and one event is one line.
 _encode = json.JSONEncoder(default=repr).encode
+_quoted = json.encoder.encode_basestring_ascii
 
 
 def json_line(_logger: Any, _name: str, event: Any) -> str:
@@ -87,11 +91,16 @@ class RequestLines:
         self._lines: list[str] = []
         self._second = 0
         self._stamp = ""
+        self._heads: dict[tuple[str, str, int, str], str] = {}
 
-    def add(self, event: dict[str, Any]) -> None:
-        """Write *event* soon."""
+    def add(
+        self, request_id: str, method: str, route: str, status: int, ms: float, caller: str, notes: dict[str, Any]
+    ) -> None:
+        """Write the line of one request soon; *request_id* is of letters, digits, `-` and `_`."""
         if _terminal:
-            self._log.info(event.pop("event"), **event)
+            self._log.info(
+                "request", id=request_id, method=method, route=route, status=status, ms=ms, caller=caller, **notes
+            )
             return
         if not self._lines:
             asyncio.get_running_loop().call_later(LINES_WAIT, self.flush)
@@ -99,10 +108,19 @@ class RequestLines:
         if int(now) != self._second:
             self._second = int(now)
             self._stamp = datetime.fromtimestamp(self._second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        event["level"] = "info"
-        event["timestamp"] = f"{self._stamp}.{int(now % 1 * 1_000_000):06d}Z"
+        same = (method, route, status, caller)
+        head = self._heads.get(same)
+        if head is None:
+            if len(self._heads) >= MANY_HEADS:
+                self._heads.clear()
+            fields = {"event": "request", "method": method, "route": route, "status": status, "caller": caller}
+            head = self._heads[same] = _encode({**fields, "level": "info"})[:-1]
         # The values of a request's line are ours and short: the route, a checked domain, words of closed lists.
-        self._lines.append(_encode(event))
+        told = "".join([f', "{k}": {_quoted(v) if type(v) is str else _encode(v)}' for k, v in notes.items()])
+        self._lines.append(
+            f'{head}, "id": "{request_id}", "ms": {ms}{told}, '
+            f'"timestamp": "{self._stamp}.{int(now % 1 * 1_000_000):06d}Z"}}'
+        )
 
     def flush(self) -> None:
         """Write what waits."""
