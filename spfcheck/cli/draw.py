@@ -6,6 +6,7 @@ stranger's DNS said goes through `shown`: it can neither move the cursor nor for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from spfcheck.audit.names import shown, unicode_name
 from spfcheck.audit.report import Finding, RemedyKind, Report, Severity, Status, TreeNode
-from spfcheck.web.words import manual_words
+from spfcheck.web.words import manual_words, readable
 
 WORDS = {
     Status.OK: ("fine", "green"),
@@ -22,8 +23,15 @@ WORDS = {
     Status.UNKNOWN: ("unknown", "magenta"),
 }
 MARKS = {Severity.ERROR: ("error", "red"), Severity.WARNING: ("warning", "yellow"), Severity.INFO: ("note", "cyan")}
+_PARTS = re.compile("[\xc2-\xf4][\x80-\xbf]{1,3}|.", re.DOTALL)
+"""A character of UTF-8 among bytes, or one byte."""
+
 LONGEST = 4_000
 """Characters of a stranger's text on a terminal."""
+
+
+def _safe(text: str) -> str:
+    return shown(readable(text), LONGEST)
 
 
 def draw(report: Report, *, console: Console | None = None, gap: bool = False) -> None:
@@ -53,7 +61,7 @@ def _heading(report: Report, out: Console) -> None:
     if report.hypothetical:
         line.append(" (with the record that you gave)")
     out.print(line)
-    out.print(Text(shown(report.headline, LONGEST)))
+    out.print(Text(_safe(report.headline)))
 
 
 def _title(text: str, out: Console, note: str = "") -> None:
@@ -79,7 +87,8 @@ def _remedy(report: Report, out: Console) -> None:
             out.print(Text(f"    +{row['cost']}  {row['term']}{vendor}"))
         return
     verb = "Publish" if remedy.kind is RemedyKind.PUBLISH else "Replace"
-    tail = "this TXT record" if remedy.kind is RemedyKind.PUBLISH else "the SPF record"
+    old = "all SPF records" if len(remedy.delete) > 1 else "the SPF record"
+    tail = "this TXT record" if remedy.kind is RemedyKind.PUBLISH else old
     by = " at " if remedy.kind is RemedyKind.PUBLISH else " of "
     end = ":" if remedy.kind is RemedyKind.PUBLISH else " by:"
     out.print(f"  {verb} {tail}{by}{remedy.name}{end}")
@@ -93,9 +102,9 @@ def _remedy(report: Report, out: Console) -> None:
     for deleted in remedy.delete:
         if report.record is not None and (deleted.name, deleted.value) == (remedy.name, report.record.text):
             continue  # it is what is replaced
-        out.print(Text(f"  Delete the {deleted.type} record at {deleted.name}: {shown(deleted.value, LONGEST)}"))
+        out.print(Text(f"  Delete the {deleted.type} record at {deleted.name}: {_safe(deleted.value)}"))
     for edit in remedy.edits:
-        out.print(Text(f"  - {shown(edit, LONGEST)}"))
+        out.print(Text(f"  - {_safe(edit)}"))
     if remedy.newly_authorised:
         out.print(Text(f"  This also authorises {', '.join(remedy.newly_authorised)}."))
 
@@ -112,10 +121,18 @@ def _record(report: Report, out: Console) -> None:
 
 def underlined(text: str, spans: Iterable[tuple[int, int]]) -> list[Text]:
     """*text* made visible, and below it a line of carets under each of *spans*."""
-    pieces = [shown(char, 10) for char in text[:LONGEST]]
     marked = {index for start, stop in spans for index in range(start, max(stop, start + 1))}
-    carets = "".join(("^" if index in marked else " ") * len(piece) for index, piece in enumerate(pieces)).rstrip()
-    beyond = any(index >= len(pieces) for index in marked)
+    pieces, carets, at = [], "", 0
+    for part in _PARTS.findall(text[:LONGEST]):
+        # A character of several bytes stands as one, and is marked when any of them is.
+        units = [part] if len(readable(part)) == 1 else list(part)
+        for unit in units:
+            piece = shown(readable(unit), 10)
+            pieces.append(piece)
+            carets += ("^" if not marked.isdisjoint(range(at, at + len(unit))) else " ") * len(piece)
+            at += len(unit)
+    carets = carets.rstrip()
+    beyond = any(index >= at for index in marked)
     lines = [Text("".join(pieces))]
     if carets or beyond:
         lines.append(Text(carets + ("^" if beyond else ""), style="red"))
@@ -128,10 +145,10 @@ def _findings(findings: Sequence[Finding], out: Console) -> None:
     _title("Findings", out)
     for finding in findings:
         word, colour = MARKS[finding.severity]
-        line = Text("  ").append(f"{word:<8}", style=colour).append(shown(finding.message, LONGEST))
+        line = Text("  ").append(f"{word:<8}", style=colour).append(_safe(finding.message))
         out.print(line)
         if finding.advice:
-            out.print(Text(f"          {shown(finding.advice, LONGEST)}", style="dim"))
+            out.print(Text(f"          {_safe(finding.advice)}", style="dim"))
 
 
 def tree_lines(root: TreeNode) -> list[Text]:
@@ -150,7 +167,7 @@ def _branches(node: TreeNode, indent: str, lines: list[Text]) -> None:
 
 def _node(node: TreeNode, branch: str, *, root: bool = False) -> Text:
     counts = "    total" if root else f"{'+' + str(node.cost) if node.cost else '':>4}{node.total:>5}"
-    line = Text(f"  {counts}  ", style="dim").append(branch, style="dim").append(shown(node.term, LONGEST))
+    line = Text(f"  {counts}  ", style="dim").append(branch, style="dim").append(_safe(node.term))
     if node.vendor:
         line.append(f"  {node.vendor}", style="cyan")
     if node.answer:
@@ -166,7 +183,7 @@ def _senders(report: Report, out: Console) -> None:
         colour = "green" if sender.result == "pass" else "red"
         line = Text(f"  {sender.network:<20} ").append(f"{sender.result:<10}", style=colour)
         if sender.via:
-            line.append(f" {shown(sender.via, LONGEST)}", style="dim")
+            line.append(f" {_safe(sender.via)}", style="dim")
         out.print(line)
     if len(report.senders) > 40:
         out.print(f"  ... and {len(report.senders) - 40} more")

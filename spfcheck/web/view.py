@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from spfcheck.audit.names import shown, unicode_name
-from spfcheck.web.words import manual_words
+from spfcheck.web.words import LOOKUPS, manual_words, readable
 
 LONGEST = 8_000
 """Characters of a stranger's text on a page."""
 
-LOOKUPS = 10
 VOIDS = 2
 
 Document = Mapping[str, Any]
@@ -74,8 +73,8 @@ class Bar:
 
 
 def safe(text: Any) -> str:
-    """A stranger's text with everything invisible written out, and cut."""
-    return shown(str(text), LONGEST)
+    """A stranger's text as it was typed, with everything invisible written out, and cut."""
+    return shown(readable(str(text)), LONGEST)
 
 
 def pieces(text: str, findings: Sequence[Document], name: str) -> list[Piece]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
@@ -12,12 +13,35 @@ from typing import Any
 
 from spfcheck.audit.names import shown
 
+LOOKUPS = 10
+"""RFC 7208 4.6.4."""
+
+
+_UTF8 = re.compile("[\xc2-\xf4][\x80-\xbf]{1,3}")
+
+
+def readable(text: str) -> str:
+    """*text*, in which each character stands for a byte, with UTF-8 among it as whoever typed it saw it.
+
+    A record is bytes (RFC 7208 3.1), and a dash that a word processor made is three of them.
+    """
+    return _UTF8.sub(_character, text)
+
+
+def _character(found: re.Match[str]) -> str:
+    try:
+        return found[0].encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return found[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Manual:
     """Why no record is proposed, in words; *table* has the terms that cost most, where that is the reason."""
 
     sentence: str
+    ask: str = ""
+    """The same as a question to the customer."""
     table: tuple[dict[str, Any], ...] = ()
 
 
@@ -25,11 +49,16 @@ def manual_words(certificate: Mapping[str, Any] | None) -> Manual:
     """What a certificate of kind manual says to a person; empty for one without words."""
     if not certificate:
         return Manual("")
-    texts = words()["manual"]
-    text = texts.get(certificate.get("reason"), texts.get(certificate.get("code"), ""))
-    values = {name: shown(str(value), 300) for name, value in certificate.items()}
+    values = defaultdict(str, {name: shown(str(value), 300) for name, value in certificate.items()})
+    if "cost" in certificate:
+        values["over"] = str(certificate["lookups"] + certificate["cost"] - LOOKUPS)
+    sentence, ask = (_words_for(certificate, words()[part]).format_map(values) for part in ("manual", "ask"))
     table = tuple({**row, "term": shown(row["term"], 300)} for row in certificate.get("table", ()))
-    return Manual(text.format_map(defaultdict(str, values)), table)
+    return Manual(sentence, ask, table)
+
+
+def _words_for(certificate: Mapping[str, Any], texts: Mapping[str, str]) -> str:
+    return texts.get(certificate.get("reason", ""), texts.get(certificate.get("code", ""), ""))
 
 
 @cache

@@ -52,6 +52,44 @@ def test_looking_a_domain_up(chrome: Browser, open_service: str, script: bool) -
     page.context.close()
 
 
+FIRST_SCREEN = {
+    "theatre.example": ("needs 13 of 10 DNS lookups", "Those that are removed must save 3 lookups"),
+    "garage.example": ("publishes 2 SPF records", "v=spf1 include:_spf.google.com include:_spf.mail.example -all"),
+    "notary.example": ("a character that is not allowed", "v=spf1 include:_spf.mail.example -all"),
+    "bank.example": ("turns our servers", "Ask the customer whether that is still meant."),
+    "lighthouse.example": ("DNS did not answer", "Wait and check again."),
+}
+
+
+@pytest.mark.parametrize("domain", FIRST_SCREEN)
+def test_what_is_wrong_and_what_to_send_are_on_the_first_screen(
+    chrome: Browser, open_service: str, domain: str
+) -> None:
+    page = visit(chrome, f"{open_service}/domains/{domain}")
+    for part, text in zip(("#verdict", "#remedy"), FIRST_SCREEN[domain], strict=True):
+        found = page.locator(part).get_by_text(text).first
+        expect(found).to_be_visible()
+        box = found.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 720
+    if domain != "lighthouse.example":
+        expect(page.get_by_role("button", name="Copy the text for the customer")).to_be_in_viewport()
+    page.context.close()
+
+
+def test_at_twice_the_size_and_on_paper(chrome: Browser, open_service: str) -> None:
+    """At 200 % a window of 1280 is 640 wide (WCAG 1.4.4, 1.4.10); paper has what is wrong and what to do, no forms."""
+    page = visit(chrome, f"{open_service}/domains/garage.example", width=640)
+    assert page.evaluate(MADE_VISIBLE)
+    page.emulate_media(media="print")
+    for part in ("#verdict", "#remedy-value", "#record", "#facts"):
+        expect(page.locator(part)).to_be_visible()
+    for part in (".top", "#try", "#test", "[data-copy]", ".links"):
+        expect(page.locator(part).first).to_be_hidden()
+    assert page.evaluate(MADE_VISIBLE)
+    page.context.close()
+
+
 @BOTH
 def test_trying_a_record_and_testing_an_address(chrome: Browser, open_service: str, script: bool) -> None:
     page = visit(chrome, f"{open_service}/domains/plumber.example", script=script)

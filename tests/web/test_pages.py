@@ -25,6 +25,7 @@ from spfcheck.demo import customers
 from spfcheck.notify.message import Writer
 from spfcheck.notify.model import NotifyError, Step
 from spfcheck.web.help import write_site
+from spfcheck.web.words import words
 from tests.api.running import ZONE, make_keys, running, settings_of, zone_lookup
 from tests.profile import LONG, scale
 from tests.web.payloads import payloads
@@ -158,6 +159,42 @@ async def test_several_records_are_all_shown_and_named_for_deletion() -> None:
     assert "There are several SPF records" in text
     assert text.count("v=spf1 include:_spf.google.com -all") >= 3  # the record, what to delete, the customer's text
     assert "and delete these records" in text
+
+
+async def page_of(domain: str) -> Page:
+    lookup = zone_lookup(customers.load().zone)
+    async with running(lookup=lookup) as client, client.get(f"/domains/{domain}") as answer:
+        return Page(await answer.text())
+
+
+async def test_a_character_of_several_bytes_is_shown_as_it_was_typed() -> None:
+    text = (await page_of("notary.example")).text
+    assert "v=spf1 include:_spf.mail.example \N{EN DASH}all" in text
+    assert "\\x80" not in text
+    out = StringIO()
+    draw(await a_report(customers.load().zone, "notary.example"), console=Console(file=out, width=300))
+    lines = out.getvalue().splitlines()
+    record = lines.index("  v=spf1 include:_spf.mail.example \N{EN DASH}all")
+    assert lines[record + 1] == " " * 35 + "^"
+
+
+@pytest.mark.parametrize(
+    ("domain", "question"),
+    [
+        ("theatre.example", "needs 12 without us, and our servers need 1 more: 3 too many."),
+        ("bank.example", "The record turns our servers away on purpose, by the term -include:_spf.mail.example."),
+        ("shop.mall.example", "The record comes from the wildcard *.mall.example. Who manages that DNS?"),
+    ],
+)
+async def test_where_no_record_can_be_sent_a_question_can(domain: str, question: str) -> None:
+    page = await page_of(domain)
+    assert f"because of the SPF record of {domain}. " in page.text
+    assert question in page.text
+    assert next(a.get("data-copy") for _, a in page.tags if a.get("data-copy")) == "customer-text"
+
+
+def test_each_reason_for_no_record_has_its_question() -> None:
+    assert set(words()["manual"]) == set(words()["ask"])
 
 
 PASTED = [
