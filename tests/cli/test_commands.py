@@ -114,7 +114,7 @@ BAD = [
     (("check-host", "--ip", "192.0.2.0/24", "--sender", "a@b.example"), "It is a network"),
     (("check-host", "--ip", "192.0.2.1"), "Give a sender"),
     (("chekc", "x.example"), 'Did you mean "check"?'),
-    (("serve", "--host", "0.0.0.0"), "no access keys are set"),
+    (("serve", "--host", "0.0.0.0", "--port", "0"), "no access keys are set"),
     (("serve", "--host", "nowhere.invalid"), "no address to listen on"),
     (("serve", "--port", "99999"), "port cannot be used"),
     (("keys", "new", "--scope", "root"), "Choose from"),
