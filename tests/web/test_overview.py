@@ -109,5 +109,6 @@ async def test_a_domain_that_was_never_known_has_a_page(engine: Engine, client: 
                 page = Page(await answer.text())
             assert "No other report of this domain is kept." in page.text
             assert "Wait and check again." in page.text
+            assert "There is no SPF record." not in page.text
         async with client.get(f"/v1/check/{domain}") as answer:
             assert json.loads(await answer.read())["status"] == "unknown"
