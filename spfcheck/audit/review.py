@@ -95,10 +95,12 @@ def answers_of(answers: Mapping[Question, Answer]) -> Iterator[Finding]:
         answer = answers[question]
         name = question.name
         if answer.failed:
-            detail = f" {answer.detail}" if answer.detail else ""
-            yield finding(
-                failure_code(answer.outcome), name, name=name, type=question.rtype.name, detail=printable(detail)
-            )
+            code, rtype = failure_code(answer.outcome), question.rtype.name
+            plain = finding(code, name, name=name, type=rtype, detail="")
+            # The transport may say what the code says already.
+            told = not answer.detail or answer.detail.rstrip(".").lower() in plain.message.lower()
+            detail = "" if told else f" {printable(answer.detail)}"
+            yield finding(code, name, name=name, type=rtype, detail=detail)
         if answer.illegal_cname:
             yield finding(Code.CNAME_CONFLICT, name, name=name)
         if answer.stale:

@@ -67,7 +67,7 @@ async def _notifier(settings: Settings) -> AsyncIterator[Any]:
                 night=lambda: one_check(lookup),
                 fresh=lambda: one_check(lookup, fresh=True),
                 canary=canary,
-                second=second.with_deadline if second is not None else None,
+                second=(lambda: second.with_deadline(fresh=True)) if second is not None else None,
             )
             async with Notifier(settings, intercom=intercom, checks=checks, stop=stop) as notifier:
                 yield notifier
