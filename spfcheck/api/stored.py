@@ -23,7 +23,7 @@ from sqlalchemy.engine import Engine
 from spfcheck.api.entries import Entry, entry_of_document
 from spfcheck.api.keys import Key, parse_line
 from spfcheck.api.tables import keys, reports
-from spfcheck.notify.database import WriterThread, open_engine, reading
+from spfcheck.notify.database import WriterThread, migrate, open_engine, reading
 from spfcheck.notify.model import NotifyError
 
 HEAD = "0001"
@@ -45,17 +45,7 @@ def upgrade(engine: Engine) -> None:
     """Bring the service's tables to the newest migration. Raises `NotifyError` when that fails."""
     if _version(engine) == HEAD:
         return
-    from alembic import command  # noqa: PLC0415 - 0.3 s that no start needs whose tables are current
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    try:
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    except sa.exc.SQLAlchemyError as error:
-        raise NotifyError(f"The tables of the service cannot be brought up to date: {error}.") from error
+    migrate(engine, Path(__file__).parent / "migrations", "service")
 
 
 def _version(engine: Engine) -> str | None:

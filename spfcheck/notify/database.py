@@ -84,18 +84,23 @@ def is_current(engine: Engine) -> bool:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the tables to the newest migration; raises `NotifyError` when that fails."""
+    """Bring the ledger's tables to the newest migration; raises `NotifyError` when that fails."""
+    migrate(engine, Path(__file__).parent / "migrations", "ledger")
+
+
+def migrate(engine: Engine, scripts: Path, whose: str) -> None:
+    """Run the migrations in the folder *scripts* on the tables of *whose*; raises `NotifyError` when that fails."""
     from alembic import command  # noqa: PLC0415 - 0.3 s that no start needs whose tables are current
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(scripts))
     try:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except sa.exc.SQLAlchemyError as error:
-        raise NotifyError(f"The tables of the ledger cannot be brought up to date: {error}.") from error
+        raise NotifyError(f"The tables of the {whose} cannot be brought up to date: {error}.") from error
 
 
 class WriterThread:
