@@ -17,9 +17,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from spfcheck.api.checks import one_check
 from spfcheck.audit.names import domain_name, shown
-from spfcheck.audit.senders import SenderProfile
 from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, UsageError
 from spfcheck.cli.answers import look_at_resolver, lookup_for, nameservers
 from spfcheck.notify.model import NotifyStatus, Plan, Progress, SendSummary
@@ -57,18 +55,8 @@ async def _notifier(settings: Settings) -> AsyncIterator[Any]:
             return "" if may_judge else " ".join(reasons)
 
         try:
-            checks = DnsChecks(
-                [
-                    SenderProfile(name=s.name, include=s.include, networks=tuple(s.networks))
-                    for s in settings.sender_profiles()
-                ],
-                mail_from=settings.mail_from,
-                helo=settings.helo,
-                night=lambda: one_check(lookup),
-                fresh=lambda: one_check(lookup, fresh=True),
-                canary=canary,
-                second=(lambda: second.with_deadline(fresh=True)) if second is not None else None,
-            )
+            assert isinstance(lookup, Resolver), "without a zone file it is one"
+            checks = DnsChecks.over(settings, lookup, second=second, canary=canary)
             async with Notifier(settings, intercom=intercom, checks=checks, stop=stop) as notifier:
                 yield notifier
         finally:
