@@ -4,12 +4,13 @@
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
+PEERS := .peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # pyspf has no wheel: its build uses the locked setuptools instead of one fetched by pip.
 INSTALL := $(PIP) install --require-hashes --no-build-isolation --no-deps -r
 
-.PHONY: venv venv-run demo test test-long check bench crash-test load-test screenshots lock clean
+.PHONY: venv venv-run demo test test-long check bench peers crash-test load-test screenshots lock clean
 
 venv: $(VENV)/.dev
 venv-run: $(VENV)/.run
@@ -48,8 +49,20 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev
+# Everything takes about 20 minutes on two cores; PART=name runs one table, QUICK=1 what gives the ratios in 3 minutes.
+bench: $(VENV)/.dev peers
 	@$(BIN)/python -m bench $(if $(PART),--part $(PART)) $(if $(QUICK),--quick)
+
+# What spfcheck is compared with, in an environment of its own. Without it the comparison goes on and says so.
+peers: $(VENV)/.base
+	@$(MAKE) --no-print-directory $(PEERS)/.made || echo "The Python peers could not be installed: they are left out." >&2
+
+$(PEERS)/.made: requirements/build.txt requirements/peers.txt
+	@echo "Installing what spfcheck is compared with (locked, checked by hash) ..."
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps -r requirements/build.txt
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-build-isolation --no-deps -r requirements/peers.txt
+	@touch $@
 
 crash-test: $(VENV)/.dev
 	@$(BIN)/python -m tests.crash $(ARGS)
@@ -66,6 +79,7 @@ lock:
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header requirements/build.in -o requirements/build.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header pyproject.toml -o requirements/run.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header requirements/peers.in -o requirements/peers.txt
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
