@@ -168,6 +168,10 @@ class Settings(BaseSettings):
     cold_per_minute: int = Field(
         default=60, ge=1, description="New checks a minute for one key; more are answered 429."
     )
+    batch_per_minute: int = Field(
+        default=0, ge=0, description="New checks a minute for one key in batches, which wait; 0: no ceiling."
+    )
+    report_days: int = Field(default=90, ge=1, description="Days that reports are kept; `db prune` deletes older ones.")
     stop_grace_seconds: float = Field(
         default=2.0, ge=0, le=60, description="After SIGTERM: not ready, but still answering, for so long."
     )

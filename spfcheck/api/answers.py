@@ -32,7 +32,7 @@ async def answer_in_time(
         served = Served(Source.FRESH, entry)
     else:
         if not service.checks.under_way(domain):
-            decision = spend_quota(request, service)
+            decision = await spend_quota(request, service, domain)
         try:
             served = await service.checks.within(domain, wait, fresh=fresh)
         except LaneFullError as full:
@@ -43,12 +43,15 @@ async def answer_in_time(
     return served, decision
 
 
-def spend_quota(request: web.Request, service: Service) -> Decision | None:
-    """Spend one new check of the caller's quota; None where there are no keys and so nobody to tell apart."""
+async def spend_quota(request: web.Request, service: Service, subject: str = "") -> Decision | None:
+    """Spend one new check of the caller's quota; None where there are no keys and so nobody to tell apart.
+
+    Requests for the same *subject* that come while the first one's spend is under way cost nothing more.
+    """
     caller = request[CALLER]
     if caller.key is None:
         return None
-    decision = service.quotas.spend(caller.name)
+    decision = await service.quotas.spend(caller.name, subject=subject)
     if not decision.allowed:
         raise Problem(
             Kind.QUOTA_EXHAUSTED,

@@ -13,15 +13,17 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from spfcheck.api import frame
+from spfcheck.api.ceilings import QuotaTable, SharedQuotas
 from spfcheck.api.checks import Bench, Checks, OurSenders, ReportKeeper
 from spfcheck.api.context import SERVICE, Readiness, Service
 from spfcheck.api.entries import Shelf, wall_clock
 from spfcheck.api.gauges import LedgerGauges
 from spfcheck.api.keys import Key, Keyring, parse_line
+from spfcheck.api.leases import Leases
 from spfcheck.api.logs import RequestLines
 from spfcheck.api.metrics import Metrics
 from spfcheck.api.params import MAX_BODY
-from spfcheck.api.quota import Quotas, Rate
+from spfcheck.api.quota import Ceiling, Quotas, Rate
 from spfcheck.api.reports import Shelved
 from spfcheck.api.routes import ROUTES
 from spfcheck.api.telemetry import Tracing
@@ -57,6 +59,7 @@ def create_app(
     notifier: Any = None,
     ledger: LedgerGauges | None = None,
     tracing: Tracing | None = None,
+    quota_table: QuotaTable | None = None,
     clock: Callable[[], float] = wall_clock,
     new_id: Callable[[], str] = new_report_id,
     registry: CollectorRegistry | None = None,
@@ -66,7 +69,8 @@ def create_app(
 
     *ours* yields our senders as they are known; by default they are read from the settings through *lookup*.
     *keeper* holds reports for their permalinks, in memory by default. *ledger* tells a monitor of the notifier.
-    *tracing* makes spans, and is closed with the application.
+    *tracing* makes spans, and is closed with the application. *quota_table* is where ceilings are counted for all
+    processes together; without it each process has its own.
     *stored_keys* yields the keys that a database holds. *secret* signs sessions, which end with the process unless it
     is given. Raises `KeyFormatError` for a line of `api_keys` that is none.
     """
@@ -83,6 +87,13 @@ def create_app(
             "opinions differ", domain=report.domain, report_id=report.report_id, result=report.result,
             detail=report.opinion.detail,
         )  # fmt: skip
+
+    def decided_alone() -> None:
+        metrics.local_spends += 1
+
+    def ceiling(kind: str, per_minute: int) -> Ceiling:
+        own = Quotas(Rate(per_minute, 60.0), clock)
+        return own if quota_table is None else SharedQuotas(quota_table, kind, own, clock, decided_alone)
 
     watch = None
     if isinstance(lookup, Resolver):
@@ -108,7 +119,8 @@ def create_app(
         checks=checks,
         keyring=keyring,
         keys_required=bool(len(keyring)),
-        quotas=Quotas(Rate(settings.cold_per_minute, 60.0), clock),
+        quotas=ceiling("check", settings.cold_per_minute),
+        leases=Leases(ceiling("batch", settings.batch_per_minute), clock) if settings.batch_per_minute else None,
         metrics=metrics,
         clock=clock,
         readiness=Readiness(),

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
-from spfcheck.api.context import NOTES, Service, service_of
+from spfcheck.api.context import CALLER, NOTES, Service, service_of
 from spfcheck.api.entries import to_bytes
 from spfcheck.api.params import StrictBody, choice, query, sentence
 from spfcheck.api.problems import Kind, Problem
@@ -62,6 +62,9 @@ class _Stream:
         self._service = service
         self._view = view
         self._places = service.batch_places
+        caller = request[CALLER]
+        self._leases = service.leases if caller.key is not None else None
+        self._caller = caller.name
         self._writing = asyncio.Lock()
         self.done = 0
 
@@ -73,6 +76,8 @@ class _Stream:
                 if isinstance(ready, bytes):
                     await self._write(ready)
                     continue
+                if self._leases is not None:
+                    await self._leases.take(self._caller)
                 await self._places.acquire()
                 checks.create_task(self._check(number, ready))
 

@@ -13,9 +13,10 @@ from aiohttp import web
 from spfcheck.api.checks import Checks
 from spfcheck.api.gauges import LedgerGauges
 from spfcheck.api.keys import Key, Keyring, Scope
+from spfcheck.api.leases import Leases
 from spfcheck.api.logs import RequestLines
 from spfcheck.api.metrics import Metrics
-from spfcheck.api.quota import Quotas
+from spfcheck.api.quota import Ceiling
 from spfcheck.api.telemetry import Tracing
 from spfcheck.resolver.canary import ResolverCheck
 from spfcheck.settings import Settings
@@ -49,7 +50,9 @@ class Service:
     checks: Checks
     keyring: Keyring
     keys_required: bool
-    quotas: Quotas
+    quotas: Ceiling
+    leases: Leases | None
+    """What batches may check, where there is a ceiling for them."""
     metrics: Metrics
     clock: Callable[[], float]
     readiness: Readiness

@@ -26,6 +26,7 @@ class Metrics:
         self.answers: Counter[tuple[str, str]] = Counter()
         self.refusals: Counter[str] = Counter()
         self.disagreements = 0
+        self.local_spends = 0
         self._times: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(SECONDS) + 1))
         self._sums: defaultdict[str, float] = defaultdict(float)
         self.flights = Gauge("spfcheck_checks_under_way", "Checks under way now.", registry=registry)
@@ -72,6 +73,11 @@ class Metrics:
             "spfcheck_opinion_disagreements",
             "Reports on which the second engine disagrees.",
             value=self.disagreements,
+        )
+        yield CounterMetricFamily(
+            "spfcheck_local_quota_decisions",
+            "Spends on a shared ceiling that this process decided alone, since the database did not answer.",
+            value=self.local_spends,
         )
 
     def text(self) -> bytes:

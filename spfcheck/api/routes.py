@@ -99,7 +99,7 @@ async def post_check(request: web.Request) -> web.StreamResponse:
         served, _ = await answer_in_time(request, service, domain, DEFAULT_WAIT_MS / 1000, fresh=False)
         return answer_of(request, served, domain, "full", service)
     record = record_text(wanted.record)
-    spend_quota(request, service)
+    await spend_quota(request, service)
     try:
         entry = await service.checks.what_if(domain, record)
     except LaneFullError as full:
@@ -130,7 +130,7 @@ async def post_check_host(request: web.Request) -> web.StreamResponse:
     query(request, frozenset())
     wanted = await body(request, HostBody)
     question = host_question(wanted.ip, wanted.sender, wanted.helo)
-    spend_quota(request, service)
+    await spend_quota(request, service)
     try:
         async with service.checks.cold.place():
             verdict = await judge(question, one_check(service.checks.bench.lookup))

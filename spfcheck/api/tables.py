@@ -1,8 +1,8 @@
-"""The service's tables: reports by their permalink, and the hashes of access keys."""
+"""The service's tables: reports by their permalink, the hashes of access keys, and what callers have spent."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"},
@@ -32,4 +32,15 @@ keys = Table(
     Column("note", Text, nullable=False, server_default=""),
     Column("created_at", Float, nullable=False),
     Column("revoked_at", Float, nullable=False, server_default="0"),
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    # The ceiling's kind and the key's id.
+    Column("bucket", String(64), primary_key=True),
+    # The theoretical arrival time (GCRA): when the bucket will be full again, by the database's clock.
+    Column("arrival", Float, nullable=False),
+    Column("granted", Integer, nullable=False),
+    Column("changed_at", Float, nullable=False),
 )

@@ -129,6 +129,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, zone: Path | None, se
     """The application over the real database and resolver, which *stack* closes."""
     from spfcheck.api import server
     from spfcheck.api.app import create_app
+    from spfcheck.api.ceilings import QuotaTable
     from spfcheck.api.gauges import LedgerGauges
     from spfcheck.api.stored import KeyTable, StoredReports, upgrade
     from spfcheck.api.telemetry import tracing_of
@@ -142,9 +143,13 @@ async def _open(stack: AsyncExitStack, settings: Settings, zone: Path | None, se
     lookup = await stack.enter_async_context(lookup_for(settings, zone))
     reports = StoredReports(engine)
     stack.push_async_callback(reports.close)
+    quota_table = None
+    if engine.dialect.name == "postgresql":  # what a file holds is shared by one machine's processes at most
+        quota_table = QuotaTable(engine)
+        stack.callback(quota_table.close)
     return create_app(
         settings, lookup, keeper=reports, stored_keys=keys.valid, secret=secret, notifier=_notices(settings, engine),
-        ledger=LedgerGauges(settings, engine), tracing=tracing_of(os.environ),
+        ledger=LedgerGauges(settings, engine), tracing=tracing_of(os.environ), quota_table=quota_table,
     )  # fmt: skip
 
 

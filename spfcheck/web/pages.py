@@ -157,7 +157,7 @@ async def _tried(
     if fault:
         tried = "\n".join(shown(line, LONGEST_TYPED) for line in text.splitlines())
         return _page(request, service, today, try_fault=fault, tried=tried, history=await _history(service, domain))
-    spend_quota(request, service)
+    await spend_quota(request, service)
     try:
         entry = await service.checks.what_if(domain, record.encode("utf-8", "replace").decode("latin-1"))
     except LaneFullError as full:
@@ -188,7 +188,7 @@ async def _test(
         question = host_question(values["ip"].strip(), sender, helo)
     except (AddressError, IdentityError) as error:
         return {**typed, "fault": str(error), "result": ""}
-    spend_quota(request, service)
+    await spend_quota(request, service)
     try:
         async with service.checks.cold.place():
             verdict = await judge(question, one_check(service.checks.bench.lookup))
