@@ -15,6 +15,7 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ from tests import postgres
 from tests.crash.scene import Run, Shared, mutate, plan, serve, watch, work
 
 MUTANTS = ("no-quiet-time", "5xx-is-not-sent", "timeout-is-not-sent", "no-lock")
+PARTS = ("search", "no-search", "postgres", *MUTANTS)
 LONGEST = 1_800.0
 """Seconds after which a play that does not come to its end has failed."""
 
@@ -242,6 +244,51 @@ def play(name: str, *, messages: int, kills: int, stops: int, seed: int, **choic
     return figures
 
 
+def parts(options: argparse.Namespace) -> dict[str, Any]:
+    """Play what was asked for in this process, one after the other; the figures by name."""
+    size = {"messages": options.messages, "kills": options.kills, "stops": options.stops, "seed": options.seed}
+    short = {**size, "messages": options.mutant_messages, "kills": 40, "stops": 40}
+    if options.only == "search":
+        return {"searchable": play("searchable conversations", **size, open_conversation=True)}
+    if options.only == "no-search":
+        return {"unsearchable": play("no conversations", **size, open_conversation=False)}
+    if options.only != "postgres":
+        return {"mutants": {options.only: play(f"mutant {options.only}", **short, mutant=options.only)["duplicates"]}}
+    with contextlib.nullcontext(options.postgres) if options.postgres else postgres.running() as address:
+        if address is None:
+            print("POSTGRES IS NOT INSTALLED: the crash test did not play on it", flush=True)
+            return {}
+        upgrade(address)
+        return {"postgres": play("postgres", **short, database_url=address)}
+
+
+def side_by_side() -> dict[str, Any]:
+    """Play every part at once, each in a process of its own: most of a play is waiting for clocks to run out."""
+    found: dict[str, Any] = {"mutants": {}}
+    command = [sys.executable, "-m", "tests.crash", *sys.argv[1:]]
+    with tempfile.TemporaryDirectory(prefix="spfcheck-crash-") as directory:
+        files = {part: Path(directory, part) for part in PARTS}
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.crash", *sys.argv[1:], "--only", part, "--figures", str(file)]
+            )
+            for part, file in files.items()
+        ]
+        try:
+            for process in running:
+                process.wait()
+        finally:
+            for process in running:
+                process.kill()
+        for file in files.values():
+            if not file.exists():
+                raise SystemExit(f"the part {file.name} came to no end")
+            figures = json.loads(file.read_text())
+            found["mutants"] |= figures.pop("mutants", {})
+            found |= figures
+    return found
+
+
 def main() -> int:
     """Play both modes in full, then every mutant."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__.splitlines()[0])
@@ -251,27 +298,14 @@ def main() -> int:
     parser.add_argument("--mutant-messages", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=7208)
     parser.add_argument("--postgres", default="", help="address of an empty database instead of a server of its own")
-    parser.add_argument("--only", choices=("search", "no-search", "mutants", "postgres"))
+    parser.add_argument("--only", choices=PARTS, help="one part, in this process")
+    parser.add_argument("--figures", type=Path, help="write the figures to this file instead of judging them")
     options = parser.parse_args()
-    size = {"messages": options.messages, "kills": options.kills, "stops": options.stops, "seed": options.seed}
-    short = {**size, "messages": options.mutant_messages, "kills": 40, "stops": 40}
     started = time.monotonic()
-    found: dict[str, Any] = {}
-    if options.only in (None, "search"):
-        found["searchable"] = play("searchable conversations", **size, open_conversation=True)
-    if options.only in (None, "no-search"):
-        found["unsearchable"] = play("no conversations", **size, open_conversation=False)
-    if options.only in (None, "postgres"):
-        with contextlib.nullcontext(options.postgres) if options.postgres else postgres.running() as address:
-            if address is None:
-                print("POSTGRES IS NOT INSTALLED: the crash test did not play on it", flush=True)
-            else:
-                upgrade(address)
-                found["postgres"] = play("postgres", **short, database_url=address)
-    if options.only in (None, "mutants"):
-        found["mutants"] = {
-            mutant: play(f"mutant {mutant}", **short, mutant=mutant)["duplicates"] for mutant in MUTANTS
-        }
+    found = parts(options) if options.only else side_by_side()
+    if options.figures:
+        options.figures.write_text(json.dumps(found))
+        return 0
     return verdict(found, round(time.monotonic() - started, 1))
 
 
