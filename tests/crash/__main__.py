@@ -268,12 +268,7 @@ def side_by_side() -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.crash", *sys.argv[1:]]
     with tempfile.TemporaryDirectory(prefix="spfcheck-crash-") as directory:
         files = {part: Path(directory, part) for part in PARTS}
-        running = [
-            subprocess.Popen(
-                [sys.executable, "-m", "tests.crash", *sys.argv[1:], "--only", part, "--figures", str(file)]
-            )
-            for part, file in files.items()
-        ]
+        running = [subprocess.Popen([*command, "--only", part, "--figures", str(file)]) for part, file in files.items()]
         try:
             for process in running:
                 process.wait()
