@@ -55,7 +55,7 @@ bench: $(VENV)/.dev peers
 
 # What spfcheck is compared with, in an environment of its own. Without it the comparison goes on and says so.
 peers: $(VENV)/.base
-	@$(MAKE) --no-print-directory $(PEERS)/.made || echo "The Python peers could not be installed: they are left out." >&2
+	@$(MAKE) -s --no-print-directory $(PEERS)/.made || echo "The Python peers could not be installed: they are left out." >&2
 
 $(PEERS)/.made: requirements/build.txt requirements/peers.txt
 	@echo "Installing what spfcheck is compared with (locked, checked by hash) ..."

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 import json
 import os
 import random
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import dns.asyncresolver
-import dns.exception
-import dns.message
-import dns.query
 
 from bench.registry import Table, part
-from spfcheck.resolver.authoritative import serve
+from bench.servers import client_cpus, pinned, program, stack
 from spfcheck.resolver.cache import AnswerCache
 from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
-from spfcheck.resolver.zone import Zone
 
 IN_FLIGHT = 200
 ANSWERS = 1_000_000
@@ -48,101 +41,8 @@ def zone_text(count: int) -> str:
     lines = []
     for number in range(count):
         networks = " ".join(f"ip4:198.51.{rng.randrange(256)}.{rng.randrange(256)}" for _ in range(rng.randrange(3)))
-        lines.append(f'{name_of(number)} 86400 TXT "v=spf1 {networks} include:_spf.mail.example -all"')
-    return "\n".join(lines)
-
-
-# -- the servers -------------------------------------------------------------------------------------------------------
-
-UNBOUND = """
-server:
-  interface: 127.0.0.1@{port}
-  port: {port}
-  do-daemonize: no
-  username: ""
-  chroot: ""
-  directory: "{folder}"
-  pidfile: ""
-  use-syslog: no
-  verbosity: 0
-  num-threads: 1
-  module-config: "iterator"
-  do-not-query-localhost: no
-  outgoing-range: 2048
-  num-queries-per-thread: 1024
-  so-rcvbuf: 4m
-  msg-cache-size: 64m
-  rrset-cache-size: 128m
-  access-control: 127.0.0.0/8 allow
-stub-zone:
-  name: "example."
-  stub-addr: 127.0.0.1@{authority}
-remote-control:
-  control-enable: no
-"""
-
-
-def serve_zone(count: int) -> None:
-    """A process of its own: the authoritative server, its port on standard output."""
-
-    async def main() -> None:
-        async with serve(Zone.parse(zone_text(count))) as (_, port):
-            print(port, flush=True)
-            await asyncio.Event().wait()
-
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(main())
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def unbound(count: int, cpus: set[int]) -> Iterator[tuple[str, int]]:
-    """Unbound on a port of loopback, in front of our own authoritative server, both on *cpus*."""
-    program = shutil.which("unbound") or shutil.which("unbound", path="/usr/sbin:/usr/local/sbin")
-    assert program is not None
-
-    def pin() -> None:
-        os.sched_setaffinity(0, cpus)
-
-    processes: list[subprocess.Popen[Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            authority = subprocess.Popen(
-                [sys.executable, "-c", f"from bench.dns import serve_zone; serve_zone({count})"],
-                stdout=subprocess.PIPE,
-                text=True,
-                preexec_fn=pin,  # noqa: PLW1509 - no threads run here
-            )
-            processes.append(authority)
-            assert authority.stdout is not None
-            port = free_port()
-            config = Path(folder, "unbound.conf")
-            config.write_text(UNBOUND.format(port=port, folder=folder, authority=int(authority.stdout.readline())))
-            processes.append(
-                subprocess.Popen([program, "-d", "-c", str(config)], preexec_fn=pin, stderr=subprocess.DEVNULL)  # noqa: PLW1509
-            )
-            _wait_for(("127.0.0.1", port))
-            yield "127.0.0.1", port
-        finally:
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.communicate()
-
-
-def _wait_for(server: tuple[str, int]) -> None:
-    query = dns.message.make_query(name_of(0), "TXT")
-    for _ in range(100):
-        with contextlib.suppress(dns.exception.DNSException, OSError):
-            if dns.query.udp(query, server[0], port=server[1], timeout=0.3).answer:
-                return
-        time.sleep(0.1)
-    raise SystemExit("Unbound did not start.")
+        lines.append(f'{name_of(number)}. 86400 TXT "v=spf1 {networks} include:_spf.mail.example -all"')
+    return "\n".join([*lines, ""])
 
 
 # -- the clients -------------------------------------------------------------------------------------------------------
@@ -210,7 +110,9 @@ def dnsperf(server: tuple[str, int], count: int) -> tuple[float, float]:
             "1",
         ]
         before = os.times()
-        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        out = subprocess.run(
+            command, capture_output=True, text=True, check=True, preexec_fn=pinned(client_cpus())
+        ).stdout
         after = os.times()
     rate = next(float(line.split()[-1]) for line in out.splitlines() if "Queries per second" in line)
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
@@ -232,8 +134,8 @@ def run_client(client: str, loop: str, host: str, port: int, count: int) -> None
     print(json.dumps(result))
 
 
-def measure(client: str, loop: str, server: tuple[str, int], count: int, cpu: int, rounds: int) -> tuple[float, float]:
-    """The medians of *rounds*, each in a process of its own on *cpu*."""
+def measure(client: str, loop: str, server: tuple[str, int], count: int, rounds: int) -> tuple[float, float]:
+    """The medians of *rounds*, each in a process of its own on the client's core."""
     results = []
     for _ in range(rounds):
         if client == "dnsperf":
@@ -247,7 +149,7 @@ def measure(client: str, loop: str, server: tuple[str, int], count: int, cpu: in
             stdout=subprocess.PIPE,
             check=True,
             text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
+            preexec_fn=pinned(client_cpus()),
         )
         results.append(tuple(json.loads(out.stdout.splitlines()[-1])))
     return statistics.median(rate for rate, _ in results), statistics.median(cpu for _, cpu in results)
@@ -257,15 +159,15 @@ def measure(client: str, loop: str, server: tuple[str, int], count: int, cpu: in
 def dns_clients(quick: bool) -> Table:
     """TXT questions, all different, `IN_FLIGHT` at a time, to an Unbound that has the answers."""
     columns = ("client", "questions/s", "CPU us/question")
-    if shutil.which("unbound", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") is None:
+    if program("unbound") is None:
         return Table("DNS client", columns, (), notes=("Unbound is not installed: nothing was measured.",))
-    cpus = sorted(os.sched_getaffinity(0))
     count, rounds = (10_000, 1) if quick else (40_000, 5)
     rows: list[tuple[str, str, str]] = []
     rates: dict[str, float] = {}
     notes = []
-    with unbound(count, set(cpus[1:]) or set(cpus)) as server:
-        measure("ours", "asyncio", server, count, cpus[0], 1)  # fills Unbound's cache
+    with stack(zone_text(count)) as servers:
+        server = servers.address
+        measure("ours", "asyncio", server, count, 1)  # fills Unbound's cache
         plan = [
             ("spfcheck, uvloop", "ours", "uvloop", count),
             ("spfcheck, asyncio", "ours", "asyncio", count),
@@ -276,12 +178,12 @@ def dns_clients(quick: bool) -> Table:
             plan.append(("aiodns, uvloop", "aiodns", "uvloop", count))
         else:
             notes.append("aiodns is not installed: not measured.")
-        if shutil.which("dnsperf"):
+        if program("dnsperf"):
             plan.append(("dnsperf (C)", "dnsperf", "", count))
         else:
             notes.append("dnsperf is not installed: not measured.")
         for title, client, loop, size in plan:
-            rate, cpu = measure(client, loop, server, size, cpus[0], rounds)
+            rate, cpu = measure(client, loop, server, size, rounds)
             rates[title] = rate
             rows.append((title, f"{rate:,.0f}", f"{cpu:.1f}"))
     fastest = max(rates["dnspython, asyncio"], rates["dnspython, uvloop"])
