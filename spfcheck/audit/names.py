@@ -175,18 +175,29 @@ _INSIDE = re.compile(
 )
 
 
+_SLIP = re.compile(r"\s*[.,]\s*(?=\w)")
+_TIGHT_SLIP = re.compile(r"[.,](?=\w)")
+"""A dot typed as a comma, or with spaces beside it; and one without."""
+
+
 def _likely(text: str) -> str | None:
     """The domain that a refused text probably means; never the text itself, always a valid name."""
     if len(text) > _LONGEST_GUESS or text.lower().lstrip("\"' ").startswith("v=spf1"):
         return None
     clean = "".join(char for char in text if char.isspace() or unicodedata.category(char) not in {"Cc", "Cf"})
-    clean = re.sub(r"\s*[.,]\s*(?=\w)", ".", clean.strip())
-    clean = re.sub(r"\.{2,}", ".", clean)
-    match = _INSIDE.search(clean)
+    # A slip ("example, com") is told from a sentence ("example.com, please") by whether a top-level domain follows.
+    joined = _first_name(_SLIP.sub(".", clean.strip()))
+    if joined is not None and _suffixes().publicsuffix(joined, accept_unknown=False):
+        return joined
+    return _first_name(_TIGHT_SLIP.sub(".", clean.strip())) or joined
+
+
+def _first_name(text: str) -> str | None:
+    match = _INSIDE.search(re.sub(r"\.{2,}", ".", text))
     if match is None:
         return None
     try:
-        return _strict(match["name"].strip("."))
+        return _strict(match["name"].strip(".!"))
     except NotADomainName:
         return None
 
