@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
 from spfcheck.audit.report import as_json
 from spfcheck.notify import trail
-from spfcheck.notify.database import reading
+from spfcheck.notify.database import Store, reading, writing
 from spfcheck.notify.ledger import close_empty
 from spfcheck.notify.model import Brake, Decision, Intent, NotifyError, Plan, PlanRow, Reason, State, Step
 from spfcheck.notify.tables import domains, facts, notices, plan_intents, plan_rows, plans
@@ -64,7 +64,7 @@ class Change(NamedTuple):
 class Archive:
     """The plans and domains of one workspace."""
 
-    def __init__(self, engine: Engine, workspace: str) -> None:
+    def __init__(self, engine: Store, workspace: str) -> None:
         self.engine = engine
         self.workspace = workspace
 
@@ -89,7 +89,7 @@ class Archive:
             }
             for sighting in sightings
         ]
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(statement, values)
 
     def change(self, plan_id: str) -> Change:
@@ -114,7 +114,7 @@ class Archive:
     def accept(self, plan_id: str, *, min_runs: int, min_seconds: float, baseline: bool, now: float) -> None:
         """Let a plan's sightings count: runs, episodes, and the baseline where *baseline*."""
         seen = self._seen_by(plan_id)
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             if connection.scalar(sa.select(plans.c.accepted).where(plans.c.id == plan_id)) is not True:
                 self._count_broken(connection, seen)
                 self._count_fine(connection, seen, min_runs, min_seconds)
@@ -223,7 +223,7 @@ class Archive:
     def save(self, plan: Plan) -> None:
         """Store a plan, frozen: its hash is over the very texts that are stored."""
         texts = [[json.dumps(as_json(item)) for item in items] for items in (plan.rows, plan.intents)]
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             last = connection.scalar(sa.select(sa.func.max(plans.c.number)).where(plans.c.workspace == self.workspace))
             connection.execute(
                 sa.insert(plans).values(
@@ -284,19 +284,19 @@ class Archive:
 
     def mark_accepted(self, plan_id: str) -> None:
         """The sightings of a plan counted before it was stored."""
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(sa.update(plans).where(plans.c.id == plan_id).values(accepted=True))
 
     def approve(self, plan_id: str, *, who: str, reason: str, now: float) -> None:
         """Write down that a person approved a plan."""
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             values = {"approved_by": who[:200], "approved_at": now, "approval": reason}
             connection.execute(sa.update(plans).where(plans.c.id == plan_id).values(values))
             trail.append(connection, at=now, who=who, action="approve", subject=plan_id, detail={"reason": reason})
 
     def finish(self, plan_id: str, now: float) -> None:
         """A run of sending came to its end by itself."""
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(sa.update(plans).where(plans.c.id == plan_id).values(finished_at=now))
             _set_fact(connection, f"last-success:{self.workspace}", repr(now))
 
@@ -315,7 +315,7 @@ class Archive:
 
     def set_fact(self, name: str, value: str) -> None:
         """Set a single value."""
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             _set_fact(connection, name, value)
 
     def fine_rows(self, plan_id: str, after: str, limit: int = 1000) -> list[PlanRow]:
@@ -341,7 +341,7 @@ class Archive:
     def prune(self, now: float, days: int = KEPT_ROWS_DAYS) -> int:
         """Drop plans older than *days*; how many."""
         old = sa.and_(plans.c.workspace == self.workspace, plans.c.created_at < now - days * 86_400)
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             ids = sa.select(plans.c.id).where(old)
             for table in (plan_rows, plan_intents):
                 connection.execute(sa.delete(table).where(table.c.plan_id.in_(ids)))

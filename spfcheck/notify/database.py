@@ -17,11 +17,17 @@ from spfcheck.notify.model import NotifyError
 P = ParamSpec("P")
 T = TypeVar("T")
 
+Store = Engine | Connection
+"""Where rows are kept: an engine, for a transaction a method, or a transaction that the caller has begun."""
+
 HEAD = "0001"
 """The newest migration; a test holds it to the directory."""
 
 BUSY_MS = 30_000
 """How long SQLite waits for another process's write: a migration of a large ledger takes seconds."""
+
+MIGRATING = 0x5350_4643
+"""The advisory lock of whoever migrates; any number does that nobody else uses in this database."""
 
 
 def open_engine(url: str) -> Engine:
@@ -69,9 +75,22 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that sees one state and writes nothing."""
-    with engine.connect().execution_options(readonly=True) as connection, connection.begin():
+def reading(store: Store) -> Iterator[Connection]:
+    """A transaction that sees one state and writes nothing; the caller's own, where one is handed in."""
+    if isinstance(store, Connection):
+        yield store
+        return
+    with store.connect().execution_options(readonly=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(store: Store) -> Iterator[Connection]:
+    """A transaction that is committed at the end of the block; the caller's own, which the caller ends."""
+    if isinstance(store, Connection):
+        yield store
+        return
+    with store.begin() as connection:
         yield connection
 
 
@@ -97,6 +116,9 @@ def migrate(engine: Engine, scripts: Path, whose: str) -> None:
     config.set_main_option("script_location", str(scripts))
     try:
         with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                # Processes that start together: the second waits here, and finds the work done.
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except sa.exc.SQLAlchemyError as error:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from spfcheck.intercom_answers import Outcome, Sent
 from spfcheck.notify import trail
+from spfcheck.notify.database import writing
 from spfcheck.notify.model import Intent, Reason, State
 from spfcheck.notify.register import NOT_SENT_YET, Letter, Register, letter_of
 from spfcheck.notify.tables import attempts, letters, notices, plans
@@ -32,7 +33,7 @@ class Ledger(Register):
         A notice that an earlier plan left open moves to the new letter; one that was dealt with stays where it is.
         """
         made = 0
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             first = sa.update(plans).where(plans.c.id == plan_id, plans.c.entered_at == 0).values(entered_at=now)
             if connection.execute(first).rowcount != 1:
                 return 0
@@ -133,7 +134,7 @@ class Ledger(Register):
         """
         tried = sa.and_(letters.c.attempts > 0, letters.c.workspace == self.workspace)
         stopped = sa.and_(letters.c.plan_id == plan_id, letters.c.reason.in_((Reason.STOPPED, Reason.QUIET_HOURS)))
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             again = sa.and_(sa.or_(tried, stopped), letters.c.state == State.WAITING)
             for ref in list(connection.scalars(sa.select(letters.c.ref).where(again))):
                 connection.execute(sa.update(letters).where(letters.c.ref == ref).values(state=State.PLANNED))
@@ -147,7 +148,7 @@ class Ledger(Register):
 
         The state is compared and set in one statement: two senders can never hold the same letter.
         """
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             claimed = connection.execute(
                 sa.update(letters)
                 .where(letters.c.ref == ref, letters.c.state == State.PLANNED)
@@ -171,7 +172,7 @@ class Ledger(Register):
 
     def settle(self, letter: Letter, sent: Sent, *, boot: str, now: float) -> State:
         """Write down what came of a claimed letter; the state that it is in now."""
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             state, reason = self._verdict(connection, letter, sent)
             values = {
                 "state": state,
@@ -226,14 +227,14 @@ class Ledger(Register):
 
     def put_back(self, ref: str, *, boot: str, now: float) -> None:
         """Give up a claim whose call was never made."""
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             mine = sa.and_(letters.c.ref == ref, letters.c.boot == boot, letters.c.state == State.SENDING)
             if connection.execute(sa.update(letters).where(mine).values(state=State.PLANNED)).rowcount:
                 _move_notices(connection, ref, State.PLANNED, "", now)
 
     def leave(self, ref: str, state: State, reason: Reason, *, now: float, detail: str = "") -> None:
         """A letter that is not claimed will not be sent: now (`waiting`) or ever (`suppressed`)."""
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             values = {"state": state, "reason": reason, "detail": detail, "settled_at": now}
             free = sa.and_(letters.c.ref == ref, letters.c.state.in_(NOT_SENT_YET))
             if connection.execute(sa.update(letters).where(free).values(values)).rowcount:
@@ -241,7 +242,7 @@ class Ledger(Register):
 
     def drop_domain(self, ref: str, domain: str, state: State, reason: Reason, *, now: float) -> None:
         """Take one domain out of an unclaimed letter; the others stay in it."""
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             which = sa.and_(notices.c.ref == ref, notices.c.domain == domain, notices.c.state.in_(NOT_SENT_YET))
             values = {"state": state, "reason": reason, "inside": False, "changed_at": now}
             connection.execute(sa.update(notices).where(which).values(values))
@@ -249,7 +250,7 @@ class Ledger(Register):
     def leave_rest(self, refs: Sequence[str], reason: Reason, *, now: float) -> int:
         """What a stopped run did not come to waits for the next; how many letters."""
         left = 0
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             for ref in refs:
                 which = sa.and_(letters.c.ref == ref, letters.c.state == State.PLANNED)
                 values = {"state": State.WAITING, "reason": reason}
@@ -260,12 +261,12 @@ class Ledger(Register):
 
     def mark_tagged(self, ref: str) -> None:
         """The contact carries our tag."""
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(sa.update(letters).where(letters.c.ref == ref).values(tagged=True))
 
     def recover(self, *, boot: str, now: float) -> int:
         """Claims of senders that are gone are unclear from here on; how many. Call with the sender's lock held."""
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             lost = sa.and_(
                 letters.c.workspace == self.workspace, letters.c.state == State.SENDING, letters.c.boot != boot
             )
@@ -281,7 +282,7 @@ class Ledger(Register):
         self, ref: str, state: State, *, who: str, now: float, conversation_id: str = "", reason: str = ""
     ) -> bool:
         """An unclear (or rejected) letter is known to be *state*: sent, or planned again; False when it is neither."""
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             which = sa.and_(
                 letters.c.ref == ref,
                 letters.c.workspace == self.workspace,
@@ -306,7 +307,7 @@ class Ledger(Register):
             letters.c.settled_at > 0,
             letters.c.settled_at < before,
         )
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             refs = sa.select(letters.c.ref).where(old).scalar_subquery()
             connection.execute(sa.delete(attempts).where(attempts.c.ref.in_(refs)))
             connection.execute(sa.delete(notices).where(notices.c.ref.in_(refs)))
@@ -315,7 +316,7 @@ class Ledger(Register):
     def forget(self, person: str, *, who: str, now: float) -> int:
         """Erase *person*; how many rows. What was not sent is closed, and the row's hash becomes a blank."""
         blank = "forgotten"
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             refs = list(connection.scalars(sa.select(letters.c.ref).where(letters.c.person == person)))
             for ref in refs:
                 gone = sa.and_(letters.c.ref == ref, letters.c.state.in_(NOT_SENT_YET))

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.engine import Connection, Row
 
-from spfcheck.notify.database import reading
+from spfcheck.notify.database import Store, reading
 from spfcheck.notify.model import State, UnclearMessage
 from spfcheck.notify.tables import letters, notices
 
@@ -49,7 +49,7 @@ class Told:
 class Register:
     """The letters of one workspace, to be read; synchronous, each method one transaction."""
 
-    def __init__(self, engine: Engine, workspace: str) -> None:
+    def __init__(self, engine: Store, workspace: str) -> None:
         self.engine = engine
         self.workspace = workspace
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from spfcheck.notify import trail
-from spfcheck.notify.database import reading
+from spfcheck.notify.database import Store, reading, writing
 from spfcheck.notify.model import Brake
 from spfcheck.notify.tables import stops, suppressions
 
@@ -19,7 +18,7 @@ PAUSE = "pause"
 class Stops:
     """The switches of one workspace. *pause_file* stops sending while it exists, whatever the database says."""
 
-    def __init__(self, engine: Engine, workspace: str, pause_file: Path) -> None:
+    def __init__(self, engine: Store, workspace: str, pause_file: Path) -> None:
         self.engine = engine
         self.workspace = workspace
         self.pause_file = pause_file
@@ -64,7 +63,7 @@ class Stops:
             self._throw(brake.name, brake.sentence, plan_id, "brakes", now)
 
     def _throw(self, name: str, sentence: str, plan_id: str, who: str, now: float) -> None:
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(
                 sa.insert(stops).values(
                     workspace=self.workspace, name=name, sentence=sentence, plan_id=plan_id, who=who[:200], since=now
@@ -74,7 +73,7 @@ class Stops:
 
     def lift(self, reason: str, *, who: str, now: float) -> int:
         """Lift the pause and every brake; how many. The reason stays with each."""
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             lifted = connection.execute(
                 sa.update(stops)
                 .where(stops.c.workspace == self.workspace, stops.c.lifted_at == 0)
@@ -86,7 +85,7 @@ class Stops:
     def suppress(self, person: str, reason: str, *, who: str, now: float) -> None:
         """Put a person on the local suppression list; safe to repeat."""
         key = {"workspace": self.workspace, "person": person}
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             which = sa.and_(suppressions.c.workspace == self.workspace, suppressions.c.person == person)
             if connection.scalar(sa.select(suppressions.c.person).where(which)) is None:
                 connection.execute(sa.insert(suppressions).values(**key, reason=reason, created_at=now))
