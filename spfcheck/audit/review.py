@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 
 from spfcheck.audit.findings import Code, finding, printable
@@ -143,13 +144,14 @@ def _problem(record: Record, problem: Problem, domain: str, strings: tuple[bytes
 
 
 def _character(text: str, at: int) -> tuple[str, int]:
-    """The character that begins at the byte *at*, by its code point, and its length in bytes."""
+    """The character that begins at the byte *at*, by its code point and name, and its length in bytes."""
     for length in (4, 3, 2):
         try:
             char = text[at : at + length].encode("latin-1").decode("utf-8")
         except UnicodeDecodeError:
             continue
-        return f"U+{ord(char[0]):04X}", len(char[0].encode())
+        name = unicodedata.name(char[0], "").lower()
+        return f"U+{ord(char[0]):04X}" + (f" ({name})" if name else ""), len(char[0].encode())
     return f"the byte 0x{ord(text[at]):02X}", 1
 
 

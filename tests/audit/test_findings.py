@@ -8,9 +8,10 @@ import pytest
 
 from spfcheck.audit.findings import CATALOGUE, Code, finding, printable
 from spfcheck.audit.report import Severity
-from spfcheck.audit.review import answers_of, failure_code
+from spfcheck.audit.review import answers_of, failure_code, record_findings
 from spfcheck.audit.slips import HINTS, Slip
 from spfcheck.resolver.types import FAILURES, Answer, Outcome, Question, Rtype
+from spfcheck.rfc7208.record import parse
 from tests.audit.golden_file import GOLDEN, Golden
 
 NOT_IN_A_ZONE = {
@@ -89,3 +90,16 @@ def test_what_strangers_write_is_made_visible_in_sentences() -> None:
 def test_braces_of_macros_are_no_templates() -> None:
     found = finding(Code.DEPENDS_ON_MESSAGE, "a.example", term="exists:%{i}.{domain}")
     assert "exists:%{i}.{domain}" in found.message
+
+
+@pytest.mark.parametrize(
+    ("text", "character"),
+    [
+        ("v=spf1 \u2013all", "U+2013 (en dash)"),
+        ("v=spf1 ip4:192.0.2.1\u200b -all", "U+200B (zero width space)"),
+        ("v=spf1 \ue000 -all", "U+E000"),
+    ],
+)
+def test_a_character_is_named(text: str, character: str) -> None:
+    (found,) = (one for one in record_findings(parse(text.encode()), "a.example", ()) if one.code is Code.NON_ASCII)
+    assert found.message.endswith(f"not allowed: {character}.")
