@@ -101,5 +101,5 @@ def test_braces_of_macros_are_no_templates() -> None:
     ],
 )
 def test_a_character_is_named(text: str, character: str) -> None:
-    (found,) = (one for one in record_findings(parse(text.encode()), "a.example", ()) if one.code is Code.NON_ASCII)
+    (found,) = (one for one in record_findings(parse(text.encode()), "a.example", ()) if one.code == Code.NON_ASCII)
     assert found.message.endswith(f"not allowed: {character}.")
