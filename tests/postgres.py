@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pwd
 import shutil
@@ -12,8 +13,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import sqlalchemy as sa
+
 UNPRIVILEGED = "nobody"
 """Postgres refuses to run as root."""
+
+_names = itertools.count(1)
 
 
 def binaries() -> Path | None:
@@ -50,6 +55,24 @@ def running() -> Iterator[str | None]:
             yield f"postgresql://spfcheck@127.0.0.1:{port}/postgres"
         finally:
             subprocess.run([*control, "-m", "immediate", "stop"], user=user, cwd=home, check=True)
+
+
+@contextlib.contextmanager
+def database(server: str) -> Iterator[str]:
+    """A database of one test's own on a running server, gone at the end whoever is still connected; its address."""
+    name = f"test_{next(_names)}_{os.getpid()}"
+    _admin(server, f"CREATE DATABASE {name}")
+    try:
+        yield f"{server.rpartition('/')[0]}/{name}"
+    finally:
+        _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _admin(server: str, statement: str) -> None:
+    engine = sa.create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
 
 
 def _free_port() -> int:

@@ -7,6 +7,7 @@ a check more than agreed costs little, a service that waits for its counter cost
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -69,7 +70,7 @@ def spend(engine: Engine, bucket: str, rate: Rate, wanted: int) -> Decision:
         "bucket": bucket, "interval": rate.interval, "seconds": rate.seconds, "wanted": wanted,
         "most": min(wanted, rate.count),
     }  # fmt: skip
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         row = connection.execute(_SPEND, values).one()
     if row.arrival is None:  # another process made the row between our snapshot and our insert, and took it all
         return decide(rate, rate.seconds, 0)
@@ -101,8 +102,13 @@ class QuotaTable:
         return await asyncio.wait_for(work, ANSWER_SECONDS)
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Give the connections back, unless the database holds on to one of them for more than a second."""
+        ending = threading.Thread(target=self._end, daemon=True)
+        ending.start()
+        ending.join(1.0)
+
+    def _end(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
         self._engine.dispose()
 
 
