@@ -255,14 +255,14 @@ class Intercom:
         return page_of(await self._read("POST", "/contacts/search", _search(query, 1, ""))).total
 
     async def search_contacts(
-        self, query: Mapping[str, Any], *, per_page: int = PER_PAGE
+        self, query: Mapping[str, Any], *, per_page: int = PER_PAGE, after: str = ""
     ) -> AsyncIterator[ContactPage]:
-        """All pages of a search, oldest contact first.
+        """All pages of a search, oldest contact first; those behind the cursor *after*, where one is given.
 
         Raises `EndlessSearchError` on a cursor that repeats, a page like the one before, or more pages than the count
         makes sense of.
         """
-        cursor, cursors, before, pages = "", set[int](), frozenset[str](), 0
+        cursor, cursors, before, pages = after, set[int](), frozenset[str](), 0
         while True:
             page = page_of(await self._read("POST", "/contacts/search", _search(query, per_page, cursor)))
             pages += 1

@@ -1,15 +1,16 @@
-"""Reads the audience of a night from the messaging API into a roster."""
+"""Reads the audience of a night from the messaging API into a roster, a page at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from spfcheck.intercom import Intercom
 from spfcheck.intercom_answers import Contact, EndlessSearchError, Me, identifier
 from spfcheck.notify import audience
 from spfcheck.notify.model import NotifyError, Progress, Report
-from spfcheck.notify.roster import Member, Roster
+from spfcheck.notify.roster import Company, Gathered, Member
 from spfcheck.settings import Settings
 
 
@@ -24,14 +25,17 @@ class Workspace:
     """Id of the tag that we put on whom we messaged; empty while nobody was."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gathered:
-    """How large the audience is."""
+class Book(Protocol):
+    """Where the audience is written down as it comes."""
 
-    counted: int
-    received: int
-    kept_out: int
-    """Contacts that the query leaves out for consent."""
+    async def take(self, members: Sequence[Member], so_far: Gathered) -> int:
+        """Add a page of members, and how far it has come with it; how many members were new."""
+
+    async def add_companies(self, companies: Sequence[Company]) -> None:
+        """Remember the domains of companies."""
+
+    async def companies(self, ids: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """The domains of each of *ids* that is known."""
 
 
 async def enter(settings: Settings, intercom: Intercom, mark_tag: str) -> Workspace:
@@ -72,64 +76,70 @@ async def gather(
     intercom: Intercom,
     people: audience.People,
     workspace: Workspace,
-    roster: Roster,
-    progress: Report | None,
+    book: Book,
+    progress: Report | None = None,
+    *,
+    so_far: Gathered | None = None,
 ) -> Gathered:
-    """Read all contacts of the audience into *roster*."""
-    if any(source.origin == "company" for source in settings.audience.domain_sources):
-        await _companies(settings, intercom, roster)
+    """Read all contacts of the audience into *book*; what another began (*so_far*) is gone on with."""
+    gathered = so_far or Gathered()
+    if _by_company(settings) and not gathered.cursor:
+        await _companies(settings, intercom, book, gathered)
     wanted = audience.query(settings.audience, sorted(workspace.exclude_tags))
     everybody = audience.query(settings.audience, (), consent=False)
-    counted = received = 0
-    async for page in intercom.search_contacts(wanted):
-        counted = max(counted, page.total)
-        members, contacts = [], 0
-        for contact in page.contacts:
-            found = _members(settings, people, workspace, roster, contact)
-            members += found
-            contacts += bool(found)
-        added = roster.add(members)
-        if contacts and not added and page.cursor:
+    async for page in intercom.search_contacts(wanted, after=gathered.cursor):
+        gathered.counted = max(gathered.counted, page.total)
+        gathered.received += len(page.contacts)
+        gathered.cursor = page.cursor
+        members = await _members(settings, people, workspace, book, page.contacts, gathered)
+        added = await book.take(members, gathered)
+        if members and not added and page.cursor:
             raise EndlessSearchError("The contact search repeats itself: a page brought nobody new.")
-        received += len(page.contacts)
         if progress:
-            progress(Progress("contacts", received, counted))
-    roster.index()
-    return Gathered(
-        counted=counted, received=received, kept_out=max(0, await intercom.count_contacts(everybody) - counted)
-    )
+            progress(Progress("contacts", gathered.received, gathered.counted))
+    gathered.kept_out = max(0, await intercom.count_contacts(everybody) - gathered.counted)
+    return gathered
 
 
-def _members(
-    settings: Settings, people: audience.People, workspace: Workspace, roster: Roster, contact: Contact
+def _by_company(settings: Settings) -> bool:
+    return any(source.origin == "company" for source in settings.audience.domain_sources)
+
+
+async def _members(
+    settings: Settings,
+    people: audience.People,
+    workspace: Workspace,
+    book: Book,
+    contacts: Sequence[Contact],
+    gathered: Gathered,
 ) -> list[Member]:
-    mapped = audience.domains_of(contact, settings.audience, _companies_of(settings, roster, contact))
-    roster.refuse(mapped.refused)
-    roster.contacts += 1
-    roster.without_domain += not mapped.domains
-    if not mapped.domains:
-        return []
-    hold = audience.hold(contact, settings.audience.roles, workspace.exclude_tags)
-    person = people.person(contact.email) if contact.email else f"contact:{contact.id}"
-    tagged = bool(workspace.mark_tag) and workspace.mark_tag in contact.tags
-    return [Member(contact.id, person, domain, hold or "", tagged) for domain in mapped.domains]
+    """The members that a page of contacts makes; what is none is counted."""
+    companies: Mapping[str, Sequence[str]] = {}
+    if _by_company(settings):
+        companies = await book.companies({company for contact in contacts for company in contact.companies})
+    members: list[Member] = []
+    for contact in contacts:
+        mapped = audience.domains_of(contact, settings.audience, companies)
+        gathered.refuse(mapped.refused)
+        gathered.without_domain += not mapped.domains
+        hold = audience.hold(contact, settings.audience.roles, workspace.exclude_tags)
+        person = people.person(contact.email) if contact.email else f"contact:{contact.id}"
+        tagged = bool(workspace.mark_tag) and workspace.mark_tag in contact.tags
+        members += [Member(contact.id, person, domain, hold or "", tagged) for domain in mapped.domains]
+    return members
 
 
-def _companies_of(settings: Settings, roster: Roster, contact: Contact) -> Mapping[str, Sequence[str]] | None:
-    if not contact.companies or not any(source.origin == "company" for source in settings.audience.domain_sources):
-        return None
-    return roster.companies(contact.companies)
-
-
-async def _companies(settings: Settings, intercom: Intercom, roster: Roster) -> None:
+async def _companies(settings: Settings, intercom: Intercom, book: Book, gathered: Gathered) -> None:
     """The domains of all companies: one scroll, finished before anything else, since the API allows only one."""
     sources = [source for source in settings.audience.domain_sources if source.origin == "company"]
     async for page in intercom.companies():
+        found: list[Company] = []
         for company in page:
             company_id = identifier(company.get("id"))
             texts = next(filter(None, (audience.texts_at(company, source) for source in sources)), [])
             read = [audience.read_domain(text) for text in texts]
-            roster.refuse((text[:80], why) for text, (domain, why) in zip(texts, read, strict=True) if not domain)
+            gathered.refuse((text[:80], why) for text, (domain, why) in zip(texts, read, strict=True) if not domain)
             domains = [domain for domain, _ in read if domain]
             if company_id and domains:
-                roster.add_company(company_id, domains)
+                found.append((company_id, domains))
+        await book.add_companies(found)

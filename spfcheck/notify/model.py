@@ -60,6 +60,7 @@ class Reason(StrEnum):
     PASSES = "passes"
     AT_RISK = "at-risk"
     DNS_FAILED = "dns-failed"
+    NOT_CHECKED = "not-checked"
     STALE = "stale"
     FILTERED = "filtered"
     NO_SUCH_DOMAIN = "no-such-domain"
@@ -107,6 +108,7 @@ _SENTENCES: Mapping[Reason, str] = {
     Reason.PASSES: "All our senders pass.",
     Reason.AT_RISK: "Our senders pass today; the page shows what threatens that.",
     Reason.DNS_FAILED: "DNS did not answer, which is not the customer's fault.",
+    Reason.NOT_CHECKED: "The domain could not be checked: its part of the night was given up.",
     Reason.STALE: "The answers are older than a message may rest on.",
     Reason.FILTERED: "The resolver blocks or censors a name that the verdict needs.",
     Reason.NO_SUCH_DOMAIN: "The domain does not exist: support should ask for the right one.",

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from types import TracebackType
 from typing import Literal, Self
 
@@ -18,9 +17,9 @@ from spfcheck.intercom_answers import ApiError
 from spfcheck.notify import audience, database, evidence
 from spfcheck.notify import plan as planning
 from spfcheck.notify.again import SecondLook
-from spfcheck.notify.archive import Archive, frozen
+from spfcheck.notify.archive import Archive
 from spfcheck.notify.checks import Checks
-from spfcheck.notify.gather import Gathered, Workspace, enter, gather
+from spfcheck.notify.gather import Workspace, enter, gather
 from spfcheck.notify.ledger import Ledger
 from spfcheck.notify.lock import SenderLock, lock_for
 from spfcheck.notify.message import Message, Writer
@@ -40,9 +39,10 @@ from spfcheck.notify.model import (
 )
 from spfcheck.notify.policy import DAY, Guards
 from spfcheck.notify.reconcile import reconcile
-from spfcheck.notify.rollout import Night, brakes, quiet_span
+from spfcheck.notify.rollout import quiet_span
 from spfcheck.notify.roster import Roster
 from spfcheck.notify.send import Sender
+from spfcheck.notify.settle import Settlement, Sum, look_around
 from spfcheck.notify.stops import Stops
 from spfcheck.settings import Settings
 
@@ -139,117 +139,28 @@ class Notifier:
             health = await self._checks.health()
             with Roster() as roster:
                 gathered = await gather(self._settings, self._intercom, self._people, workspace, roster, progress)
-                examiner = planning.Examiner(self._checks, self._archive, self._write, self.guards, self._clock)
-                examined = await examiner.night(plan_id, roster, progress)
-                night = await self._night(plan_id, started, gathered, roster, examiner.tally)
-                night = replace(night, resolver_trouble=health.resolver, sender_trouble=health.senders)
-                return await self._write(
-                    self._settle_plan, plan_id, started, examined, roster, gathered, night, examiner.tally
+                roster.index()
+                examiner = planning.Examiner(self._checks, self.guards, self._clock)
+                examined = await planning.examine_all(
+                    examiner, plan_id, roster, self._archive, self._write, self._clock, progress
                 )
+                around = await look_around(self._intercom, self._ledger, self._write, health, started)
+                total = Sum(
+                    plan_id=plan_id,
+                    started=started,
+                    gathered=gathered,
+                    roster=roster,
+                    examined=examined,
+                    tally=examiner.tally,
+                    around=around,
+                )
+                return await self._write(self._settle, total)
         except ApiError as error:
             raise NotifyError(str(error)) from error
 
-    async def _night(
-        self, plan_id: str, now: float, gathered: Gathered, roster: Roster, tally: planning.Tally
-    ) -> Night:
-        change = await self._write(self._archive.change, plan_id)
-        messaged = await self._write(self._ledger.sent_since, now - 30 * DAY)
-        return Night(
-            resolver_trouble="",
-            sender_trouble="",
-            contacts=gathered.counted,
-            received=gathered.received,
-            baseline_contacts=await self._write(self._baseline_contacts),
-            domains=roster.domain_count(),
-            failed=tally.failed,
-            change=change,
-            opinions=tally.opinions,
-            disagreements=tally.disagreements,
-            asked_twice=tally.asked_twice,
-            resolver_disagreements=tally.resolver_disagreements,
-            messaged=len(messaged),
-            turned_away=await self._turned_away(messaged, now),
-            clock_skew=self._intercom.clock_skew or 0.0,
-            went_back=max(0.0, await self._write(self._archive.last_accepted_at) - now),
-            rate_limit=self._intercom.pace.limit,
-        )
-
-    async def _turned_away(self, messaged: set[str], now: float) -> int:
-        """How many of the people we messaged no longer want that: a search for those who are kept out."""
-        if not messaged:
-            return 0
-        contacts = await self._write(self._ledger.contacts_sent_since, now - 30 * DAY)
-        away = 0
-        for start in range(0, len(contacts), audience.MOST_FILTERS):
-            query = audience.turned_away_query(contacts[start : start + audience.MOST_FILTERS])
-            away += await self._intercom.count_contacts(query)
-        return away
-
-    def _baseline_contacts(self) -> int:
-        baseline = self._archive.baseline()
-        if not baseline:
-            return 0
-        try:
-            return self._archive.load(baseline).contacts
-        except NotifyError:
-            return 0
-
-    def _settle_plan(
-        self,
-        plan_id: str,
-        now: float,
-        examined: list[planning.Examined],
-        roster: Roster,
-        gathered: Gathered,
-        night: Night,
-        tally: planning.Tally,
-    ) -> Plan:
-        evaluated = brakes(self.guards, night)
-        held = any(brake.tripped for brake in evaluated)
-        baseline = self._archive.baseline()
-        if not held:
-            self._accept(plan_id, baseline=bool(baseline), now=now)
-        rows, intents = planning.Planner(self._ledger, self._archive, self._stops, self.guards, now).decide(
-            examined, roster
-        )
-        reasons: dict[str, int] = {}
-        for row in rows:
-            if row.reason:
-                reasons[row.reason] = reasons.get(row.reason, 0) + 1
-        plan = Plan(
-            id=plan_id,
-            workspace=self._settings.intercom.workspace,
-            created_at=now,
-            hash="",
-            policy=self.guards.name,
-            contacts=gathered.counted,
-            people=roster.people_count(),
-            domains=roster.domain_count(),
-            totals=planning.totals(tally, gathered, roster, intents),
-            reasons=reasons,
-            brakes=evaluated,
-            rows=tuple(rows),
-            intents=tuple(intents),
-            refused=tuple(roster.refused),
-            baseline=baseline,
-            seconds=round(self._clock() - now, 3),
-        )
-        plan = frozen(plan)
-        self._archive.save(plan)
-        if held:
-            self._stops.trip(plan.tripped, plan_id=plan_id, now=now)
-        else:
-            self._archive.mark_accepted(plan_id)
-        return plan
-
-    def _accept(self, plan_id: str, *, baseline: bool, now: float) -> None:
-        self._archive.accept(
-            plan_id,
-            min_runs=self.guards.min_runs,
-            min_seconds=self.guards.min_between_runs,
-            baseline=baseline,
-            now=now,
-        )
+    def _settle(self, total: Sum) -> Plan:
+        with database.writing(self._engine) as connection:
+            return Settlement(connection, self._stops, self.guards, self._clock).settle(total)
 
     async def show(self, plan_id: str = "") -> Plan:
         """A stored plan; the newest by default, or when it is called `latest`."""
@@ -278,7 +189,9 @@ class Notifier:
         if plan.tripped and standing:
             raise RefusedError(f"A brake holds this plan: {standing[0]} Lift it with a reason (notify resume) first.")
         now = self._clock()
-        self._accept(plan.id, baseline=True, now=now)
+        self._archive.accept(
+            plan.id, min_runs=self.guards.min_runs, min_seconds=self.guards.min_between_runs, baseline=True, now=now
+        )
         self._archive.approve(plan.id, who=who, reason=reason, now=now)
         return self._archive.load(plan.id)
 
@@ -291,6 +204,8 @@ class Notifier:
             workspace = await enter(self._settings, self._intercom, self.guards.mark_tag)
             await self._same_audience(plan, workspace)
             await self._take_lock()
+            # Whoever held the lock may have had it for hours, and much may have been decided meanwhile.
+            await self._write(self._refuse, plan)
             await self._write(self._ledger.recover, boot=self._boot, now=self._clock())
             summary = await self._reconcile()
             return await self._send(plan, workspace, summary, started, progress)

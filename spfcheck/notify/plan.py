@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from spfcheck.audit.report import Report, Status
@@ -13,14 +13,13 @@ from spfcheck.notify import evidence
 from spfcheck.notify.archive import Archive, DomainState, Sighting
 from spfcheck.notify.checks import Checks
 from spfcheck.notify.database import WriterThread
-from spfcheck.notify.gather import Gathered
 from spfcheck.notify.ledger import Ledger
 from spfcheck.notify.model import Decision, Intent, PlanRow, Progress, Reason, State, Step
 from spfcheck.notify.model import Report as ReportProgress
 from spfcheck.notify.policy import DAY, Guards
 from spfcheck.notify.register import Told
 from spfcheck.notify.rollout import in_stage
-from spfcheck.notify.roster import Member, Roster
+from spfcheck.notify.roster import Gathered, Member, Members, Roster
 from spfcheck.notify.stops import Stops
 
 BATCH = 500
@@ -40,6 +39,14 @@ class Tally:
     disagreements: int = 0
     asked_twice: int = 0
     resolver_disagreements: int = 0
+    given_up: int = 0
+    """Domains that no worker could check; they count among those that failed."""
+
+    def add(self, other: Tally) -> None:
+        """Take in the figures of another part of the night."""
+        self.statuses.update(other.statuses)
+        for name in ("failed", "opinions", "disagreements", "asked_twice", "resolver_disagreements", "given_up"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,41 +63,25 @@ class Examined:
 
 
 class Examiner:
-    """Checks every domain of a roster once, a few at a time, and writes down what it saw."""
+    """Checks domains, each once, a few at a time."""
 
-    def __init__(
-        self, checks: Checks, archive: Archive, write: WriterThread, guards: Guards, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, checks: Checks, guards: Guards, clock: Callable[[], float]) -> None:
         self._checks = checks
-        self._archive = archive
-        self._write = write
         self._guards = guards
         self._clock = clock
         self.tally = Tally()
 
-    async def night(self, plan_id: str, roster: Roster, progress: ReportProgress | None) -> list[Examined]:
-        """What was found of each domain that is not simply fine, in order of names."""
-        found: list[Examined] = []
-        total, done = roster.domain_count(), 0
-        waiting: list[Sighting] = []
-        async for report, judgement in self._verdicts(roster):
-            done += 1
+    async def each(self, domains: Iterable[str]) -> AsyncIterator[tuple[Sighting, Examined | None]]:
+        """What is seen of each of *domains*, as they finish, and what was found of those that are not simply fine."""
+        async for report, judgement in self._verdicts(domains):
             fault = evidence.fault_of(report) if report.status is Status.ACTION_NEEDED else ""
-            waiting.append(Sighting(report.domain, report.status, fault))
-            if report.status is not Status.OK:
-                found.append(_examined(report, fault, judgement))
-            if len(waiting) >= BATCH:
-                await self._write(self._archive.see, plan_id, waiting, self._clock())
-                waiting = []
-            if progress:
-                progress(Progress("domains", done, total, f"{report.domain}: {report.status}"))
-        await self._write(self._archive.see, plan_id, waiting, self._clock())
-        return sorted(found, key=lambda item: item.domain)
+            found = None if report.status is Status.OK else _examined(report, fault, judgement)
+            yield Sighting(report.domain, report.status, fault), found
 
-    async def _verdicts(self, roster: Roster) -> AsyncIterator[tuple[Report, evidence.Judgement]]:
+    async def _verdicts(self, domains: Iterable[str]) -> AsyncIterator[tuple[Report, evidence.Judgement]]:
         running: set[asyncio.Task[tuple[Report, evidence.Judgement]]] = set()
         try:
-            for domain in roster.domains():
+            for domain in domains:
                 running.add(asyncio.create_task(self._verdict(domain)))
                 if len(running) >= self._guards.concurrency:
                     finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -135,6 +126,33 @@ def _examined(report: Report, fault: str, judgement: evidence.Judgement) -> Exam
     )
 
 
+async def examine_all(
+    examiner: Examiner,
+    plan_id: str,
+    roster: Roster,
+    archive: Archive,
+    write: WriterThread,
+    clock: Callable[[], float],
+    progress: ReportProgress | None,
+) -> list[Examined]:
+    """Examine a whole roster and write down what was seen; what was found, in order of names."""
+    found: list[Examined] = []
+    total, done = roster.domain_count(), 0
+    waiting: list[Sighting] = []
+    async for sighting, examined in examiner.each(roster.domains()):
+        done += 1
+        waiting.append(sighting)
+        if examined is not None:
+            found.append(examined)
+        if len(waiting) >= BATCH:
+            await write(archive.see, plan_id, waiting, clock())
+            waiting = []
+        if progress:
+            progress(Progress("domains", done, total, f"{sighting.domain}: {sighting.status}"))
+    await write(archive.see, plan_id, waiting, clock())
+    return sorted(found, key=lambda item: item.domain)
+
+
 class Planner:
     """Turns what a night found into rows and intents; synchronous, runs in the writer thread."""
 
@@ -147,13 +165,14 @@ class Planner:
         self._letters: dict[tuple[str, Step], Intent] = {}
         self._rows: list[PlanRow] = []
 
-    def decide(self, examined: list[Examined], roster: Roster) -> tuple[list[PlanRow], list[Intent]]:
+    def decide(self, examined: Sequence[Examined], roster: Members) -> tuple[list[PlanRow], list[Intent]]:
         """The rows of all domains that are not simply fine, and the letters that follow, in the order of sending."""
         states = self._archive.states([item.domain for item in examined])
         for item in examined:
             self._rows.append(self._row(item, states.get(item.domain, DomainState()), roster.members(item.domain)))
         if self._guards.thanks:
-            self._thank(roster)
+            unchecked = frozenset(i.domain for i in examined if i.judgement.reason is Reason.NOT_CHECKED)
+            self._thank(roster, unchecked)
         return self._rows, self._order()
 
     def _row(self, item: Examined, state: DomainState, members: list[Member]) -> PlanRow:
@@ -222,8 +241,10 @@ class Planner:
                 return (None, Reason.ALREADY_TOLD) if step in here else (step, "")
         return None, Reason.ALREADY_TOLD
 
-    def _thank(self, roster: Roster) -> None:
+    def _thank(self, roster: Members, unchecked: frozenset[str]) -> None:
         for domain, episode in self._archive.thankable(self._now - 7 * DAY):
+            if domain in unchecked:
+                continue
             told = self._ledger.told(domain)
             here = [row for row in told if row.episode == episode]
             for member in _one_each(roster.members(domain)):
@@ -296,7 +317,7 @@ def new_plan_id() -> str:
     return f"plan-{secrets.token_hex(5)}"
 
 
-def totals(tally: Tally, gathered: Gathered, roster: Roster, intents: list[Intent]) -> dict[str, int]:
+def totals(tally: Tally, gathered: Gathered, intents: list[Intent]) -> dict[str, int]:
     """The figures under a plan."""
     going = [intent for intent in intents if not intent.waiting]
     return {
@@ -304,8 +325,9 @@ def totals(tally: Tally, gathered: Gathered, roster: Roster, intents: list[Inten
         "messages": len(going),
         "waiting": len(intents) - len(going),
         "people_messaged": len({intent.person for intent in going}),
-        "contacts_without_domain": roster.without_domain,
-        "texts_refused": roster.refusals,
+        "contacts_without_domain": gathered.without_domain,
+        "texts_refused": gathered.refusals,
         "kept_out_by_consent": gathered.kept_out,
         "asked_second_engine": tally.opinions,
+        "not_checked": tally.given_up,
     }

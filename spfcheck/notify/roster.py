@@ -1,17 +1,44 @@
 """The audience of one night on disk: a million contacts in flat memory, each distinct domain once.
 
-A scratch database that lives as long as the plan is made. It holds ids and keyed hashes, no address.
+A scratch database that lives as long as one process makes the plan; where several do, it is a `SharedRoster`. It holds
+ids and keyed hashes, no address.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
+
+MOST_REFUSED = 200
+"""Examples of texts that were no domain; the count goes on."""
+
+
+@dataclass(slots=True)
+class Gathered:
+    """How far reading the audience has come, and in the end how large it is."""
+
+    counted: int = 0
+    received: int = 0
+    kept_out: int = 0
+    """Contacts that the query leaves out for consent."""
+    without_domain: int = 0
+    refusals: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    """The first texts that were no domain, for the staff's list."""
+    cursor: str = ""
+    """Where the search goes on; empty at the beginning and at the end."""
+
+    def refuse(self, refusals: Iterable[tuple[str, str]]) -> None:
+        """Keep texts that were no domain."""
+        for refusal in refusals:
+            self.refusals += 1
+            if len(self.refused) < MOST_REFUSED:
+                self.refused.append(refusal)
 
 
 class Member(NamedTuple):
@@ -26,11 +53,25 @@ class Member(NamedTuple):
     """Carries the tag that we put on whom we messaged."""
 
 
+Company = tuple[str, Sequence[str]]
+"""The id of a company, and its domains."""
+
+
+class Members(Protocol):
+    """A night's audience once everybody is in; read in the writer thread."""
+
+    def domain_count(self) -> int:
+        """How many distinct domains there are."""
+
+    def people_count(self) -> int:
+        """How many people there are, each mailbox once."""
+
+    def members(self, domain: str) -> list[Member]:
+        """The members of one domain, in a stable order."""
+
+
 class Roster:
     """Collects members, then gives them back by domain."""
-
-    MOST_REFUSED = 200
-    """Examples of texts that were no domain; the count goes on."""
 
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="spfcheck-", dir=directory)
@@ -46,11 +87,6 @@ class Roster:
             " PRIMARY KEY (contact_id, domain)) WITHOUT ROWID"
         )
         self._db.execute("CREATE TABLE companies (company_id TEXT PRIMARY KEY, domains TEXT) WITHOUT ROWID")
-        self.contacts = 0
-        """Distinct contacts that came."""
-        self.without_domain = 0
-        self.refused: list[tuple[str, str]] = []
-        self.refusals = 0
 
     def __enter__(self) -> Self:
         return self
@@ -61,20 +97,14 @@ class Roster:
         self._db.close()
         self._directory.cleanup()
 
-    def add(self, members: Sequence[Member]) -> int:
-        """Add a page of members; how many were new."""
+    async def take(self, members: Sequence[Member], so_far: Gathered) -> int:
+        """Add a page of members; how many were new. *so_far* need not be kept: whoever comes after begins anew."""
+        del so_far
         before = self._db.total_changes
         self._db.execute("BEGIN")
         self._db.executemany("INSERT OR IGNORE INTO members VALUES (?, ?, ?, ?, ?)", members)
         self._db.execute("COMMIT")
         return self._db.total_changes - before
-
-    def refuse(self, refusals: Iterable[tuple[str, str]]) -> None:
-        """Keep texts that were no domain, for the staff's list."""
-        for refusal in refusals:
-            self.refusals += 1
-            if len(self.refused) < self.MOST_REFUSED:
-                self.refused.append(refusal)
 
     def index(self) -> None:
         """Make ready for reading by domain, once everybody is in."""
@@ -98,20 +128,12 @@ class Roster:
         query = "SELECT contact_id, person, domain, hold, tagged FROM members WHERE domain = ? ORDER BY contact_id"
         return [Member(row[0], row[1], row[2], row[3], bool(row[4])) for row in self._db.execute(query, (domain,))]
 
-    def held_people(self) -> Mapping[str, str]:
-        """Of the people on hold, the reason by person: for the brake on people who turned away."""
-        return dict(self._db.execute("SELECT DISTINCT person, hold FROM members WHERE hold != ''"))
+    async def add_companies(self, companies: Sequence[Company]) -> None:
+        """Remember the domains of companies."""
+        rows = [(company_id, " ".join(domains)) for company_id, domains in companies]
+        self._db.executemany("INSERT OR REPLACE INTO companies VALUES (?, ?)", rows)
 
-    def holds(self) -> Counter[str]:
-        """How many contacts are on hold, by reason."""
-        query = "SELECT hold, count(DISTINCT contact_id) FROM members WHERE hold != '' GROUP BY hold"
-        return Counter(dict(self._db.execute(query)))
-
-    def add_company(self, company_id: str, domains: Sequence[str]) -> None:
-        """Remember the domains of a company."""
-        self._db.execute("INSERT OR REPLACE INTO companies VALUES (?, ?)", (company_id, " ".join(domains)))
-
-    def companies(self, ids: Sequence[str]) -> dict[str, list[str]]:
+    async def companies(self, ids: Collection[str]) -> dict[str, list[str]]:
         """The domains of each of *ids* that is known."""
         found = {}
         for company_id in ids:
