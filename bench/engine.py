@@ -1,0 +1,91 @@
+"""spfcheck as one of the engines that are measured, with the peers' command line (see `bench.peers.timing`).
+
+`python -m bench.engine MODE HOST PORT CLIENT FILE IN_FLIGHT VARIANT`. Variants: `check_host` judges CLIENT as the peers
+do; `audit` makes the whole report and its JSON as the service does; `opinion` is an audit that pyspf looks at too. An
+audit judges our senders, of whose networks CLIENT should be a part: its result is that network's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import ipaddress
+import platform
+import time
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+
+import uvloop
+
+from bench.customers import INCLUDE
+from bench.peers.timing import Job, Run, cpu, job
+from spfcheck.api.entries import entry_of
+from spfcheck.audit.examine import Ours, examine, prepare
+from spfcheck.audit.report import Report
+from spfcheck.audit.senders import SenderProfile
+from spfcheck.resolver.drive import drive
+from spfcheck.resolver.stub import Resolver
+from spfcheck.rfc7208.evaluate import check_host
+
+Judge = Callable[[str], Awaitable[str]]
+
+
+def judge_by(resolver: Resolver, ours: Ours, work: Job) -> Judge:
+    """What is measured: one domain, from its name to its result."""
+    network = _network_of(ours, work.client)
+
+    async def by_check_host(domain: str) -> str:
+        evaluation = check_host(work.client, domain, f"postmaster@{domain}", "mail.invalid")
+        return (await drive(evaluation, resolver.with_deadline())).result.value
+
+    async def by_audit(domain: str) -> str:
+        report = await examine(domain, resolver.with_deadline(), ours, opinion=work.variant == "opinion")
+        assert entry_of(report).full
+        return _result(report, network)
+
+    return by_check_host if work.variant == "check_host" else by_audit
+
+
+def _network_of(ours: Ours, client: str) -> str:
+    address = ipaddress.ip_address(client)
+    texts = [network.text for sender in ours.senders for network in sender.networks]
+    return next((text for text in texts if address in ipaddress.ip_network(text)), "")
+
+
+def _result(report: Report, network: str) -> str:
+    """What becomes of the one network of *report* that is compared; the report's own result where there is none."""
+    return next((one.result for one in report.senders if one.network == network), report.result)
+
+
+async def work_on(work: Job) -> Run:
+    """One run in this process; answers of earlier checks are at hand only within it."""
+    run = Run(f"spfcheck on CPython {platform.python_version()}, uvloop {version('uvloop')}")
+    async with Resolver([(work.host, work.port)]) as resolver:
+        ours = await prepare([SenderProfile(name="mail", include=INCLUDE)], resolver)
+        assert ours.ready, ours.reasons
+        judge = judge_by(resolver, ours, work)
+        gc.collect()
+        gc.freeze()  # as the service does once it is up
+        if work.mode == "latency":
+            await judge("warm.invalid")  # imports what is imported at the first check
+            for domain in work.domains:
+                resolver.forget()
+                began = time.perf_counter()
+                run.results.append(await judge(domain))
+                run.times.append(time.perf_counter() - began)
+            return run
+        run.results = [""] * len(work.domains)
+        todo = iter(enumerate(work.domains))
+
+        async def lane() -> None:
+            for place, domain in todo:
+                run.results[place] = await judge(domain)
+
+        began, before = time.perf_counter(), cpu()
+        await asyncio.gather(*(lane() for _ in range(work.in_flight)))
+        run.seconds, run.cpu = time.perf_counter() - began, cpu() - before
+    return run
+
+
+if __name__ == "__main__":
+    uvloop.run(work_on(job())).print()
