@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
-from multidict import CIMultiDict
 
 from spfcheck.api.checks import LaneFullError, Served, Source
 from spfcheck.api.context import CALLER, NOTES, Service
 from spfcheck.api.entries import Entry, summary_of, to_bytes
-from spfcheck.api.problems import PROTECTION, Kind, Problem
+from spfcheck.api.problems import Kind, Problem
 from spfcheck.api.quota import Decision
+from spfcheck.api.sealed import Sealed, fields, may_be_sealed
 
 RETRY_SECONDS = 2
 """When to ask again while a check is going on; most end within it."""
 
-
-_READY = CIMultiDict({"Content-Type": "application/json", **PROTECTION})
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 async def answer_in_time(
@@ -75,32 +75,36 @@ def busy(full: LaneFullError) -> Problem:
     return Problem(Kind.BUSY, str(full), headers={"Retry-After": str(full.retry_after)})
 
 
-def answer_of(request: web.Request, served: Served, domain: str, view: str, service: Service) -> web.Response:
-    """*served* as the HTTP answer of one *view*."""
+def answer_of(
+    request: web.Request, served: Served, domain: str, view: str, service: Service, decision: Decision | None = None
+) -> web.StreamResponse:
+    """*served* as the HTTP answer of one *view*, with what the quota says where a check was spent on it."""
     entry = served.entry
-    if entry is None:
-        pending = pending_document(domain, service)
-        return json_answer(
-            to_bytes(summary_of(pending) | {"retry_after_s": RETRY_SECONDS} if view == "summary" else pending)
-        )
-    if served.source is Source.STALE:
-        document = {**entry.document(), "stale": True, "retry_after_s": RETRY_SECONDS}
-        chosen = summary_of(document) | {"retry_after_s": RETRY_SECONDS} if view == "summary" else document
-        return json_answer(to_bytes(chosen))
-    return entry_answer(request, entry, view, service)
+    rate = rate_headers(service, decision) if decision is not None else {}
+    if served.source is Source.STALE and entry is not None:
+        document = {**entry.document(), "stale": True}
+    elif entry is not None:
+        return entry_answer(request, entry, view, service, rate)
+    else:
+        document = pending_document(domain, service)
+    chosen = summary_of(document) if view == "summary" else document
+    return json_answer(to_bytes({**chosen, "retry_after_s": RETRY_SECONDS}), rate)
 
 
-def entry_answer(request: web.Request, entry: Entry, view: str, service: Service) -> web.Response:
-    """A fresh *entry*, with what a cache and the next request need."""
+def entry_answer(
+    request: web.Request, entry: Entry, view: str, service: Service, more: Mapping[str, str] = NO_HEADERS
+) -> web.StreamResponse:
+    """A fresh *entry*, with what a cache and the next request need, and *more* headers."""
     etag = f'"{entry.report_id}-{view}"'
-    left = max(0, int(entry.fresh_until - service.clock()))
-    if etag in request.headers.get("If-None-Match", ""):
-        return web.Response(status=304, headers={"ETag": etag, "Cache-Control": f"private, max-age={left}"})
-    # Ready made: this is the answer that nearly everybody gets.
-    headers = _READY.copy()
-    headers["ETag"] = etag
-    headers["Cache-Control"] = f"private, max-age={left}"
-    return web.Response(body=entry.summary if view == "summary" else entry.full, headers=headers)
+    lasts = f"private, max-age={max(0, int(entry.fresh_until - service.clock()))}"
+    known = request.headers.get("If-None-Match")
+    unchanged = known is not None and etag in known
+    content = entry.summary if view == "summary" else entry.full
+    if not unchanged and may_be_sealed(request):
+        extra = fields(more) if more else ""
+        return Sealed(f"{service.json_fields}ETag: {etag}\r\nCache-Control: {lasts}\r\n{extra}", content)
+    headers = {"ETag": etag, "Cache-Control": lasts, **more}
+    return web.Response(status=304, headers=headers) if unchanged else json_answer(content, headers)
 
 
 def json_answer(content: bytes, headers: Mapping[str, str] | None = None) -> web.Response:

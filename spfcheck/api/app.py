@@ -23,9 +23,11 @@ from spfcheck.api.leases import Leases
 from spfcheck.api.logs import RequestLines
 from spfcheck.api.metrics import Metrics
 from spfcheck.api.params import MAX_BODY
+from spfcheck.api.problems import protection
 from spfcheck.api.quota import Ceiling, Quotas, Rate
 from spfcheck.api.reports import Shelved
 from spfcheck.api.routes import ROUTES
+from spfcheck.api.sealed import fields
 from spfcheck.api.telemetry import Tracing
 from spfcheck.audit.report import Report
 from spfcheck.audit.senders import Ours, SenderProfile
@@ -40,8 +42,8 @@ SHELF_BYTES = 64 * 1024 * 1024
 DRAIN_SECONDS = 8.0
 """How long checks under way may go on once the service stops; an orchestrator kills after 30 s by default."""
 
-KEYS_SECONDS = 30.0
-"""How often stored keys are read again: a revoked one is refused within a minute."""
+KEYS_SECONDS = 10.0
+"""How often stored keys are read again: a revoked one is refused everywhere within so long and a database's answer."""
 
 
 def new_report_id() -> str:
@@ -114,8 +116,11 @@ def create_app(
         on_disagreement=disagreed,
         tracing=tracing,
     )
+    headers = protection(settings.public_url)
     service = Service(
         settings=settings,
+        protection=headers,
+        json_fields=fields({"Content-Type": "application/json", **headers}),
         checks=checks,
         keyring=keyring,
         keys_required=bool(len(keyring)),
@@ -139,15 +144,9 @@ def create_app(
 def _application(service: Service) -> web.Application:
     from spfcheck.web import pages  # noqa: PLC0415 - the pages know the service's context
 
-    app = web.Application(middlewares=[frame.frame], client_max_size=MAX_BODY)
+    app = web.Application(client_max_size=MAX_BODY)
     app[SERVICE] = service
-    routes = (*ROUTES, *pages.ROUTES)
-    app[frame.ROUTES] = {(route.method, route.path): route for route in routes}
-    for route in routes:
-        if route.method == "GET":
-            app.router.add_get(route.path, route.handler)
-        else:
-            app.router.add_route(route.method, route.path, route.handler)
+    frame.add_routes(app, (*ROUTES, *pages.ROUTES))
     pages.set_up(app)
     app.on_response_prepare.append(frame.add_headers)
     app.on_startup.append(_start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,10 @@ class Service:
     """Everything that the routes share."""
 
     settings: Settings
+    protection: Mapping[str, str]
+    """The headers of every answer that protect whoever reads it in a browser."""
+    json_fields: str
+    """The same as they are sent with a report, for answers whose bytes are ready."""
     checks: Checks
     keyring: Keyring
     keys_required: bool

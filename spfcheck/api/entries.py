@@ -24,6 +24,9 @@ UNKNOWN_FOR = 10.0
 STALE_AT_MOST = 86_400.0
 """Seconds after which a report is too old to be shown while a new one is on its way (RFC 8767 5: one to three days)."""
 
+wall_clock = time.time
+"""Unix time; the one place of the service that names where it comes from."""
+
 SUMMARY_FIELDS = ("domain", "identity", "status", "headline", "result", "lookups", "void_lookups")
 """What `view=summary` takes over from the report as it is."""
 
@@ -189,8 +192,3 @@ class Shelf:
 def _size(entry: Entry) -> int:
     # The two texts, and about as much as CPython needs for the rest of an entry.
     return len(entry.full) + len(entry.summary) + 1_000
-
-
-def wall_clock() -> float:
-    """Unix time; the one place of the service that reads it."""
-    return time.time()

@@ -55,7 +55,7 @@ def caller_of(request: web.Request, service: Service) -> Caller:
     sent = headers.get("Authorization")
     if sent is not None:
         scheme, _, text = sent.partition(" ")
-        key = service.keyring.find(text.strip()) if scheme.lower() == "bearer" and text.isascii() else None
+        key = service.keyring.find(text.strip()) if scheme.lower() == "bearer" else None
         return _of_key(key) if key else NOBODY
     return caller_of_session(request, service) or _caller_of_proxy(request, service) or NOBODY
 

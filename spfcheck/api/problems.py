@@ -25,6 +25,12 @@ PROTECTION = {
 """What every answer carries unless it is a page: a browser that shows one all the same loads and runs nothing."""
 
 
+def protection(public_url: str) -> Mapping[str, str]:
+    """The same for a service at *public_url*; where that is HTTPS, browsers are told to keep to it."""
+    secure = {"Strict-Transport-Security": "max-age=63072000"} if public_url.startswith("https://") else {}
+    return PROTECTION | secure
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What a problem type stands for, wherever it occurs."""

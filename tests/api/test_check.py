@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -40,6 +42,42 @@ async def test_etag_and_cache_control_come_from_the_report() -> None:
             assert await answer.read() == b""
         async with client.get("/v1/check/fine.example?view=summary", headers={"If-None-Match": etag}) as answer:
             assert answer.status == 200
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "https://spf.company.example"])
+@pytest.mark.parametrize("view", ["full", "summary"])
+async def test_every_way_of_asking_gets_the_same_headers_and_the_same_report(url: str, view: str) -> None:
+    """The answer whose bytes are ready is one that aiohttp would make of the same report."""
+    path = f"/v1/check/fine.example?view={view}"
+    asked: list[tuple[dict[str, str], bytes]] = []
+    async with running(settings_of(public_url=url), clock=lambda: 1_000_000.0) as client:
+        for method, headers in (
+            ("GET", {}), ("GET", {}), ("GET", {"Connection": "close"}), ("HEAD", {}), ("HEAD", {"Connection": "close"}),
+        ):  # fmt: skip
+            async with client.request(method, path, headers={**headers, "X-Request-Id": "same-for-all"}) as answer:
+                assert answer.status == 200
+                told = {name.lower(): value for name, value in answer.headers.items()}
+                del told["date"]
+                told.pop("connection", None)
+                asked.append((told, await answer.read() if method == "GET" else asked[0][1]))
+                assert abs(parsedate_to_datetime(answer.headers["Date"]).timestamp() - time.time()) < 5
+    assert all(one == asked[0] for one in asked)
+    assert ("strict-transport-security" in asked[0][0]) == url.startswith("https")
+    assert asked[0][0]["x-request-id"] == "same-for-all"
+
+
+async def test_two_requests_sent_at_once_are_answered_in_turn() -> None:
+    async with running() as client:
+        async with client.get("/v1/check/fine.example"):
+            pass
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(client.url.rpartition(":")[2]))
+        head = "GET /v1/check/fine.example?view={} HTTP/{}\r\nHost: 127.0.0.1\r\n\r\n"
+        writer.write((head.format("summary", "1.1") + head.format("full", "1.1") + head.format("full", "1.0")).encode())
+        text = await asyncio.wait_for(reader.read(), 5)  # the last one ends the connection
+        writer.close()
+    first, second, third = [part.partition(b"\r\n\r\n")[2] for part in re.split(rb"(?=HTTP/1\.[01] )", text) if part]
+    assert json.loads(first)["status"] == "ok"
+    assert json.loads(second) == json.loads(third)
 
 
 async def test_a_thousand_who_ask_at_once_cost_one_check() -> None:

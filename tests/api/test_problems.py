@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from spfcheck.api.problems import Kind
 from spfcheck.api.routes import contract
 from spfcheck.audit import examine as examine_module
-from tests.api.running import make_keys, running, settings_of
+from tests.api.running import Client, make_keys, running, settings_of
 
 MEMBERS = {"type", "title", "status", "detail", "request_id"}
 
@@ -118,3 +119,40 @@ def test_the_contract_names_every_problem() -> None:
     for kind in set(Kind) - pages_only:
         assert kind.slug in text
     assert yaml.safe_load(text)["openapi"].startswith("3.1")
+
+
+async def raw(client: Client, request: str) -> tuple[int, dict[str, str], bytes]:
+    """What comes for bytes that no client library would send."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(client.url.rpartition(":")[2]))
+    writer.write(request.encode())
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    status, *lines = head.decode().split("\r\n")
+    return int(status.split()[1]), dict(line.split(": ", 1) for line in lines), body
+
+
+@pytest.mark.parametrize(
+    "target", ["OPTIONS *", "CONNECT a.example:443", "GET http://a.example", "GET /a%0ab", "TRACE /"]
+)
+async def test_what_names_no_route_is_refused_with_all_headers(target: str, capfd: pytest.CaptureFixture[str]) -> None:
+    async with running() as client:
+        status, headers, _ = await raw(client, f"{target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert status in (404, 405)
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Server"] == "spfcheck"
+    logged = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    (line,) = [line for line in logged if line["event"] == "request"]
+    assert (line["id"], line["route"], line["status"]) == (headers["X-Request-Id"], "unknown", status)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", "/v1/check/fine.example", "GET, HEAD"),
+        ("GET", "/v1/check/batch", "POST"),
+        ("PUT", "/sign-in", "GET, HEAD, POST"),
+    ],
+)
+async def test_allow_names_the_methods_of_the_route(method: str, path: str, allowed: str) -> None:
+    async with running() as client, client.request(method, path) as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, allowed)
