@@ -1,0 +1,94 @@
+"""The files under deploy/: each is what its tool takes, they name each other rightly, and no setting in them is unknown."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from spfcheck.settings import CONFIG_VARIABLE, SECRETS_VARIABLE, known_variables
+
+DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
+KUBERNETES: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+
+
+def checkconf(*arguments: str) -> str:
+    command = shutil.which("unbound-checkconf") or "/usr/sbin/unbound-checkconf"
+    if not Path(command).exists():
+        pytest.skip("UNBOUND IS NOT INSTALLED: deploy/unbound.conf was not checked")
+    done = subprocess.run([command, *arguments], capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("interface", "127.0.0.1"), ("access-control", "127.0.0.0/8 allow"), ("module-config", "validator iterator"),
+        ("serve-expired", "no"), ("val-permissive-mode", "no"), ("prefetch", "yes"), ("edns-buffer-size", "1232"),
+        ("qname-minimisation", "yes"), ("cache-max-ttl", "3600"), ("cache-max-negative-ttl", "300"), ("ede", "yes"),
+        ("do-not-query-localhost", "yes"), ("private-address", ""), ("forward-zone", ""),
+    ],
+)  # fmt: skip
+def test_the_resolver_is_what_the_verdicts_rest_on(option: str, value: str) -> None:
+    path = str(DEPLOY / "unbound.conf")
+    if option == "forward-zone":
+        assert not re.search(r"^\s*(forward|stub|auth)-zone:", Path(path).read_text(), re.MULTILINE)
+    else:
+        assert checkconf("-o", option, path) == value
+
+
+def test_unbound_takes_its_settings_alone_and_for_compose(tmp_path: Path) -> None:
+    assert "no errors" in checkconf(str(DEPLOY / "unbound.conf"))
+    moved = (DEPLOY / "unbound-compose.conf").read_text().replace("/etc/spfcheck", str(DEPLOY))
+    (tmp_path / "unbound.conf").write_text(moved)
+    assert "no errors" in checkconf(str(tmp_path / "unbound.conf"))
+
+
+def containers() -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for document in KUBERNETES:
+        spec = document.get("spec", {})
+        spec = spec.get("jobTemplate", {}).get("spec", spec).get("template", {}).get("spec")
+        if spec:
+            found += [(document["metadata"]["name"], c) for c in spec["containers"] + spec["initContainers"]]
+    return found
+
+
+def test_every_variable_in_them_is_a_setting() -> None:
+    known = {*known_variables(), CONFIG_VARIABLE, SECRETS_VARIABLE}
+    text = "".join(path.read_text() for path in DEPLOY.iterdir())
+    named = set(re.findall(r"\bSPFCHECK_[A-Z_]+", text))
+    assert named
+    assert named <= known
+
+
+def test_the_resolver_is_asked_where_it_listens() -> None:
+    port = checkconf("-o", "port", str(DEPLOY / "unbound.conf"))
+    config = KUBERNETES[0]["data"]["spfcheck.toml"]
+    assert f'nameservers = ["127.0.0.1:{port}"]' in config
+    address = COMPOSE["services"]["resolver"]["networks"]["inside"]["ipv4_address"]
+    assert COMPOSE["x-spfcheck"]["environment"]["SPFCHECK_NAMESERVERS"] == f"{address}:{port}"
+    assert f"interface: {address}" in (DEPLOY / "unbound-compose.conf").read_text()
+
+
+def test_whatever_asks_the_dns_has_the_resolver_beside_it_and_no_rights() -> None:
+    roles = {name for name, _ in containers()}
+    assert roles == {"spfcheck", "spfcheck-night", "spfcheck-worker"}
+    assert [name for name, c in containers() if c["name"] == "resolver"] == sorted(roles)
+    for name, container in containers():
+        rights = container["securityContext"]
+        assert rights["readOnlyRootFilesystem"], name
+        assert rights["capabilities"] == {"drop": ["ALL"]}, name
+    commands = {name: c["args"] for name, c in containers() if "args" in c}
+    assert commands["spfcheck-worker"] == ["worker"]
+    assert COMPOSE["services"]["worker"]["command"] == ["worker"]
+    for name, service in COMPOSE["services"].items():
+        if name != "postgres":  # its image begins as root to own its volume
+            assert service["cap_drop"] == ["ALL"], name
