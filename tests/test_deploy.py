@@ -1,4 +1,4 @@
-"""The files under deploy/: each is what its tool takes, they name each other rightly, and no setting in them is unknown."""
+"""The files under deploy/: each is what its tool takes, they name each other rightly, and every setting exists."""
 
 from __future__ import annotations
 
