@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
+from spfcheck.audit.making import maker
 from spfcheck.audit.report import Evidence
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.lookup import Question, Rtype
@@ -13,9 +14,12 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 __all__ = ["answer_of", "evidence_of"]
 
 
+_new_evidence = maker(Evidence)
+
+
 def evidence_of(answer: Answer) -> Evidence:
     """One DNS answer as plain values."""
-    return Evidence(
+    return _new_evidence(
         name=answer.question.name,
         type=answer.question.rtype.name,
         outcome=answer.outcome.value,

@@ -13,14 +13,14 @@ from spfcheck.audit.case import Case, Missing, Unanswered, published_as
 from spfcheck.audit.findings import Code, finding
 from spfcheck.audit.judge import Judged, judge, sender_networks
 from spfcheck.audit.near import near_misses
-from spfcheck.audit.ordinary import ordinary
+from spfcheck.audit.ordinary import Attempt
 from spfcheck.audit.remedy import Blocked, propose
 from spfcheck.audit.report import Finding, Report, Status
 from spfcheck.audit.review import answers_of, apex, record_findings, tree_findings
 from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.audit.status import needed_includes, sender_findings, status_of
 from spfcheck.audit.tree import survey
-from spfcheck.audit.walk import Witness, fetch, spf_texts
+from spfcheck.audit.walk import Witness, ask_all, fetch, spf_texts
 from spfcheck.resolver.types import Lookup
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.message import identity as split_identity
@@ -60,12 +60,18 @@ async def examine(
     DNS or a record does.
     """
     sender = mail_from.replace("{domain}", domain)
+    witness = Witness(lookup)
     if record is None and not opinion and ours.ready:
-        report = ordinary(lookup, domain, sender.rpartition("@")[2], ours, (sender, helo), clock, new_id)
+        attempt = Attempt(lookup, domain, sender.rpartition("@")[2], ours, (sender, helo))
+        report = attempt.report(clock, new_id)
+        while report is None and attempt.missing:
+            await ask_all(lookup, attempt.missing, attempt.answers)
+            report = attempt.report(clock, new_id)
         if report is not None:
             return report
+        witness.answers.update(attempt.answers)
     return await examine_by(
-        Witness(lookup),
+        witness,
         domain,
         ours,
         sender=sender,

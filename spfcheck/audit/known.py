@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
+from spfcheck.audit.evidence import evidence_of
 from spfcheck.audit.judge import FAMILIES, via
 from spfcheck.audit.report import Evidence, SenderNetwork, TreeNode
 from spfcheck.audit.review import answers_of
@@ -17,14 +18,16 @@ from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.ranges import Ranges, everything, intersect
+from spfcheck.rfc7208.ranges import Ranges, everything, intersect, size
 from spfcheck.rfc7208.record import Record, Result, Term, parse
-from spfcheck.rfc7208.verdict import Cell
+from spfcheck.rfc7208.verdict import Cell, Partition
 
-__all__ = ["Company", "Get", "Known", "Memory", "known_include", "memory_of", "node_of", "way_to"]
+__all__ = ["Get", "Known", "Memory", "known_include", "lifetimes", "memory_of", "node_of", "shared_by"]
 
-MOST_REMEMBERED = 4_096
-"""Includes and combinations of them that are remembered; some kilobytes each."""
+MOST_REMEMBERED = 8_192
+"""Includes, terms and the like that are remembered; some kilobytes each at most."""
+MOST_RECORDS = 30
+"""Records below one include that are looked for; a tree within the limits has eleven at most (RFC 7208 4.6.4)."""
 
 Get = Callable[[Question], Answer | None]
 """How an answer that is at hand is got; None where there is none."""
@@ -37,50 +40,66 @@ class Known:
     target: str
     lookups: int
     """What it costs beside itself."""
-    passing: dict[int, Ranges]
-    cells: dict[int, tuple[Cell, ...]]
+    passing: Mapping[int, Ranges]
+    cells: Mapping[int, tuple[Cell, ...]]
     answers: tuple[tuple[Question, Answer], ...]
+    evidence: Mapping[Question, Evidence]
     root: TreeNode
-    nodes: dict[tuple[str, int], TreeNode] = field(default_factory=dict)
-    covers: dict[int, str | None] = field(default_factory=dict)
-    """By the place of one of our networks: the way to it, empty where it is not held, None where it is in part."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Company:
-    """What a set of known includes comes to, with the answers that we rest on."""
-
-    evidence: list[tuple[Question, Evidence]]
-    passing: Ranges
+    ways: tuple[str | None, ...]
+    """By the place of each of our networks: the way to it, empty where it is not held, None where it is in part."""
+    touches: bool
+    """Whether it holds anything that our includes authorise."""
     count: int
+    """IPv4 addresses that pass."""
     lifetime: float
-    """Seconds that those answers live that carry no time of arrival."""
+    """Seconds that those of its answers live that carry no time of arrival."""
     until: float
     """Unix time until which the others live."""
+    nodes: dict[tuple[str, int], TreeNode] = field(default_factory=dict)
+    """Its picture, by the words of the include and the lookups spent in front of it."""
 
 
 class Memory:
     """What is remembered from one domain to the next, as long as our own answers stand."""
 
-    __slots__ = ("companies", "known", "seen", "terms", "unfit")
+    __slots__ = ("evidence", "known", "lifetime", "places", "seen", "shared", "terms", "unfit", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, ours: Ours) -> None:
         self.unfit: dict[str, Answer] = {}
         """Includes that are not plain networks, by the answer that said so."""
         self.known: dict[str, Known] = {}
         self.terms: dict[str, Term] = {}
-        """Includes and ends as records write them."""
-        self.companies: dict[tuple[Known, ...], Company] = {}
-        self.seen: dict[tuple[int, str], SenderNetwork] = {}
+        """Terms as many records write them."""
+        self.seen: dict[tuple[int, str, str], SenderNetwork] = {}
+        """What is said of our networks, by place, result and way."""
+        self.shared: dict[tuple[Known, Known], int] = {}
+        """How many IPv4 addresses pass in both of two includes."""
+        self.places = tuple((sender, network) for sender in ours.senders for network in sender.networks)
+        self.evidence = {question: evidence_of(answer) for question, answer in ours.answers.items()}
+        self.lifetime, self.until = lifetimes(ours.answers.values())
 
     def trim(self) -> None:
         """Forget everything when there is too much: what is used comes back at once."""
-        if len(self.known) + len(self.companies) + len(self.seen) + len(self.unfit) + len(self.terms) > MOST_REMEMBERED:
+        if len(self.known) + len(self.seen) + len(self.unfit) + len(self.terms) + len(self.shared) > MOST_REMEMBERED:
             self.known.clear()
-            self.companies.clear()
             self.seen.clear()
+            self.shared.clear()
             self.unfit.clear()
             self.terms.clear()
+
+
+_FOREVER = float("inf")
+
+
+def lifetimes(answers: Iterable[Answer]) -> tuple[float, float]:
+    """How long *answers* live: seconds from now for those without a time of arrival, and Unix time for the others."""
+    lifetime = until = _FOREVER
+    for answer in answers:
+        if answer.received_at:
+            until = min(until, answer.received_at + answer.ttl)
+        else:
+            lifetime = min(lifetime, float(answer.ttl))
+    return lifetime, until
 
 
 _memories: WeakKeyDictionary[Ours, Memory] = WeakKeyDictionary()
@@ -91,12 +110,13 @@ def memory_of(ours: Ours) -> Memory:
     """What is remembered as long as *ours* stands."""
     memory = _memories.get(ours)
     if memory is None:
-        memory = _memories[ours] = Memory()
+        memory = _memories[ours] = Memory(ours)
     return memory
 
 
-def known_include(target: str, get: Get, memory: Memory) -> Known | None:
-    """The include *target*, if it is one of plain networks whose answers are at hand."""
+def known_include(target: str, get: Get, ours: Ours, missing: list[Question]) -> Known | None:
+    """The include *target*, if it is one of plain networks; what has to be asked to know it goes to *missing*."""
+    memory = memory_of(ours)
     one = memory.known.get(target)
     if one is not None:
         for question, answer in one.answers:
@@ -105,12 +125,38 @@ def known_include(target: str, get: Get, memory: Memory) -> Known | None:
         else:
             return one
     first = get(Question(target, Rtype.TXT))
-    if first is None or memory.unfit.get(target) is first:
+    if first is None:
+        missing.append(Question(target, Rtype.TXT))
         return None
-    return _learn(target, first, get, memory)
+    if memory.unfit.get(target) is first:
+        return None
+    wanted = _unasked(target, first, get)
+    if wanted:
+        missing.extend(wanted)
+        return None
+    return _learn(target, first, get, ours, memory)
 
 
-def _learn(target: str, first: Answer, get: Get, memory: Memory) -> Known | None:
+def _unasked(target: str, first: Answer, get: Get) -> list[Question]:
+    """What is not at hand of the records that *target* leads to, as far as it can be seen."""
+    wanted: list[Question] = []
+    seen = {target}
+    todo = [first]
+    while todo and len(seen) <= MOST_RECORDS:
+        texts = spf_texts(todo.pop())
+        for term in parse(texts[0]).terms if len(texts) == 1 else ():
+            if term.name == "include" and term.target is not None and term.target not in seen:
+                seen.add(term.target)
+                question = Question(term.target, Rtype.TXT)
+                answer = get(question)
+                if answer is None:
+                    wanted.append(question)
+                else:
+                    todo.append(answer)
+    return wanted
+
+
+def _learn(target: str, first: Answer, get: Get, ours: Ours, memory: Memory) -> Known | None:
     """Evaluate the include *target*; what is no plain network is remembered as unfit, unless an answer is missing."""
     memory.trim()
     memory.unfit[target] = first
@@ -131,7 +177,7 @@ def _learn(target: str, first: Answer, get: Get, memory: Memory) -> Known | None
             return None
         # The partition asks for every record of the tree: nothing matches everywhere in a set of networks.
         parts = {family: run(partition(everything(family), family, target), ask) for family in FAMILIES}
-    except KeyError:  # an answer is not at hand yet
+    except KeyError:  # an answer is not at hand any more
         del memory.unfit[target]
         return None
     found = survey(record, target, answers)
@@ -141,13 +187,21 @@ def _learn(target: str, first: Answer, get: Get, memory: Memory) -> Known | None
     wrong = (Result.PERMERROR, Result.TEMPERROR)
     if any(part.having(*wrong) for part in parts.values()) or next(answers_of(answers), None) is not None:
         return None
+    passing = {family: part.passing() for family, part in parts.items()}
+    lifetime, until = lifetimes(answers.values())
     one = Known(
         target=target,
         lookups=found.lookups,
-        passing={family: part.passing() for family, part in parts.items()},
+        passing=passing,
         cells={family: part.cells for family, part in parts.items()},
         answers=tuple(answers.items()),
+        evidence={question: evidence_of(answer) for question, answer in answers.items()},
         root=found.root,
+        ways=tuple(_way_to(parts[network.family], network) for _, network in memory.places),
+        touches=any(intersect(passing[family], ours.allowed[family]) for family in FAMILIES),
+        count=size(passing[4]),
+        lifetime=lifetime,
+        until=until,
     )
     del memory.unfit[target]
     memory.known[target] = one
@@ -155,16 +209,21 @@ def _learn(target: str, first: Answer, get: Get, memory: Memory) -> Known | None
 
 
 def _holds_networks(record: Record) -> bool:
-    """Networks, includes of fixed names and all; and no +all."""
-    return all(
-        not term.is_modifier
-        and (
-            term.network is not None
-            or (term.name == "include" and term.target is not None)
-            or (term.name == "all" and term.result is not Result.PASS)
-        )
-        for term in record.terms
-    )
+    """Networks and includes of fixed names that pass, and an all that does not, at the end.
+
+    Then all that does not match goes the same way through the whole tree, and is charged the same.
+    """
+    for term in record.terms:
+        if term.name == "all":
+            if term.result is Result.PASS or term is not record.terms[-1]:
+                return False
+        elif term.is_modifier or term.result is not Result.PASS or not (term.network or _is_include(term)):
+            return False
+    return True
+
+
+def _is_include(term: Term) -> bool:
+    return term.name == "include" and term.target is not None
 
 
 def node_of(one: Known, text: str, before: int) -> TreeNode:
@@ -196,16 +255,21 @@ def _shifted(node: TreeNode, by: int) -> TreeNode:
     )
 
 
-def way_to(known: Known, place: int, network: OurNetwork) -> str | None:
-    """How *known* leads to *network*, ours at *place*: the terms, empty where it does not, None where in part."""
-    if place in known.covers:
-        return known.covers[place]
-    held = intersect(known.passing[network.family], network.ranges)
-    way: str | None = ""
-    if held == network.ranges:
-        touching = next(cell for cell in known.cells[network.family] if intersect(cell.addresses, network.ranges))
-        way = via(touching.path)
-    elif held:
-        way = None
-    known.covers[place] = way
-    return way
+def _way_to(parts: Partition, network: OurNetwork) -> str | None:
+    """How the partition of an include leads to *network*: the terms, empty where it does not, None where in part."""
+    held = intersect(parts.passing(), network.ranges)
+    if not held:
+        return ""
+    if held != network.ranges:
+        return None
+    return via(next(cell for cell in parts.cells if intersect(cell.addresses, network.ranges)).path)
+
+
+def shared_by(one: Known, other: Known, memory: Memory) -> int:
+    """How many IPv4 addresses pass in both."""
+    found = memory.shared.get((one, other))
+    if found is None:
+        memory.trim()
+        found = size(intersect(one.passing[4], other.passing[4]))
+        memory.shared[one, other] = memory.shared[other, one] = found
+    return found

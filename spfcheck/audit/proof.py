@@ -52,6 +52,7 @@ class Proof:
     holds: dict[str, str]
     assumes: tuple[str, ...]
     cells: int
+    """Sets of our addresses that were evaluated, each of which passes."""
 
     def facts(self) -> dict[str, Any]:
         """The proof as plain values, for a report."""
@@ -108,7 +109,7 @@ def _prove(case: Case, proposal: Proposal) -> Proof:
     found, assumes = _limits(case, new)
     worst_voids, cells = _ours_pass(case, new, base.record if base is not None else None)
     if base is not None:
-        cells += _nobody_else(case, new, base.record)
+        _nobody_else(case, new, base.record)
         by.append("sets")
         _no_new_error(case, base, found)
     first = next((term for term in new.terms if not term.is_modifier), None)
@@ -242,6 +243,7 @@ def _ours_pass(case: Case, new: Record, base: Record | None) -> tuple[int, int]:
     if not own and (base is None or any(_ours(term, case.ours.names) for term in base.terms)):
         raise _Refused("I1", "None of our includes is read in the record.")
     worst = cells = 0
+    judged: dict[int, Ranges] = {}
     for family, ranges in case.ours.allowed.items():
         wanted = _named(case, own, family) if own else ranges
         if not wanted:
@@ -251,8 +253,11 @@ def _ours_pass(case: Case, new: Record, base: Record | None) -> tuple[int, int]:
             _passes(cell, new, own)
             worst = max(worst, cell.void_lookups)
         cells += len(parts.cells)
+        judged[family] = wanted
     for sender in case.ours.senders:
         for network in sender.networks:
+            if not subtract(network.ranges, judged.get(network.family, ())):
+                continue  # each of its addresses was evaluated above, and passes
             parts = case.partition(new.text, network.ranges, network.family)
             if any(cell.result is not Result.PASS for cell in parts.cells):
                 raise _Refused("I1", f"{network.text} does not pass.")
@@ -287,15 +292,13 @@ def _passes(cell: Cell, new: Record, own: Sequence[Term]) -> None:
             raise _Refused("I1", f"{term.text} in front of our include may turn it away.")
 
 
-def _nobody_else(case: Case, new: Record, base: Record) -> int:
+def _nobody_else(case: Case, new: Record, base: Record) -> None:
     """I2 by sets: outside what our includes authorise, every address gets what the base says."""
-    cells = 0
     for family in (4, 6):
         others = subtract(everything(family), case.ours.allowed[family])
         after = case.partition(new.text, others, family)
         before = case.partition(base.text, others, family)
         lifted: Partition | None = None
-        cells += len(after.cells)
         for cell in after.cells:
             for old in before.cells:
                 shared = intersect(cell.addresses, old.addresses)
@@ -306,7 +309,6 @@ def _nobody_else(case: Case, new: Record, base: Record) -> int:
                 lifted = lifted or case.partition(base.text, others, family, UNLIMITED)
                 if any(intersect(shared, free.addresses) and free.result is not cell.result for free in lifted.cells):
                     raise _Refused("I2", f"Other addresses get {cell.result.value}, which the record does not say.")
-    return cells
 
 
 def _no_new_error(case: Case, base: Base, found: Survey) -> None:

@@ -18,7 +18,16 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import format_network, from_network, intersect, size, to_networks
 from spfcheck.rfc7208.record import Problem, ProblemCode, Record, Result, Term
 
-__all__ = ["answers_of", "apex", "failure_code", "network_findings", "record_findings", "tree_findings"]
+__all__ = [
+    "SLOW_MS",
+    "answers_of",
+    "apex",
+    "failure_code",
+    "length_findings",
+    "network_findings",
+    "record_findings",
+    "tree_findings",
+]
 
 LONG_RECORD = 450
 """Bytes; RFC 7208 3.4 recommends that an answer fit into 512 bytes of UDP, and 450 leaves room for its names."""
@@ -117,14 +126,18 @@ def record_findings(record: Record, domain: str, strings: tuple[bytes, ...] = ()
     for problem in record.problems:
         if problem.code is not ProblemCode.NOT_SPF:
             yield _problem(record, problem, domain, strings)
-    length = len(record.text)
+    yield from length_findings(len(record.text), domain)
+    yield from _terms(record, domain)
+    if record.valid:
+        yield from _ending(record, domain)
+
+
+def length_findings(length: int, domain: str) -> Iterator[Finding]:
+    """What is to be said of a record of *length* bytes."""
     if length > 255:
         yield finding(Code.STRING_OVER_255, domain, length=length)
     if length > LONG_RECORD:
         yield finding(Code.RECORD_TOO_LONG, domain, length=length)
-    yield from _terms(record, domain)
-    if record.valid:
-        yield from _ending(record, domain)
 
 
 def _problem(record: Record, problem: Problem, domain: str, strings: tuple[bytes, ...]) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from spfcheck.audit.findings import CATALOGUE, Code, authorises_all, finding, threatens
 from spfcheck.audit.judge import PARTIAL, Judged, family_name
@@ -11,10 +11,10 @@ from spfcheck.audit.senders import Ours
 from spfcheck.audit.terms import is_own
 from spfcheck.audit.walk import live_terms
 from spfcheck.rfc7208.limits import STRICT
-from spfcheck.rfc7208.record import Record, Result
+from spfcheck.rfc7208.record import Record, Result, Term
 from spfcheck.rfc7208.verdict import Cause
 
-__all__ = ["headline", "needed_includes", "sender_findings", "status_of"]
+__all__ = ["findings_of", "headline", "needed_includes", "sender_findings", "status_of"]
 
 
 def status_of(
@@ -42,32 +42,49 @@ def sender_findings(
     domain: str, record: Record | None, judged: Judged, networks: Sequence[SenderNetwork], ours: Ours
 ) -> Iterator[Finding]:
     """What is to be said of our senders: included, partly, denied, or read differently by receivers."""
-    strict, lenient = judged.result(), judged.lenient_result()
-    if record is not None and record.valid and lenient is not Result.PASS:
-        yield from _authorisation(domain, record, networks, ours)
+    voids: dict[int, tuple[Code, int]] = {}
+    for family, part in judged.strict.items():
+        over = [cell for cell in part.cells if cell.cause is Cause.VOID_LIMIT and judged.confirms(family, cell)]
+        near = [cell for cell in part.cells if cell.void_lookups == STRICT.voids and cell.result is Result.PASS]
+        if over:
+            voids[family] = (Code.VOID_LIMIT, max(cell.void_lookups for cell in over))
+        elif near:
+            voids[family] = (Code.VOID_LIMIT_NEAR, STRICT.voids)
+    terms = tuple(live_terms(record)) if record is not None and record.valid else None
+    return findings_of(domain, terms, networks, ours, (judged.result(), judged.lenient_result()), voids)
+
+
+def findings_of(
+    domain: str,
+    terms: Sequence[Term] | None,
+    networks: Sequence[SenderNetwork],
+    ours: Ours,
+    results: tuple[Result, Result],
+    voids: Mapping[int, tuple[Code, int]],
+) -> Iterator[Finding]:
+    """The same of plain facts: the terms that are read, what our networks get by the strict and the lenient reading
+    (*results*), and by family what is to be said of void lookups."""
+    strict, lenient = results
+    if terms is not None and lenient is not Result.PASS:
+        yield from _authorisation(domain, terms, networks, ours)
     if strict is not Result.PASS and lenient is Result.PASS:
         yield finding(Code.RECEIVERS_DIFFER, domain, strict=strict.value, lenient=lenient.value)
     for family in (4, 6):
-        part = judged.strict.get(family)
-        if part is None:
-            continue
-        over = [cell for cell in part.cells if cell.cause is Cause.VOID_LIMIT and judged.confirms(family, cell)]
-        near = [cell for cell in part.cells if cell.void_lookups == STRICT.voids and cell.result is Result.PASS]
-        name = family_name(family)
-        if over:
-            yield finding(Code.VOID_LIMIT, domain, count=max(cell.void_lookups for cell in over), family=name)
-        elif near:
-            yield finding(Code.VOID_LIMIT_NEAR, domain, count=STRICT.voids, family=name)
+        if family in voids:
+            code, count = voids[family]
+            yield finding(code, domain, count=count, family=family_name(family))
 
 
-def _authorisation(domain: str, record: Record, networks: Sequence[SenderNetwork], ours: Ours) -> Iterator[Finding]:
+def _authorisation(
+    domain: str, terms: Sequence[Term], networks: Sequence[SenderNetwork], ours: Ours
+) -> Iterator[Finding]:
     for sender in ours.senders:
         mine = [one for one in networks if one.sender == sender.name]
         bad = [one for one in mine if one.result != Result.PASS]
         if not bad or any(one.result == Result.TEMPERROR for one in bad):
             continue
         names = frozenset({sender.include})
-        own = [term for term in live_terms(record) if is_own(term, names)]
+        own = [term for term in terms if is_own(term, names)]
         denied = next((term for term in own if term.result is Result.FAIL), None)
         shown = ", ".join(one.network for one in bad[:5]) + (" and more" if len(bad) > 5 else "")
         if denied is not None:

@@ -13,7 +13,7 @@ from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Record, Term, parse
 
-__all__ = ["State", "Survey", "Use", "Void", "survey"]
+__all__ = ["FAMILY_TYPES", "State", "Survey", "Use", "Void", "host_words", "survey"]
 
 MOST_NODES = 2_000
 """A picture with more terms is cut: nobody reads it, and records that include each other twice grow without bound."""
@@ -204,10 +204,10 @@ def _find(name: str, stack: tuple[str, ...], state: _State) -> tuple[State, Reco
 def _hosts(term: Term, name: str, domain: str, depth: int, state: _State) -> str:
     """Count what an ``a``, ``mx`` or ``exists`` finds; the words for the tree."""
     if term.name == "a":
-        empty = [_addresses(name, rtype, family, term, domain, depth, state) for rtype, family in _FAMILIES]
-        return _words(empty)
+        empty = [_addresses(name, rtype, family, term, domain, depth, state) for rtype, family in FAMILY_TYPES]
+        return host_words(empty)
     if term.name == "exists":
-        return _words([_addresses(name, Rtype.A, 0, term, domain, depth, state)])
+        return host_words([_addresses(name, Rtype.A, 0, term, domain, depth, state)])
     answer = state.answers.get(Question(name, Rtype.MX))
     if answer is None:
         state.survey.unasked.append(Question(name, Rtype.MX))
@@ -223,12 +223,13 @@ def _hosts(term: Term, name: str, domain: str, depth: int, state: _State) -> str
         state.survey.mx_limit.append((domain, term, len(answer.records), depth))
         return f"{len(answer.records)} mail hosts"
     for host in hosts:
-        for rtype, family in _FAMILIES:
+        for rtype, family in FAMILY_TYPES:
             _addresses(host, rtype, family, term, domain, depth, state)
     return ""
 
 
-_FAMILIES = ((Rtype.A, 4), (Rtype.AAAA, 6))
+FAMILY_TYPES = ((Rtype.A, 4), (Rtype.AAAA, 6))
+"""The address types, with their families."""
 
 
 def _addresses(name: str, rtype: Rtype, family: int, term: Term, domain: str, depth: int, state: _State) -> bool | None:
@@ -252,7 +253,8 @@ def _void(question: Question, family: int, term: Term, domain: str, depth: int, 
     state.survey.void_uses.append(Void(domain, term, question, depth))
 
 
-def _words(empty: list[bool | None]) -> str:
+def host_words(empty: list[bool | None]) -> str:
+    """What the picture says of a term whose lookups were *empty*, had records, or got no answer (None)."""
     if all(item is True for item in empty):
         return "void"
     return "no answer" if None in empty else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from spfcheck.resolver.types import Answer, Lookup, Outcome
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
@@ -16,7 +16,7 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.macro import dns_name, expand
 from spfcheck.rfc7208.record import Record, Term, parse, select
 
-__all__ = ["MX_HOSTS", "Witness", "fetch", "live_terms", "name_of", "questions_of", "spf_texts"]
+__all__ = ["MX_HOSTS", "Witness", "ask_all", "fetch", "live_terms", "name_of", "questions_of", "spf_texts"]
 
 _OF_DOMAINS = frozenset("do")
 """Macro letters that are the same for every message to a domain (RFC 7208 7.2)."""
@@ -77,6 +77,16 @@ class Witness:
             self.limited = True
             self.answers[question] = answer
         return answer
+
+
+async def ask_all(lookup: Lookup, questions: Sequence[Question], answers: dict[Question, Answer]) -> None:
+    """Put the answers to *questions*, asked at once, into *answers*."""
+    if len(questions) == 1:
+        # No task for one question: it would cost as much as a third of asking.
+        answers[questions[0]] = await lookup.ask(questions[0])
+    else:
+        for answer in await asyncio.gather(*map(lookup.ask, questions)):
+            answers[answer.question] = answer
 
 
 def spf_texts(answer: Answer) -> tuple[bytes, ...]:

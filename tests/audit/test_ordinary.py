@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, event, given, settings
 
 from bench.corpus import CORPUS, INCLUDE, OURS_TEXTS, CorpusLookup, read_corpus
 from spfcheck.audit.examine import examine, examine_by, prepare
-from spfcheck.audit.ordinary import ordinary
+from spfcheck.audit.ordinary import Attempt
 from spfcheck.audit.report import Report, as_json
 from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.audit.walk import Witness
-from spfcheck.resolver.types import Answer, Lookup, Question
+from spfcheck.resolver.types import Answer, Lookup, Question, Rtype
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from tests.audit.golden_file import GOLDEN, OURS, Golden
 from tests.audit.zones import Generated, zones
@@ -49,7 +49,7 @@ def text(report: Report | None) -> str:
 async def both(domain: str, lookup: Lookup, ours: Ours) -> bool:
     """Compare the two ways; whether the quick one applies."""
     sender = f"postmaster@{domain}"
-    quick = ordinary(lookup, domain, domain, ours, (sender, "mail.invalid"), lambda: 5.0, lambda: "id")
+    quick = Attempt(lookup, domain, domain, ours, (sender, "mail.invalid")).report(lambda: 5.0, lambda: "id")
     if quick is None:
         return False
     long = await examine_by(
@@ -140,7 +140,12 @@ async def test_an_answer_that_comes_later_is_used() -> None:
 
     lookup = Late(full)
     ours = await prepare(OURS, lookup)
-    arguments = ("customer.example", "customer.example", ours, ("a@customer.example", "h"), lambda: 1.0, lambda: "id")
-    assert ordinary(lookup, *arguments) is None
+
+    def attempt() -> Attempt:
+        return Attempt(lookup, "customer.example", "customer.example", ours, ("a@customer.example", "h"))
+
+    early = attempt()
+    assert early.report(lambda: 1.0, lambda: "id") is None
+    assert early.missing == [Question("inner.example", Rtype.TXT)]
     await examine("customer.example", lookup, ours)
-    assert ordinary(lookup, *arguments) is not None
+    assert attempt().report(lambda: 1.0, lambda: "id") is not None

