@@ -65,12 +65,14 @@ def running() -> Iterator[str | None]:
 
 
 def _within_reach(folder: Path, user: str, home: Path) -> Path:
-    """*folder*, or a copy of its installation below *home* where *user* may not enter it."""
+    """*folder*, or a copy of the wheel's installation below *home* where *user* may not enter the environment's."""
     try:
         subprocess.run([folder / "initdb", "--version"], user=user, cwd=home, check=True, stdout=subprocess.DEVNULL)
     except PermissionError:
-        shutil.copytree(folder.parent, home / "installed", symlinks=True)
-        return home / "installed" / folder.name
+        packages = folder.parents[2]  # the libraries lie beside the package, and are found from there
+        for part in (folder.parent.relative_to(packages), f"{WHEEL}.libs"):
+            shutil.copytree(packages / part, home / part, symlinks=True)
+        return home / folder.relative_to(packages)
     return folder
 
 
