@@ -1,4 +1,8 @@
-"""`python -m bench [--part NAME] [--quick]`: run the tables, print each, and the ratios as JSON on the last line."""
+"""`python -m bench [--part NAME] [--quick]`: run the tables, print each, and the ratios as JSON on the last line.
+
+A run of everything writes its tables and plots into bench/results. A quick one runs what the headline ratios need, on
+fewer domains, and writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,15 @@ import importlib
 import json
 import pkgutil
 import platform
+import signal
 import sys
+import time
+import traceback
+from types import FrameType
 
 import bench
-from bench.registry import TABLES, Table
+from bench import results
+from bench.registry import HEADLINES, TABLES, Table
 
 
 def load_parts() -> None:
@@ -34,21 +43,53 @@ def render(table: Table) -> str:
     return "\n".join([*out, *table.notes, ""])
 
 
+def chosen(only: list[str] | None, quick: bool) -> list[str]:
+    """The parts to run, in their order."""
+    if only is not None:
+        return [name for name in TABLES if name in only]
+    if quick:
+        return [name for name in TABLES if any(source.startswith(f"{name}.") for source in HEADLINES.values())]
+    return list(TABLES)
+
+
+def ratios_of(tables: dict[str, Table]) -> dict[str, float | None]:
+    """The headline ratios, null where they were not measured, then each part's own."""
+    own = {f"{name}.{key}": round(value, 3) for name, table in tables.items() for key, value in table.ratios.items()}
+    return {**{name: own.get(source) for name, source in HEADLINES.items()}, **own}
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    del frame
+    sys.exit(128 + number)  # by an exception, so that name servers end and folders go
+
+
 def main(arguments: list[str] | None = None) -> int:
     load_parts()
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--part", choices=sorted(TABLES), action="append", help="only this part; may be repeated")
     parser.add_argument("--quick", action="store_true", help="a short run, for a first impression")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _end)
     print(f"CPython {platform.python_version()} on {platform.platform()}\n")
-    ratios: dict[str, float] = {}
-    for name, measure in TABLES.items():
-        if options.part is None or name in options.part:
-            table = measure(options.quick)
-            print(render(table), flush=True)
-            ratios.update({f"{name}.{key}": round(value, 3) for key, value in table.ratios.items()})
+    tables: dict[str, Table] = {}
+    failed = []
+    began = time.monotonic()
+    for name in chosen(options.part, options.quick):
+        try:
+            tables[name] = TABLES[name](options.quick)
+        except Exception:  # noqa: BLE001 - it is printed, and the run fails in the end
+            # One part that fails must not take the figures of the others with it; its ratios are null.
+            traceback.print_exc()
+            failed.append(name)
+        else:
+            print(render(tables[name]), flush=True)
+    ratios = ratios_of(tables)
+    minutes = (time.monotonic() - began) / 60
+    if options.part is None and not options.quick:
+        results.write(tables, ratios, minutes)
+    print(f"{minutes:.1f} minutes." + (f" Failed: {', '.join(failed)}." if failed else ""))
     print(json.dumps({"ratios": ratios}))
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

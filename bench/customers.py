@@ -16,7 +16,7 @@ from enum import StrEnum
 from itertools import accumulate
 
 from bench.corpus import CORPUS, read_corpus
-from spfcheck.rfc7208.record import parse
+from spfcheck.rfc7208.record import Result, parse
 
 __all__ = [
     "CLIENT",
@@ -95,12 +95,14 @@ class Providers:
 class Customers:
     """A zone text (for `Zone.parse` and for name servers alike, whole names with a dot), and the domains in it.
 
-    *kinds* says of each domain what it was made to be; *terms* is the mean number of terms that query, over the
-    records that there are and whole trees; *source* says whose records the providers have.
+    *kinds* says of each domain what it was made to be, *expected* what check_host() of `CLIENT` is by that; *terms* is
+    the mean number of terms that query, over the records that there are and whole trees; *source* says whose records
+    the providers have.
     """
 
     domains: tuple[str, ...]
     kinds: tuple[Kind, ...]
+    expected: tuple[str, ...]
     zone: str
     terms: float
     source: str
@@ -116,9 +118,21 @@ def customers(count: int, *, seed: int = 7208) -> Customers:
     kinds = tuple(rng.choices(list(SHARES), list(SHARES.values()), k=count))
     domains = tuple(f"c{number}.example" for number in range(count))
     lines = [*_shared_lines(shared)]
+    expected = []
     for domain, kind in zip(domains, kinds, strict=True):
         lines += maker.lines(domain, kind)
-    return Customers(domains, kinds, "\n".join([*lines, ""]), maker.terms / max(1, maker.records), shared.source)
+        expected.append(_expected(kind, lines[-1]))
+    mean = maker.terms / max(1, maker.records)
+    return Customers(domains, kinds, tuple(expected), "\n".join([*lines, ""]), mean, shared.source)
+
+
+def _expected(kind: Kind, record: str) -> str:
+    """What becomes of `CLIENT`: nothing holds it, so a record that works ends at its ``all``."""
+    if kind is Kind.NO_RECORD:
+        return Result.NONE.value
+    if kind is not Kind.WORKS:
+        return Result.PERMERROR.value
+    return {"-": Result.FAIL, "~": Result.SOFTFAIL, "?": Result.NEUTRAL}[record[-5]].value
 
 
 # -- providers ---------------------------------------------------------------------------------------------------------
@@ -175,7 +189,9 @@ def made_up() -> Providers:
     records: dict[str, str] = {}
     for number in range(MOST_PROVIDERS):
         name = f"_spf.provider{number}.example"
-        inner = [f"_spf{child}.provider{number}.example" for child in range((0, 0, 0, 0, rng.randint(1, 3))[number % 5])]
+        inner = [
+            f"_spf{child}.provider{number}.example" for child in range((0, 0, 0, 0, rng.randint(1, 3))[number % 5])
+        ]
         for one in inner:
             records[one] = " ".join(["v=spf1", *_networks(rng, rng.randint(3, 15)), "~all"])
         own = _networks(rng, 0 if inner else rng.randint(1, 20))

@@ -84,6 +84,7 @@ async def work_on(work: Job) -> Run:
         began, before = time.perf_counter(), cpu()
         await asyncio.gather(*(lane() for _ in range(work.in_flight)))
         run.seconds, run.cpu = time.perf_counter() - began, cpu() - before
+        run.queries = resolver.counts.sent
     return run
 
 

@@ -22,6 +22,8 @@ PYTHON = ROOT / ".peers" / "bin" / "python"
 GOCODE = Path("/usr/share/gocode")
 """Where Debian keeps the sources of Go packages."""
 GO_ENGINE = "blitiri.com.ar/go/spf"
+LEAST = 200
+"""Domains that every engine gets, however slow it is."""
 LONGEST = 600.0
 """Seconds after which a run is given up."""
 
@@ -40,10 +42,14 @@ class Engine:
     """It gets one domain in so many, so that its run takes no longer than the others'."""
     ours: bool = False
 
+    def share_of(self, domains: Sequence[str]) -> Sequence[str]:
+        """The domains that it gets: the first ones."""
+        return domains[: max(LEAST, len(domains) // self.slowness)]
+
 
 ENGINES: tuple[Engine, ...] = (
     Engine("audit", "spfcheck, whole audit and its JSON", "bench.engine", "audit", 200, ours=True),
-    Engine("opinion", "spfcheck, with pyspf's second opinion", "bench.engine", "opinion", 200, 5, ours=True),
+    Engine("opinion", "spfcheck, with pyspf's second opinion", "bench.engine", "opinion", 200, 20, ours=True),
     Engine("check_host", "spfcheck, check_host() only", "bench.engine", "check_host", 200, ours=True),
     Engine("pyspf", "pyspf, 32 threads", "by_pyspf.py", "plain", 32, 10),
     Engine("pyspf_cached", "pyspf and dnspython's cache, 32 threads", "by_pyspf.py", "cached", 32, 5),
@@ -52,7 +58,7 @@ ENGINES: tuple[Engine, ...] = (
     Engine("spftrace_prefetch", "spftrace that asks ahead, 32 at a time", "by_spftrace.py", "prefetch", 32, 20),
     Engine("go", "blitiri spf (Go), 200 goroutines", "go", "plain", 200),
     Engine("go_cached", "the same with a shared include cache", "go", "cached", 200),
-    Engine("libspf2", "libspf2 (C), 8 threads", "libspf2", "plain", 8),
+    Engine("libspf2", "libspf2 (C), 8 threads", "libspf2", "plain", 8, 2),
     Engine("libspf2_cached", "libspf2 (C) with its cache, 8 threads", "libspf2", "cached", 8),
 )
 
@@ -66,6 +72,8 @@ class Measured:
     times: tuple[float, ...]
     seconds: float
     cpu: float
+    queries: int = 0
+    """Questions that went out, where the engine tells."""
 
     @property
     def rate(self) -> float:
@@ -135,6 +143,7 @@ def _run(command: list[str]) -> Measured:
         times=tuple(said["times"] or ()),
         seconds=said["seconds"],
         cpu=said["cpu"],
+        queries=said.get("queries", 0),
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-__all__ = ["TABLES", "Table", "part", "time_per_call"]
+__all__ = ["HEADLINES", "TABLES", "Table", "part", "time_per_call"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,28 @@ class Table:
     rows: Sequence[Sequence[str]]
     ratios: dict[str, float] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+    """The figures behind the rows, for `latest.json` and the plots."""
 
 
 TABLES: dict[str, Callable[[bool], Table]] = {}
 """The parts by name, in the order in which they run. Each is called with whether to be quick."""
+
+
+HEADLINES = {
+    "audits_per_s_vs_pyspf": "audits.vs_pyspf",
+    "audits_per_s_vs_checkdmarc": "audits.vs_checkdmarc",
+    "audits_per_s_vs_spftrace": "audits.vs_spftrace",
+    "audits_per_s_vs_go": "audits.vs_go",
+    "audits_per_s_vs_dnsperf_limit": "audits.vs_dnsperf_limit",
+    "check_host_memory_vs_pyspf": "check_host.typical_vs_pyspf",
+    "check_host_memory_vs_go": "check_host_go.typical_vs_go",
+    "cold_latency_vs_best_peer": "latency.vs_best_peer",
+    "cold_latency_vs_limit": "latency.vs_limit",
+    "http_cached_vs_bare_aiohttp": "http.cached_vs_bare_aiohttp",
+    "dns_queries_vs_dnspython": "dns.vs_dnspython",
+}
+"""The ratios that every run names, null where they were not measured, and which part's they are."""
 
 
 def part(name: str) -> Callable[[Callable[[bool], Table]], Callable[[bool], Table]]:

@@ -39,6 +39,8 @@ class Run:
     times: list[float] = field(default_factory=list)
     seconds: float = 0.0
     cpu: float = 0.0
+    queries: int = 0
+    """Questions that went out, where that is known."""
 
     def print(self) -> None:
         """As a line of JSON."""

@@ -28,12 +28,18 @@ def some(request: pytest.FixtureRequest) -> Customers:
         patch.undo()
 
 
-def results(some: Customers, client: str) -> dict[Kind, Counter[Result]]:
+def judge(some: Customers, client: str) -> list[Result]:
     lookup = ZoneLookup(Zone.parse(some.zone))
+    return [
+        drive_cached(check_host(client, domain, f"postmaster@{domain}", "mail.invalid"), lookup).result
+        for domain in some.domains
+    ]
+
+
+def results(some: Customers, client: str) -> dict[Kind, Counter[Result]]:
     found: dict[Kind, Counter[Result]] = {kind: Counter() for kind in Kind}
-    for domain, kind in zip(some.domains, some.kinds, strict=True):
-        verdict = drive_cached(check_host(client, domain, f"postmaster@{domain}", "mail.invalid"), lookup)
-        found[kind][verdict.result] += 1
+    for kind, result in zip(some.kinds, judge(some, client), strict=True):
+        found[kind][result] += 1
     return found
 
 
@@ -43,6 +49,10 @@ def test_each_kind_is_judged_as_what_it_is(some: Customers) -> None:
     for kind in (Kind.OVER_LIMIT, Kind.SYNTAX, Kind.VOID, Kind.LOOP):
         assert set(found[kind]) == {Result.PERMERROR}, kind
     assert set(found[Kind.WORKS]) == {Result.FAIL, Result.SOFTFAIL, Result.NEUTRAL}
+
+
+def test_what_is_expected_of_each_is_what_comes(some: Customers) -> None:
+    assert [result.value for result in judge(some, CLIENT)] == list(some.expected)
 
 
 def test_most_that_work_authorise_us(some: Customers) -> None:

@@ -1,0 +1,134 @@
+"""How soon one cold check is over, where each DNS question takes 20 ms: ours, every peer's, and what is possible.
+
+What is possible is the depth of a domain's tree in round trips: a name can be asked for as soon as the record that
+names it is there, and no sooner. Every cache but the resolver's own is emptied before each check.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+
+from bench.customers import CLIENT, OUR_CLIENT, Customers, customers
+from bench.engines import ENGINES, Engine, missing, run
+from bench.registry import Table, part
+from bench.servers import slow_line, stack
+from spfcheck.audit.walk import questions_of, spf_texts
+from spfcheck.resolver.types import Answer, Question, Rtype
+from spfcheck.resolver.zone import Zone, ZoneLookup
+from spfcheck.rfc7208.record import parse
+
+DELAY = 0.020
+"""Seconds that a question takes: a resolver next door that has to ask someone."""
+ROUNDS = 3
+DOMAINS, QUICK_DOMAINS = 40, 10
+"""Domains of one round; each round takes others."""
+MEASURED = ("audit", "opinion", "check_host", "pyspf", "checkdmarc", "spftrace", "spftrace_prefetch", "go", "libspf2")
+PEERS = ("pyspf", "checkdmarc", "spftrace", "spftrace_prefetch", "go", "libspf2")
+"""All but the one that asks ahead ask one question after the other."""
+QUICK_MEASURED = ("audit", "pyspf", "spftrace", "spftrace_prefetch", "go")
+
+
+def depth(domain: str, zone: ZoneLookup) -> int:
+    """The round trips that the tree of *domain* takes, everything asked for as soon as it is known."""
+    level = [Question(domain, Rtype.TXT)]
+    seen: set[Question] = set()
+    trips = 0
+    while level := [question for question in dict.fromkeys(level) if question not in seen]:
+        trips += 1
+        seen.update(level)
+        level = [one for question in level for one in _following(zone.cached(question), domain)]
+    return trips
+
+
+def _following(answer: Answer, root: str) -> Iterator[Question]:
+    name, rtype = answer.question
+    if rtype is Rtype.TXT:
+        for text in spf_texts(answer):
+            yield from questions_of(parse(text), name, root)
+    elif rtype is Rtype.MX:
+        for _, host in answer.records:
+            yield Question(host, Rtype.A)
+
+
+def at(times: Sequence[float], share: float) -> float:
+    """A quantile of *times*, in milliseconds."""
+    return sorted(times)[min(len(times) - 1, int(len(times) * share))] * 1e3
+
+
+def measure(engines: Sequence[Engine], made: Customers, rounds: int) -> tuple[dict[str, list[float]], str]:
+    """The times of each engine, in turn, a round on other domains than the one before; and who served."""
+    times: dict[str, list[float]] = {engine.key: [] for engine in engines}
+    count = len(made.domains) // rounds
+    with stack(made.zone) as servers:
+        # Fills the resolver's cache, which is not what is measured.
+        run(next(one for one in ENGINES if one.key == "audit"), "rate", servers.address, OUR_CLIENT, made.domains)
+        with slow_line(servers.address, DELAY) as address:
+            for turn in range(rounds):
+                some = made.domains[turn * count : (turn + 1) * count]
+                for engine in engines:
+                    times[engine.key] += run(engine, "latency", address, CLIENT, some).times
+        return times, servers.what
+
+
+@part("latency")
+def latency(quick: bool) -> Table:
+    """The table of cold checks."""
+    rounds = ROUNDS
+    made = customers(rounds * (QUICK_DOMAINS if quick else DOMAINS), seed=20)
+    wanted = QUICK_MEASURED if quick else MEASURED
+    engines = [engine for engine in ENGINES if engine.key in wanted and not missing(engine)]
+    times, what = measure(engines, made, rounds)
+    zone = ZoneLookup(Zone.parse(made.zone))
+    limit = [depth(domain, zone) * DELAY for domain in made.domains]
+    rows = [["what the depth of the tree allows", f"{at(limit, 0.5):.0f}", f"{at(limit, 0.99):.0f}", "1.0"]]
+    for engine in engines:
+        each = statistics.median(took / least for took, least in zip(times[engine.key], limit, strict=True))
+        told = [f"{at(times[engine.key], share):.0f}" for share in (0.5, 0.99)]
+        rows.append([engine.title.partition(",")[0] + _kind(engine), *told, f"{each:.1f}"])
+    return Table(
+        title=f"One cold check, {DELAY * 1e3:.0f} ms a question: {len(made.domains)} customers, one after the other",
+        columns=("engine", "p50 ms", "p99 ms", "times the limit"),
+        rows=rows,
+        ratios=ratios_of(times, limit),
+        notes=[
+            f"Served by {what} and a delaying proxy. {rounds} rounds in turn, caches empty before each check.",
+            "vs_limit is ours over the limit (1.0 is perfect); the other ratios are a peer's time over ours.",
+        ],
+        data={
+            "limit_p50_ms": at(limit, 0.5),
+            "engines": {
+                one.key: {
+                    "title": one.title.partition(",")[0] + _kind(one),
+                    "p50_ms": at(times[one.key], 0.5),
+                    "p99_ms": at(times[one.key], 0.99),
+                    "ours": one.ours,
+                }
+                for one in engines
+            },
+        },
+    )
+
+
+def _kind(engine: Engine) -> str:
+    return {
+        "audit": ", whole audit",
+        "opinion": ", with pyspf's second opinion",
+        "check_host": ", check_host() only",
+    }.get(engine.key, "")
+
+
+def ratios_of(times: Mapping[str, Sequence[float]], limit: Sequence[float]) -> dict[str, float]:
+    """At the median and at the 99th percentile; `limit_` is what the limit itself would reach."""
+    ratios = {}
+    for share, prefix in ((0.5, ""), (0.99, "p99_")):
+        ours, least = at(times["audit"], share), at(limit, share)
+        peers = {key: at(taken, share) for key, taken in times.items() if key in PEERS}
+        ratios[f"{prefix}vs_limit"] = ours / least
+        ratios |= {f"{prefix}vs_{key}": taken / ours for key, taken in peers.items()}
+        sequential = [taken for key, taken in peers.items() if key != "spftrace_prefetch"]
+        if sequential:
+            ratios[f"{prefix}vs_best_peer"] = min(peers.values()) / ours
+            ratios[f"{prefix}vs_best_sequential_peer"] = min(sequential) / ours
+            ratios[f"{prefix}limit_vs_best_sequential_peer"] = min(sequential) / least
+    return ratios
