@@ -144,6 +144,18 @@ class Notify(_Section):
     body_template: str = Field(default="", description="Path of a template; empty: the one that is shipped.")
 
 
+class Night(_Section):
+    """Nights that many workers share."""
+
+    at: str = Field(default="0 2 * * *", description="When `spfcheck worker` begins a night: cron, in UTC.")
+    send_at: str = Field(
+        default="", description="When its plan is sent: cron, in UTC; empty: as soon as the plan stands."
+    )
+    stalled_seconds: float = Field(
+        default=30.0, ge=1, le=3600, description="A worker that gave no sign of life for so long is taken for dead."
+    )
+
+
 class Settings(BaseSettings):
     """All settings; every field stands in the README or in `docs/settings.md`, and a test says so."""
 
@@ -195,6 +207,7 @@ class Settings(BaseSettings):
     intercom: Intercom = Field(default_factory=Intercom)
     audience: Audience = Field(default_factory=Audience)
     notify: Notify = Field(default_factory=Notify)
+    night: Night = Field(default_factory=Night)
 
     @field_validator("mail_from")
     @classmethod

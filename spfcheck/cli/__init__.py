@@ -28,10 +28,12 @@ COMMANDS = {
         "Look at the settings, the resolver, the database and the token, a line each.",
     ),
     "demo": ("spfcheck.cli.service:demo", "Try everything on made-up customers, without any network."),
+    "worker": ("spfcheck.cli.worker:worker", "Take part in the nights that many machines share."),
     "help-site": ("spfcheck.cli.service:help_site", "Write the customers' help as static pages."),
 }
 GROUPS = {
     "notify": ("spfcheck.cli.notify:app", "Find the users whose domain is affected, and send each the repair, once."),
+    "night": ("spfcheck.cli.worker:app", "The nights that workers share: begin one, look at it, have it sent."),
     "keys": ("spfcheck.cli.keys:app", "Access keys of the service."),
     "db": ("spfcheck.cli.database:app", "The database: bring it up to date, delete what is old."),
 }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from importlib.util import find_spec
 
 from cyclopts import App
 
@@ -22,8 +23,13 @@ def upgrade() -> int:
     engine = database.open_engine(load().database_url)
     database.upgrade(engine)
     stored.upgrade(engine)
+    workers = engine.dialect.name == "postgresql" and find_spec("procrastinate") is not None
+    if workers:
+        from spfcheck.cluster import schema
+
+        schema.upgrade(engine)
     engine.dispose()
-    print("The database is up to date.")
+    print(f"The database is up to date{', the tables of the workers too' if workers else ''}.")
     return FINE
 
 

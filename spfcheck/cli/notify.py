@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -22,6 +22,10 @@ from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, UsageError
 from spfcheck.cli.answers import look_at_resolver, lookup_for, nameservers
 from spfcheck.notify.model import NotifyStatus, Plan, Progress, SendSummary
 from spfcheck.settings import Settings, load
+
+if TYPE_CHECKING:
+    from spfcheck.intercom import Intercom
+    from spfcheck.notify.checks import DnsChecks
 
 app = App(name="notify", help="Find the users whose domain is affected, and send each the repair, once.")
 
@@ -34,17 +38,34 @@ Flag = Annotated[bool, Parameter(negative="")]
 @asynccontextmanager
 async def _notifier(settings: Settings) -> AsyncIterator[Any]:
     """The notifier over the real resolver, API and ledger; a signal ends it after the row in hand."""
-    from spfcheck.intercom import Intercom
-    from spfcheck.notify.checks import DnsChecks
     from spfcheck.notify.night import Notifier
-    from spfcheck.resolver.stub import Resolver
 
-    if not settings.intercom.token.get_secret_value():
-        raise UsageError("No token of the messaging API is set (SPFCHECK_INTERCOM_TOKEN); try `spfcheck demo` first.")
+    stop = on_signals()
+    async with (
+        reach(settings) as (intercom, checks),
+        Notifier(settings, intercom=intercom, checks=checks, stop=stop) as notifier,
+    ):
+        yield notifier
+
+
+def on_signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+@asynccontextmanager
+async def reach(settings: Settings) -> AsyncIterator[tuple[Intercom, DnsChecks]]:
+    """The real messaging API, and checks over the real resolvers. Raises `UsageError`."""
+    from spfcheck.intercom import Intercom
+    from spfcheck.notify.checks import DnsChecks
+    from spfcheck.resolver.stub import Resolver
+
+    if not settings.intercom.token.get_secret_value():
+        raise UsageError("No token of the messaging API is set (SPFCHECK_INTERCOM_TOKEN); try `spfcheck demo` first.")
     async with lookup_for(settings) as lookup, Intercom(settings.intercom) as intercom:
         second: Resolver | None = None
         if settings.second_nameservers:
@@ -56,9 +77,7 @@ async def _notifier(settings: Settings) -> AsyncIterator[Any]:
 
         try:
             assert isinstance(lookup, Resolver), "without a zone file it is one"
-            checks = DnsChecks.over(settings, lookup, second=second, canary=canary)
-            async with Notifier(settings, intercom=intercom, checks=checks, stop=stop) as notifier:
-                yield notifier
+            yield intercom, DnsChecks.over(settings, lookup, second=second, canary=canary)
         finally:
             if second is not None:
                 await second.close()
@@ -133,13 +152,18 @@ def show(plan_id: str = "", *, as_json: Annotated[bool, Parameter(name="--json",
 
 def _print_plan(made: Plan) -> None:
     totals = made.totals
-    print(f"Plan {made.id}, made {_when(made.created_at)} under the policy {made.policy}; nothing was sent.")
+    print(f"Plan {made.id}, made {moment(made.created_at)} under the policy {made.policy}; nothing was sent.")
     print(
         f"{made.contacts} contacts, {made.people} people, {made.domains} domains: "
         + ", ".join(
             f"{totals.get(name, 0)} {name.replace('_', ' ')}" for name in ("ok", "at_risk", "action_needed", "unknown")
         )
     )
+    if totals.get("not_checked"):
+        print(
+            f"NOT CHECKED: {totals['not_checked']} of the unknown domains; their part of the night was given up "
+            f"(spfcheck night status {made.id}). None of their people is messaged."
+        )
     print(f"Messages: {totals.get('messages', 0)}, for {totals.get('waiting', 0)} more people not now.")
     for row in [row for row in made.rows if row.persons][:SHOWN_ROWS]:
         print(f"  message     {row.domain}: {row.finding}, {row.remedy} ({row.persons} people)")
@@ -230,8 +254,8 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     print(seen.paused or "not paused")
     for sentence in seen.brakes:
         print(f"BRAKE {sentence}")
-    print(f"last plan {seen.last_plan or 'none'} ({_when(seen.last_plan_at)}), baseline {seen.baseline or 'none'}")
-    print(f"last message {_when(seen.last_sent_at)}, last complete run {_when(seen.last_success_at)}")
+    print(f"last plan {seen.last_plan or 'none'} ({moment(seen.last_plan_at)}), baseline {seen.baseline or 'none'}")
+    print(f"last message {moment(seen.last_sent_at)}, last complete run {moment(seen.last_success_at)}")
     print(
         "messages: " + (", ".join(f"{number} {state}" for state, number in sorted(seen.states.items())) or "none yet")
     )
@@ -272,7 +296,7 @@ def unclear(
         rows = _with(lambda notifier: notifier.unclear())
         for row in rows:
             print(
-                f"{row.ref}  contact {row.contact_id}  {', '.join(row.domains)}  {row.step}, since {_when(row.since)}"
+                f"{row.ref}  contact {row.contact_id}  {', '.join(row.domains)}  {row.step}, since {moment(row.since)}"
             )
             print(f"    {shown(row.reason, 300)} ({row.attempts} attempts)")
         print(f"{len(rows)} unclear." if rows else "None.")
@@ -300,5 +324,6 @@ def suppress(address: str, *, reason: str, who: str = "") -> int:
     return FINE
 
 
-def _when(unix: float) -> str:
+def moment(unix: float) -> str:
+    """A time as people read it."""
     return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M UTC") if unix else "never"

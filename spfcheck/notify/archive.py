@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from spfcheck.audit.report import as_json
 from spfcheck.notify import trail
+from spfcheck.notify.audience import People
 from spfcheck.notify.database import Store, reading, writing
 from spfcheck.notify.ledger import close_empty
 from spfcheck.notify.model import Brake, Decision, Intent, NotifyError, Plan, PlanRow, Reason, State, Step
@@ -317,6 +318,17 @@ class Archive:
         """Set a single value."""
         with writing(self.engine) as connection:
             _set_fact(connection, name, value)
+
+    def same_key(self, people: People) -> None:
+        """Make sure that people stand for the same hashes as ever; raises `NotifyError`.
+
+        Under another key everybody would be a stranger, and be told again.
+        """
+        known, mine = self.fact("hash-key"), people.fingerprint()
+        if not known:
+            self.set_fact("hash-key", mine)
+        elif known != mine:
+            raise NotifyError("SPFCHECK_NOTIFY_HASH_KEY is not the key that this ledger was begun with.")
 
     def fine_rows(self, plan_id: str, after: str, limit: int = 1000) -> list[PlanRow]:
         """Domains that a plan found fine, a page at a time; empty once a later plan has seen them."""

@@ -11,13 +11,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from spfcheck.audit.names import NotADomainName, domain_name, is_public_suffix, shown
 from spfcheck.intercom_answers import Contact, text_of
 from spfcheck.notify.mailboxes import PROVIDERS
 from spfcheck.notify.model import NotifyError, Reason
-from spfcheck.settings import Audience, DomainSource
+from spfcheck.settings import Audience, DomainSource, Notify
 
 LONGEST_TEXT = 4_096
 """Characters of an attribute that are looked at; the API itself allows fewer."""
@@ -56,6 +56,14 @@ class People:
 
     def __init__(self, key: bytes) -> None:
         self._key = hashlib.sha256(b"spfcheck people\0" + key).digest()
+
+    @classmethod
+    def of(cls, notify: Notify) -> Self:
+        """People under the key of the settings; raises `NotifyError` where none is set."""
+        key = notify.hash_key.get_secret_value()
+        if not key:
+            raise NotifyError("Set SPFCHECK_NOTIFY_HASH_KEY to a long random text: people are stored as keyed hashes.")
+        return cls(key.encode())
 
     def person(self, address: str) -> str:
         """The hash that stands for whoever reads *address*."""

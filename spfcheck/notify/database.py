@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 Store = Engine | Connection
 """Where rows are kept: an engine, for a transaction a method, or a transaction that the caller has begun."""
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a test holds it to the directory."""
 
 BUSY_MS = 30_000
@@ -28,6 +28,9 @@ BUSY_MS = 30_000
 
 MIGRATING = 0x5350_4643
 """The advisory lock of whoever migrates; any number does that nobody else uses in this database."""
+
+CONNECT_SECONDS = 10
+"""How long a server that does not answer at all is waited for."""
 
 
 def open_engine(url: str) -> Engine:
@@ -37,7 +40,11 @@ def open_engine(url: str) -> Engine:
     claim that is taken back is a message sent twice.
     """
     try:
-        engine = sa.create_engine(_with_driver(url), pool_pre_ping=not url.startswith("sqlite"))
+        if url.startswith("sqlite"):
+            engine = sa.create_engine(url)
+        else:
+            arguments = {"connect_timeout": CONNECT_SECONDS} if url.startswith("postgresql") else {}
+            engine = sa.create_engine(_with_driver(url), pool_pre_ping=True, connect_args=arguments)
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _prepare_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
@@ -146,3 +153,39 @@ class WriterThread:
     def close(self) -> None:
         """Finish what was begun, then end the thread."""
         self._pool.shutdown(wait=True)
+
+
+class PatientThread(WriterThread):
+    """The same thread for a process that outlives its database: what fails for a lost connection is done again.
+
+    Only for work that may be repeated: a commit whose answer was lost is repeated too. Once *stop* is set it waits no
+    more.
+    """
+
+    LONGEST_PAUSE = 10.0
+
+    def __init__(self, stop: asyncio.Event, lost: Callable[[str], None]) -> None:
+        super().__init__()
+        self._stop = stop
+        self._lost = lost
+
+    async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run *work* there until the database has an answer."""
+        pause = 0.25
+        while True:
+            try:
+                return await super().__call__(work, *args, **kwargs)
+            except NotifyError as error:
+                if self._stop.is_set() or not _passes(error.__cause__):
+                    raise
+                self._lost(str(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause)
+            pause = min(pause * 2, self.LONGEST_PAUSE)
+
+
+def _passes(error: BaseException | None) -> bool:
+    """True for a fault of the moment: a server that restarts, a connection that broke, a deadlock."""
+    return isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or (
+        isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+    )

@@ -13,6 +13,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from spfcheck.notify.model import NotifyError
 
+KEEPALIVE = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
+"""Seconds (and a count): after a minute of silence the server ends the session, and with it the lock."""
+
 
 class SenderLock(Protocol):
     """Held by at most one process for one ledger. Synchronous; none of it waits."""
@@ -83,6 +86,11 @@ class AdvisoryLock:
         if self._connection is not None:
             return self.held()
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        # A machine that vanished without a word must not hold it for the two hours of the system's own keepalive.
+        for name, seconds in KEEPALIVE.items():
+            connection.execute(
+                sa.text("SELECT set_config(:name, :value, false)"), {"name": name, "value": str(seconds)}
+            )
         taken = bool(connection.scalar(sa.text("SELECT pg_try_advisory_lock(:key)"), {"key": self._key}))
         if taken:
             self._connection = connection

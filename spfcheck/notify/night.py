@@ -85,10 +85,7 @@ class Notifier:
         self._boot = secrets.token_hex(8)
         self._given_engine = engine
         self._write = database.WriterThread()
-        key = settings.notify.hash_key.get_secret_value()
-        if not key:
-            raise NotifyError("Set SPFCHECK_NOTIFY_HASH_KEY to a long random text: people are stored as keyed hashes.")
-        self._people = audience.People(key.encode())
+        self._people = audience.People.of(settings.notify)
         self._writer = Writer(settings.public_url, settings.notify.subject_template, settings.notify.body_template)
         if self.guards.quiet_hours:
             quiet_span(self.guards.quiet_hours)
@@ -108,12 +105,7 @@ class Notifier:
         self._archive = Archive(self._engine, workspace)
         self._stops = Stops(self._engine, workspace, self.guards.pause_file)
         self._lock = self._lock or lock_for(self._engine, workspace)
-        # Under another key everybody would be a stranger, and be told again.
-        known, mine = self._archive.fact("hash-key"), self._people.fingerprint()
-        if not known:
-            self._archive.set_fact("hash-key", mine)
-        elif known != mine:
-            raise NotifyError("SPFCHECK_NOTIFY_HASH_KEY is not the key that this ledger was begun with.")
+        self._archive.same_key(self._people)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

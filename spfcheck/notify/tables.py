@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -203,4 +205,85 @@ audit = Table(
     Column("detail", Text, nullable=False),
     Column("chain", String(64), nullable=False),
     comment="Append-only; each entry's chain is the hash of its content and of the chain before.",
+)
+
+PLANNING = ("gathering", "auditing", "deciding")
+"""States of a night that has no plan yet; a workspace has at most one."""
+
+nights = Table(
+    "nights",
+    metadata,
+    Column("plan_id", String(32), primary_key=True),
+    Column("workspace", String(64), nullable=False),
+    # The time that it was due by the schedule: the same time begins one night, whoever asks how often.
+    Column("due", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    # Raised at each claim: whoever holds an older one writes nothing any more.
+    Column("token", Integer, nullable=False, server_default="0"),
+    # Claims of this state that came to nothing; a worker that handed its work back does not count.
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    # The worker that holds it, by the engine's number; 0 while nobody does.
+    Column("worker", BigInteger, nullable=False, server_default="0"),
+    Column("started_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    Column("progress", Text, nullable=False, server_default="{}"),
+    Column("trouble", Text, nullable=False, server_default=""),
+    UniqueConstraint("workspace", "due"),
+    Index(
+        "uq_nights_planning",
+        "workspace",
+        unique=True,
+        postgresql_where=text("state IN ('gathering', 'auditing', 'deciding')"),
+        sqlite_where=text("state IN ('gathering', 'auditing', 'deciding')"),
+    ),
+    comment="A night that many workers share, from its first contact to its last message.",
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("plan_id", ForeignKey("nights.plan_id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    # Of the roster's distinct domains, as the database orders them; both belong to it.
+    Column("first", String(253), nullable=False),
+    Column("last", String(253), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("token", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("worker", BigInteger, nullable=False, server_default="0"),
+    Column("changed_at", Float, nullable=False),
+    Column("tally", Text, nullable=False, server_default="{}"),
+    Column("trouble", Text, nullable=False, server_default=""),
+    comment="Parts of a night's domains, each examined by one worker at a time.",
+)
+
+found = Table(
+    "found",
+    metadata,
+    Column("plan_id", ForeignKey("nights.plan_id", ondelete="CASCADE"), primary_key=True),
+    Column("domain", String(253), primary_key=True),
+    Column("document", Text, nullable=False),
+    comment="What workers found of domains that are not simply fine, until the plan is made of it.",
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("plan_id", ForeignKey("nights.plan_id", ondelete="CASCADE"), primary_key=True),
+    Column("contact_id", String(64), primary_key=True),
+    Column("domain", String(253), primary_key=True),
+    Column("person", String(64), nullable=False),
+    Column("hold", String(32), nullable=False),
+    Column("tagged", Boolean, nullable=False),
+    Index(None, "plan_id", "domain"),
+    comment="The audience of a night that many workers share, until its plan is made.",
+)
+
+companies = Table(
+    "companies",
+    metadata,
+    Column("plan_id", ForeignKey("nights.plan_id", ondelete="CASCADE"), primary_key=True),
+    Column("company_id", String(64), primary_key=True),
+    Column("domains", Text, nullable=False),
 )

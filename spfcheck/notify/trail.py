@@ -12,6 +12,9 @@ from sqlalchemy.engine import Connection
 
 from spfcheck.notify.tables import audit
 
+APPENDING = 0x7370_6663_6865_636B
+"""The number of the lock under which entries are appended: "spfcheck" in ASCII."""
+
 START = "0" * 64
 """The chain before the first entry."""
 
@@ -20,6 +23,9 @@ def append(
     connection: Connection, *, at: float, who: str, action: str, subject: str, detail: Mapping[str, Any] | None = None
 ) -> None:
     """Add an entry in the transaction of *connection*: what happened and its entry stand or fall together."""
+    if connection.dialect.name == "postgresql":
+        # Two that append at once would both hang on the same entry; SQLite has one writer anyway.
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPENDING})
     before = connection.scalar(sa.select(audit.c.chain).order_by(audit.c.id.desc()).limit(1)) or START
     entry = {"at": at, "who": who[:200], "action": action, "subject": subject[:300]}
     text = json.dumps(detail or {}, sort_keys=True)

@@ -1,0 +1,66 @@
+"""The tables of the engine that hands out work: in a schema of their own, and brought up to date step by step."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from procrastinate.schema import SchemaManager
+from sqlalchemy.engine import Connection, Engine
+
+from spfcheck.notify.model import NotifyError
+
+SCHEMA = "spfcheck_jobs"
+"""The main app may use the same engine in the same database; the two must not meet."""
+
+UPGRADING = 0x7370_665F_6A6F_6273
+"""The number of the lock under which one process upgrades: "spf_jobs" in ASCII."""
+
+
+def steps() -> dict[str, str]:
+    """The engine's migrations as it ships them, by name, in order."""
+    folder = Path(SchemaManager.get_migrations_path())
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql"))}
+
+
+def upgrade(engine: Engine) -> None:
+    """Make the tables, or bring them to the engine's newest migration; safe to repeat. Raises `NotifyError`."""
+    try:
+        with engine.begin() as connection:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADING})
+            connection.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+            # Only that schema: a name that is found elsewhere would not be made here.
+            connection.execute(sa.text(f"SET LOCAL search_path TO {SCHEMA}"))
+            connection.execute(sa.text("CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY)"))
+            known = done(connection)
+            if not known:
+                _run(connection, resources.files("procrastinate.sql").joinpath("schema.sql").read_text("utf-8"))
+            for name, text in steps().items():
+                if name not in known:
+                    if known:
+                        _run(connection, text)
+                    connection.execute(sa.text("INSERT INTO migrations VALUES (:name)"), {"name": name})
+    except sa.exc.SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise NotifyError(f"The tables of the workers cannot be brought up to date: {cause}.") from error
+
+
+def done(connection: Connection) -> set[str]:
+    """The migrations that were applied."""
+    return set(connection.scalars(sa.text(f"SELECT name FROM {SCHEMA}.migrations")))  # noqa: S608 - our own constant
+
+
+def is_current(engine: Engine) -> bool:
+    """True when the tables stand at the engine's newest migration."""
+    if not sa.inspect(engine).has_table("migrations", schema=SCHEMA):
+        return False
+    with engine.connect() as connection:
+        return done(connection) >= set(steps())
+
+
+def _run(connection: Connection, script: str) -> None:
+    """Run a script of several statements, which only the driver itself takes."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute(script)
