@@ -11,6 +11,7 @@ import asyncio
 import gc
 import ipaddress
 import platform
+import resource
 import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
@@ -85,6 +86,7 @@ async def work_on(work: Job) -> Run:
         await asyncio.gather(*(lane() for _ in range(work.in_flight)))
         run.seconds, run.cpu = time.perf_counter() - began, cpu() - before
         run.queries = resolver.counts.sent
+        run.rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return run
 
 

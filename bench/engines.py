@@ -74,6 +74,8 @@ class Measured:
     cpu: float
     queries: int = 0
     """Questions that went out, where the engine tells."""
+    rss_mb: float = 0.0
+    """The most memory that the process had, where the engine tells."""
 
     @property
     def rate(self) -> float:
@@ -144,6 +146,7 @@ def _run(command: list[str]) -> Measured:
         seconds=said["seconds"],
         cpu=said["cpu"],
         queries=said.get("queries", 0),
+        rss_mb=said.get("rss_mb", 0.0),
     )
 
 

@@ -41,6 +41,8 @@ class Run:
     cpu: float = 0.0
     queries: int = 0
     """Questions that went out, where that is known."""
+    rss_mb: float = 0.0
+    """The most memory that the process had, where that is told."""
 
     def print(self) -> None:
         """As a line of JSON."""
