@@ -21,7 +21,7 @@ from spfcheck.rfc7208.ranges import intersect
 from spfcheck.rfc7208.record import Result
 from spfcheck.rfc7208.verdict import Cause
 
-__all__ = ["Standing", "Stop", "standing", "stop_of", "touching", "voids_before"]
+__all__ = ["Standing", "Stop", "remembered", "standing", "stop_of", "touching", "voids_before"]
 
 _new_network = maker(SenderNetwork)
 
@@ -36,7 +36,7 @@ class Stop:
     via: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Standing:
     """What our networks get, by the strict and the lenient reading, and what their void lookups are worth saying."""
 
@@ -55,7 +55,7 @@ def stop_of(plain: Plain, family: int, policy: Policy = STRICT) -> Stop | None:
         return None
     budget = Budget(policy)
     for index, part in enumerate(plain.parts):
-        if not part.term.cost:
+        if not part.lookups:
             continue
         outside = budget.lookups + 1
         try:
@@ -68,7 +68,7 @@ def stop_of(plain: Plain, family: int, policy: Policy = STRICT) -> Stop | None:
             if part.known is None and part.held[family]:
                 # Of several hosts the first ones are looked at before the limit is met.
                 raise NotPlain from None
-            via = part.term.text
+            via = part.text
             if part.known is not None and budget.lookups > outside:
                 if part.known.touches:
                     raise NotPlain from None
@@ -96,8 +96,14 @@ def touching(plain: Plain, ours: Ours) -> list[tuple[int, Part]]:
         if part.known is not None:
             if part.known.touches:
                 found.append((index, part))
-        elif any(part.held[family] and intersect(part.held[family], ours.allowed[family]) for family in FAMILIES):
-            found.append((index, part))
+            continue
+        for family, ranges in part.held.items():
+            mine = ours.allowed[family]
+            if not ranges or not mine or ranges[-1][1] < mine[0][0] or ranges[0][0] > mine[-1][1]:
+                continue  # off the whole of ours, as most are
+            if intersect(ranges, mine):
+                found.append((index, part))
+                break
     return found
 
 
@@ -106,37 +112,55 @@ def voids_before(plain: Plain, index: int, family: int) -> int:
     return sum(part.voids[family] for part in plain.parts[:index]) if plain.voids[family] else 0
 
 
-def standing(plain: Plain, ours: Ours, memory: Memory) -> Standing:
+def standing(plain: Plain, ours: Ours) -> Standing:
     """What each of our networks gets. Raises `NotPlain` where one is held in part."""
     parts = touching(plain, ours)
+    if len(parts) == 1 and plain.lookups <= STRICT.lookups and max(plain.voids.values()) < STRICT.voids:
+        # The usual case by far: far from every limit, and one include of ours that holds all.
+        part = parts[0][1]
+        if part.known is not None and all(part.known.ways):
+            return Standing(_all_held(part, part.known, plain.memory), Result.PASS, Result.PASS, {})
+    return _standing(plain, parts)
+
+
+def _all_held(part: Part, known: Known, memory: Memory) -> tuple[SenderNetwork, ...]:
+    found = memory.held.get((known, part.text))
+    if found is None:
+        ways = [f"{part.text} > {way}" for way in known.ways]
+        found = tuple(remembered(place, Result.PASS, way, memory) for place, way in enumerate(ways))
+        memory.held[known, part.text] = found
+    return found
+
+
+def _standing(plain: Plain, parts: list[tuple[int, Part]]) -> Standing:
     stops = {family: stop_of(plain, family) for family in FAMILIES}
-    networks, near = _networks(plain, parts, stops, memory)
+    networks, near = _networks(plain, parts, stops)
     results = [Result(one.result) for one in networks]
     strict = lenient = worst(results)
     voids: dict[int, tuple[Code, int]] = {}
     for family in FAMILIES:
         stop = stops[family]
-        mine = [one for (_, of), one in zip(memory.places, networks, strict=True) if of.family == family]
+        mine = [one for (_, of), one in zip(plain.memory.places, networks, strict=True) if of.family == family]
         if stop is not None and stop.cause is Cause.VOID_LIMIT and any(one.result == "permerror" for one in mine):
             voids[family] = (Code.VOID_LIMIT, stop.voids)
         elif family in near:
             voids[family] = (Code.VOID_LIMIT_NEAR, STRICT.voids)
     if strict is not Result.PASS and any(stops.values()):
         softer = {family: stop_of(plain, family, LENIENT) for family in FAMILIES}
-        lenient = worst([Result(one.result) for one in _networks(plain, parts, softer, memory)[0]])
+        lenient = worst([Result(one.result) for one in _networks(plain, parts, softer)[0]])
     return Standing(networks, strict, lenient, voids)
 
 
 def _networks(
-    plain: Plain, parts: list[tuple[int, Part]], stops: dict[int, Stop | None], memory: Memory
+    plain: Plain, parts: list[tuple[int, Part]], stops: dict[int, Stop | None]
 ) -> tuple[tuple[SenderNetwork, ...], set[int]]:
     """Our networks, and the families in which one of them passes with as many void lookups as are allowed."""
     found: list[SenderNetwork] = []
     near: set[int] = set()
-    for place, (_, network) in enumerate(memory.places):
+    for place, (_, network) in enumerate(plain.memory.places):
         family = network.family
         stop = stops[family]
-        result, via = (Result.PERMERROR, stop.via) if stop is not None else (_end_of(plain), plain.end.term.text)
+        result, via = (Result.PERMERROR, stop.via) if stop is not None else (plain.result, plain.end.text)
         for index, part in parts:
             if stop is not None and index > stop.index:
                 break
@@ -151,12 +175,8 @@ def _networks(
                 if voids == STRICT.voids:
                     near.add(family)
                 break
-        found.append(_remembered(place, result, via, memory))
+        found.append(remembered(place, result, via, plain.memory))
     return tuple(found), near
-
-
-def _end_of(plain: Plain) -> Result:
-    return plain.end.term.result
 
 
 def _way(part: Part, place: int, network: OurNetwork) -> str:
@@ -165,18 +185,19 @@ def _way(part: Part, place: int, network: OurNetwork) -> str:
         way = part.known.ways[place]
         if way is None:
             raise NotPlain
-        return f"{part.term.text} > {way}" if way else ""
+        return f"{part.text} > {way}" if way else ""
     shared = intersect(part.held[network.family], network.ranges)
     if shared and shared != network.ranges:
         raise NotPlain
-    return part.term.text if shared else ""
+    return part.text if shared else ""
 
 
-def _remembered(place: int, result: Result, via: str, memory: Memory) -> SenderNetwork:
-    one = memory.seen.get((place, result.value, via))
+def remembered(place: int, result: Result, via: str, memory: Memory) -> SenderNetwork:
+    """What is said of our network at *place*."""
+    one = memory.seen.get((place, result, via))
     if one is None:
         sender, network = memory.places[place]
         one = _new_network(sender=sender.name, network=network.text, result=result.value, via=via)
         memory.trim()
-        memory.seen[place, result.value, via] = one
+        memory.seen[place, result, via] = one
     return one

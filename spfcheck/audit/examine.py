@@ -21,7 +21,7 @@ from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.audit.status import needed_includes, sender_findings, status_of
 from spfcheck.audit.tree import survey
 from spfcheck.audit.walk import Witness, ask_all, fetch, spf_texts
-from spfcheck.resolver.types import Lookup
+from spfcheck.resolver.types import Answer, Lookup
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.message import identity as split_identity
 from spfcheck.rfc7208.record import Result, parse
@@ -60,7 +60,7 @@ async def examine(
     DNS or a record does.
     """
     sender = mail_from.replace("{domain}", domain)
-    witness = Witness(lookup)
+    asked: dict[Question, Answer] = {}
     if record is None and not opinion and ours.ready:
         attempt = Attempt(lookup, domain, sender.rpartition("@")[2], ours, (sender, helo))
         report = attempt.report(clock, new_id)
@@ -69,7 +69,9 @@ async def examine(
             report = attempt.report(clock, new_id)
         if report is not None:
             return report
-        witness.answers.update(attempt.answers)
+        asked = attempt.answers
+    witness = Witness(lookup)
+    witness.answers.update(asked)
     return await examine_by(
         witness,
         domain,
@@ -122,7 +124,8 @@ async def _look(
     look.texts = spf_texts(answer)
     if not answer.failed and answer.records:
         look.near = near_misses(answer.records)
-    if not look.texts and not answer.failed and record is None:
+    # RFC 8020: where the name does not exist there is nothing of another type either.
+    if not look.texts and not answer.failed and not answer.nxdomain and record is None:
         typed = Question(judged, Rtype.SPF)
         old = witness.cached(typed) or await witness.ask(typed)
         look.typed = spf_texts(old)
@@ -174,7 +177,7 @@ async def _mail_hosts(look: Look) -> list[Finding]:
     record = look.record
     bare = record is not None and len(record.terms) == 1 and record.all_term is not None
     silent = bare and record is not None and record.all_term is not None and record.all_term.result is Result.FAIL
-    if look.texts and not silent:
+    if look.answer.nxdomain or (look.texts and not silent):
         return []
     question = Question(look.judged_domain, Rtype.MX)
     answer = look.witness.cached(question) or await look.witness.ask(question)
@@ -186,7 +189,7 @@ async def _mail_hosts(look: Look) -> list[Finding]:
     if silent:
         words = " It also declares that it receives none (null MX)." if null_mx else ""
         found.append(finding(Code.DECLARED_NO_MAIL, look.judged_domain, null_mx=words))
-    if not hosts and not look.answer.nxdomain:
+    if not hosts:
         found.append(finding(Code.NO_MX, look.judged_domain))
     return found
 

@@ -7,10 +7,11 @@ the command line and the message to a customer say the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from spfcheck.audit.making import maker
 from spfcheck.audit.report import Finding, Severity
 from spfcheck.audit.slips import HINTS
 
@@ -92,6 +93,11 @@ class Kind:
     advice: str
     threatens: bool = False
     params: tuple[str, ...] = ()
+    names: frozenset[str] = field(init=False)
+    """The parameters, to be compared with those that are given."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", frozenset(self.params))
 
 
 _ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
@@ -420,8 +426,13 @@ _SHOWN_CHARACTERS = 120
 
 def printable(text: str) -> str:
     """*text* with every character outside printable ASCII made visible (``\\u00a0``), and cut to a readable length."""
+    if len(text) <= _SHOWN_CHARACTERS and text.isascii() and text.isprintable():
+        return text
     shown = "".join(char if " " <= char <= "~" else f"\\u{ord(char):04x}" for char in text[: _SHOWN_CHARACTERS + 1])
     return shown if len(text) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "…"
+
+
+_new_finding = maker(Finding)
 
 
 def finding(code: Code, domain: str, span: tuple[int, int] | None = None, **params: Any) -> Finding:
@@ -430,14 +441,14 @@ def finding(code: Code, domain: str, span: tuple[int, int] | None = None, **para
     *params* must be exactly those that the catalogue names for the code; `ValueError` otherwise, a mistake of ours.
     """
     kind = CATALOGUE[code]
-    if params.keys() != set(kind.params):
+    if params.keys() != kind.names:
         raise ValueError(f"{code} takes {kind.params}, not {tuple(params)}")
     shown = {name: printable(value) if isinstance(value, str) else value for name, value in params.items()}
     if "hint" in shown:
         shown["hint"] = HINTS.get(params["hint"], HINTS[""])
     shown["domain"] = domain
-    return Finding(
-        code=code.value,
+    return _new_finding(
+        code=code._value_,
         severity=kind.severity,
         domain=domain,
         message=kind.message.format(**shown),

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from spfcheck.audit.case import split_strings
-from spfcheck.audit.known import Get, Memory
+from spfcheck.audit.known import Get
 from spfcheck.audit.names import is_public_suffix, registrable
 from spfcheck.audit.plain import NotPlain, Part, Plain, read_plain
 from spfcheck.audit.plain_proof import prove_plain
@@ -27,17 +27,17 @@ def is_editable(domain: str) -> bool:
     return registrable(domain) == domain and not is_public_suffix(domain)
 
 
-def inserted(plain: Plain, needed: Sequence[str], get: Get, ours: Ours, memory: Memory) -> Remedy:
+def inserted(plain: Plain, needed: Sequence[str], get: Get, ours: Ours) -> Remedy:
     """The remedy for *plain*, which does not authorise *needed*. Raises `NotPlain`."""
     domain = plain.domain
     if not is_editable(domain):
         raise NotPlain
     refusals: list[Refusal] = []
     for text, edit in _ladder(plain, needed):
-        proposed = read_plain(text, domain, memory)
-        if proposed.resolve(_with(plain, get), ours):
+        proposed = read_plain(text, domain, plain.memory)
+        if proposed.resolve(_with(plain, get)):
             raise NotPlain
-        made = prove_plain(plain, proposed, ours)
+        made = prove_plain(plain, proposed, ours, plain.answers.__getitem__)
         if isinstance(made, Proof):
             return Remedy(
                 kind=RemedyKind.REPLACE,
@@ -61,14 +61,14 @@ def _with(plain: Plain, get: Get) -> Get:
 
 def _ladder(plain: Plain, needed: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Our includes behind the last term in front of the end, then at the front; every other byte as it was."""
-    old = [part for part in plain.parts if part.term.name == "include" and part.name in needed]
+    old = [part for part in plain.parts if part.known is not None and part.name in needed]
     text = plain.text
     kept: list[str] = []
     position = len("v=spf1")
     for part in plain.parts:
         if part not in old:
-            kept.append(text[position : part.start + len(part.term.text)])
-        position = part.start + len(part.term.text)
+            kept.append(text[position : part.start + len(part.text)])
+        position = part.start + len(part.text)
     new = "".join(f" include:{name}" for name in needed)
     shown = new.strip()
     verb = "moves" if old else "is added"
@@ -79,11 +79,11 @@ def _ladder(plain: Plain, needed: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _no_room(plain: Plain, needed: Sequence[str], ours: Ours) -> dict[str, Any]:
     """The certificate that the record has no room for our includes, as `spfcheck.audit.manual.no_room` writes it."""
-    present = {part.name for part in plain.parts if part.term.name == "include" and part.name in ours.names}
+    present = {part.name for part in plain.parts if part.known is not None and part.name in ours.names}
     others = [part for part in plain.parts if part.name not in present or part.known is None]
-    costly = [part for part in others if part.term.cost]
+    costly = [part for part in others if part.lookups]
     table = [
-        {"term": part.term.text, "cost": part.lookups, "vendor": vendor_of(part.name) if part.known else ""}
+        {"term": part.text, "cost": part.lookups, "vendor": vendor_of(part.name) if part.known else ""}
         for part in costly
     ]
     return {
@@ -92,7 +92,7 @@ def _no_room(plain: Plain, needed: Sequence[str], ours: Ours) -> dict[str, Any]:
         "cost": sum(sender.cost for sender in ours.senders if sender.include in present | set(needed)),
         "table": sorted(table, key=lambda row: -int(str(row["cost"]))),
         "choices": [
-            {"term": part.term.text, "saves": part.lookups, "why": "redundant-today"}
+            {"term": part.text, "saves": part.lookups, "why": "redundant-today"}
             for part in costly
             if _is_redundant(part, others)
         ],

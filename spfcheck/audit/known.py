@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 from spfcheck.audit.evidence import evidence_of
 from spfcheck.audit.judge import FAMILIES, via
@@ -51,6 +51,8 @@ class Known:
     """Whether it holds anything that our includes authorise."""
     count: int
     """IPv4 addresses that pass."""
+    lows: list[int]
+    """Where their ranges begin."""
     lifetime: float
     """Seconds that those of its answers live that carry no time of arrival."""
     until: float
@@ -62,9 +64,25 @@ class Known:
 class Memory:
     """What is remembered from one domain to the next, as long as our own answers stand."""
 
-    __slots__ = ("evidence", "known", "lifetime", "places", "seen", "shared", "terms", "unfit", "until")
+    __slots__ = (
+        "evidence",
+        "held",
+        "known",
+        "lifetime",
+        "names",
+        "ours",
+        "places",
+        "seen",
+        "shared",
+        "terms",
+        "unfit",
+        "until",
+    )
 
     def __init__(self, ours: Ours) -> None:
+        # Weakly, for it is what this memory is found by.
+        self.ours: Ours = proxy(ours)
+        self.names = ours.names
         self.unfit: dict[str, Answer] = {}
         """Includes that are not plain networks, by the answer that said so."""
         self.known: dict[str, Known] = {}
@@ -72,6 +90,8 @@ class Memory:
         """Terms as many records write them."""
         self.seen: dict[tuple[int, str, str], SenderNetwork] = {}
         """What is said of our networks, by place, result and way."""
+        self.held: dict[tuple[Known, str], tuple[SenderNetwork, ...]] = {}
+        """What is said of all of them where one include, in these words, holds each."""
         self.shared: dict[tuple[Known, Known], int] = {}
         """How many IPv4 addresses pass in both of two includes."""
         self.places = tuple((sender, network) for sender in ours.senders for network in sender.networks)
@@ -83,6 +103,7 @@ class Memory:
         if len(self.known) + len(self.seen) + len(self.unfit) + len(self.terms) + len(self.shared) > MOST_REMEMBERED:
             self.known.clear()
             self.seen.clear()
+            self.held.clear()
             self.shared.clear()
             self.unfit.clear()
             self.terms.clear()
@@ -114,11 +135,12 @@ def memory_of(ours: Ours) -> Memory:
     return memory
 
 
-def known_include(target: str, get: Get, ours: Ours, missing: list[Question]) -> Known | None:
+def known_include(target: str, get: Get, memory: Memory, missing: list[Question]) -> Known | None:
     """The include *target*, if it is one of plain networks; what has to be asked to know it goes to *missing*."""
-    memory = memory_of(ours)
     one = memory.known.get(target)
     if one is not None:
+        if target in memory.names:  # what we rest on stands as long as this memory
+            return one
         for question, answer in one.answers:
             if get(question) is not answer:
                 break
@@ -134,7 +156,7 @@ def known_include(target: str, get: Get, ours: Ours, missing: list[Question]) ->
     if wanted:
         missing.extend(wanted)
         return None
-    return _learn(target, first, get, ours, memory)
+    return _learn(target, first, get, memory)
 
 
 def _unasked(target: str, first: Answer, get: Get) -> list[Question]:
@@ -156,7 +178,7 @@ def _unasked(target: str, first: Answer, get: Get) -> list[Question]:
     return wanted
 
 
-def _learn(target: str, first: Answer, get: Get, ours: Ours, memory: Memory) -> Known | None:
+def _learn(target: str, first: Answer, get: Get, memory: Memory) -> Known | None:
     """Evaluate the include *target*; what is no plain network is remembered as unfit, unless an answer is missing."""
     memory.trim()
     memory.unfit[target] = first
@@ -198,8 +220,9 @@ def _learn(target: str, first: Answer, get: Get, ours: Ours, memory: Memory) -> 
         evidence={question: evidence_of(answer) for question, answer in answers.items()},
         root=found.root,
         ways=tuple(_way_to(parts[network.family], network) for _, network in memory.places),
-        touches=any(intersect(passing[family], ours.allowed[family]) for family in FAMILIES),
+        touches=any(intersect(passing[family], memory.ours.allowed[family]) for family in FAMILIES),
         count=size(passing[4]),
+        lows=[low for low, _ in passing[4]],
         lifetime=lifetime,
         until=until,
     )

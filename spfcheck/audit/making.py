@@ -21,14 +21,11 @@ def maker(kind: type[T]) -> Callable[..., T]:
     def like(one: Field[Any]) -> Any:
         return field(default=one.default, default_factory=one.default_factory, kw_only=one.kw_only)
 
-    declared = fields(cast("Any", kind))
-    twin = make_dataclass(
-        kind.__name__, [(one.name, Any, like(one)) for one in declared], slots=True, eq=False, repr=False
-    )
-
-    def make(*args: Any, **named: Any) -> T:
-        made = twin(*args, **named)
+    def become(made: Any) -> None:
         made.__class__ = kind
-        return cast("T", made)
 
-    return make
+    declared = [(one.name, Any, like(one)) for one in fields(cast("Any", kind))]
+    twin = make_dataclass(
+        kind.__name__, declared, namespace={"__post_init__": become}, slots=True, eq=False, repr=False
+    )
+    return cast("Callable[..., T]", twin)

@@ -25,6 +25,7 @@ __all__ = [
     "least",
     "no_room",
     "not_editable",
+    "not_here",
     "pass_all",
     "passes_all",
     "probe_name",
@@ -185,19 +186,20 @@ def pass_all(base: Base) -> dict[str, Any]:
 def not_editable(case: Case, name: str) -> dict[str, Any] | None:
     """The certificate that the record cannot be put right at *name*, where it cannot."""
     if is_public_suffix(case.domain):
-        return _not_here("public-suffix", case.domain)
+        return not_here("public-suffix", case.domain)
     if name != case.domain and registrable(name) != registrable(case.domain):
-        return _not_here("cname-out-of-zone", name)
+        return not_here("cname-out-of-zone", name)
     organisation = registrable(case.domain)
     own = case.sure(Question(case.domain, Rtype.TXT))
     if own.nxdomain and case.sure(Question(organisation, Rtype.TXT)).nxdomain:
-        return _not_here("nxdomain-organisation", organisation)
+        return not_here("nxdomain-organisation", organisation)
     if case.domain != organisation and name == case.domain and _is_wildcard(case):
-        return _not_here("wildcard", "*." + case.domain.partition(".")[2])
+        return not_here("wildcard", "*." + case.domain.partition(".")[2])
     return None
 
 
-def _not_here(reason: str, at: str) -> dict[str, Any]:
+def not_here(reason: str, at: str) -> dict[str, Any]:
+    """The certificate that nothing can be put right at the name *at*."""
     return {"code": "not-editable-here", "reason": reason, "at": at}
 
 

@@ -8,29 +8,33 @@ address sees a difference (I2). What it cannot judge is `NotPlain`, and goes to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from spfcheck.audit.case import split_strings
 from spfcheck.audit.course import Stop, stop_of, touching, voids_before
 from spfcheck.audit.judge import FAMILIES
 from spfcheck.audit.plain import NotPlain, Part, Plain
-from spfcheck.audit.proof import LOOKUPS, Proof, Refusal
+from spfcheck.audit.proof import LOOKUPS, Proof, Refusal, for_nobody
 from spfcheck.audit.senders import Ours
+from spfcheck.resolver.types import Answer
+from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.ranges import Ranges
 from spfcheck.rfc7208.record import Result
 
 __all__ = ["prove_plain"]
 
 
-def prove_plain(base: Plain | None, proposed: Plain, ours: Ours) -> Proof | Refusal:
+def prove_plain(base: Plain | None, proposed: Plain, ours: Ours, sure: Callable[[Question], Answer]) -> Proof | Refusal:
     """Accept or refuse *proposed*, resolved, in place of *base*; without one, as the first record of its domain.
 
-    Whether a first record lists the right others (repair P) is not judged here. Raises `NotPlain`.
+    *sure* answers what a first record hangs on. Raises `NotPlain`.
     """
     text = proposed.text
     if text != text.strip(" ") or "".join(split_strings(text)) != text:
         raise NotPlain
     own = [(place, part) for place, part in enumerate(proposed.parts) if _is_own(part, ours)]
+    if base is None and (_texts(proposed, ours)[:-1], proposed.result) != for_nobody(proposed.domain, sure):
+        return Refusal("P", "Beside us the record must list those who are known to send, and nobody else.")
     if base is not None and (proposed.text[:6] != base.text[:6] or _texts(base, ours) != _texts(proposed, ours)):
         return Refusal("I7", "Something beside our includes was changed.")
     if proposed.lookups > LOOKUPS:
@@ -62,7 +66,7 @@ def _is_own(part: Part, ours: Ours) -> bool:
 
 def _texts(plain: Plain, ours: Ours) -> list[str]:
     """The terms beside our includes, in their order, byte for byte (I2, I7)."""
-    return [part.term.text for part in (*plain.parts, plain.end) if not _is_own(part, ours)]
+    return [part.text for part in (*plain.parts, plain.end) if not _is_own(part, ours)]
 
 
 def _ours_pass(

@@ -9,7 +9,7 @@ redirect beside ``all`` can never decide. What the lemmas say holds for every ad
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +20,14 @@ from spfcheck.audit.terms import ends_in, ignored_own, is_own, key
 from spfcheck.audit.tree import State, Survey
 from spfcheck.audit.vendors import mailbox_of
 from spfcheck.audit.walk import MX_HOSTS, live_terms, spf_texts
+from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.limits import STRICT, UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import Ranges, everything, intersect, subtract, union
 from spfcheck.rfc7208.record import Record, Result, Term, parse
 from spfcheck.rfc7208.verdict import Cause, Cell, Partition
 
-__all__ = ["Proof", "Proposal", "Refusal", "deletable", "prove"]
+__all__ = ["Proof", "Proposal", "Refusal", "deletable", "for_nobody", "prove"]
 
 LOOKUPS = STRICT.lookups
 _LIMIT_CAUSES = frozenset({Cause.LOOKUP_LIMIT, Cause.VOID_LIMIT, Cause.INCLUDE_LOOP})
@@ -326,7 +327,7 @@ def _publishable(case: Case, new: Record) -> None:
     others = [term for term in new.terms if not (is_own(term, own) and term.result is Result.PASS)]
     if not others or others[-1] is not new.all_term:
         raise _Refused("P", "The record must end in all.")
-    wanted, end = _for_nobody(case)
+    wanted, end = for_nobody(case.domain, case.sure)
     given = [f"include:{term.target}" if term.name == "include" else term.text for term in others[:-1]]
     if given != wanted or any(term.result is not Result.PASS for term in others[:-1]):
         raise _Refused("P", f"Beside us the record must list {' '.join(wanted) or 'nobody'}.")
@@ -335,13 +336,13 @@ def _publishable(case: Case, new: Record) -> None:
         raise _Refused("P", f"The record must say {end.value} of everyone else.")
 
 
-def _for_nobody(case: Case) -> tuple[list[str], Result]:
+def for_nobody(domain: str, sure: Callable[[Question], Answer]) -> tuple[list[str], Result]:
     """What a record must list beside us where there is none, and what it must say of everyone else.
 
     RFC 7208 8.2: neutral "MUST be treated exactly like" none, so nobody is worse off than without a record.
     """
-    exchanges = [name for _, name in case.sure(Question(case.domain, Rtype.MX)).records if name]
+    exchanges = [name for _, name in sure(Question(domain, Rtype.MX)).records if name]
     provider = mailbox_of(exchanges)
-    if provider is not None and len(spf_texts(case.sure(Question(provider.include, Rtype.TXT)))) == 1:
+    if provider is not None and len(spf_texts(sure(Question(provider.include, Rtype.TXT)))) == 1:
         return [f"include:{provider.include}"], Result.SOFTFAIL
     return (["mx"] if 0 < len(exchanges) <= MX_HOSTS else []), Result.NEUTRAL

@@ -6,7 +6,7 @@ and merges have made the base by then. The first edit that the prover accepts is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +21,11 @@ from spfcheck.audit.report import DeleteRecord, Remedy, RemedyKind
 from spfcheck.audit.terms import ignored_own, is_own
 from spfcheck.audit.vendors import mailbox_of
 from spfcheck.audit.walk import MX_HOSTS, live_terms, spf_texts
+from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Record, Term, parse
 
-__all__ = ["NONE", "Blocked", "propose"]
+__all__ = ["NONE", "Blocked", "propose", "skeleton_of"]
 
 NONE = Remedy(kind=RemedyKind.NONE)
 
@@ -138,15 +139,7 @@ def _requalified(record: Record, words: Sequence[Piece], soft: list[Term], said:
 
 def _publish(case: Case, needed: Sequence[str], name: str) -> Remedy:
     """E5: a record for a domain that has none."""
-    records = case.sure(Question(case.domain, Rtype.MX)).records
-    exchanges = [exchange for _, exchange in records if exchange]
-    provider = mailbox_of(exchanges)
-    skeleton, why = "v=spf1 ?all", "The domain has no mail host, so only our servers are listed."
-    if provider is not None and len(spf_texts(case.sure(Question(provider.include, Rtype.TXT)))) == 1:
-        skeleton = f"v=spf1 include:{provider.include} ~all"
-        why = f"The mail hosts belong to a provider that is recognised; its include is {provider.include}."
-    elif 0 < len(exchanges) <= MX_HOSTS:
-        skeleton, why = "v=spf1 mx ?all", "The mail hosts are listed by mx; who else sends is not known."
+    skeleton, why = skeleton_of(case.domain, case.sure)
     record = parse(skeleton)
     refused: Refusal | None = None
     for place in ("end", "front"):
@@ -166,6 +159,19 @@ def _publish(case: Case, needed: Sequence[str], name: str) -> Remedy:
     if refused.invariant == "unknown":
         raise Blocked(refused.why)
     return _manual(name, manual.no_room(case, record, needed))
+
+
+def skeleton_of(domain: str, sure: Callable[[Question], Answer]) -> tuple[str, str]:
+    """What a first record for *domain* says beside our includes, and why; *sure* answers what that hangs on."""
+    records = sure(Question(domain, Rtype.MX)).records
+    exchanges = [exchange for _, exchange in records if exchange]
+    provider = mailbox_of(exchanges)
+    if provider is not None and len(spf_texts(sure(Question(provider.include, Rtype.TXT)))) == 1:
+        why = f"The mail hosts belong to a provider that is recognised; its include is {provider.include}."
+        return f"v=spf1 include:{provider.include} ~all", why
+    if 0 < len(exchanges) <= MX_HOSTS:
+        return "v=spf1 mx ?all", "The mail hosts are listed by mx; who else sends is not known."
+    return "v=spf1 ?all", "The domain has no mail host, so only our servers are listed."
 
 
 def _remedy(case: Case, base: Base, name: str, candidate: _Candidate, made: Proof) -> Remedy:

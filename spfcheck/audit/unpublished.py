@@ -1,0 +1,125 @@
+"""The quick way for a domain that publishes nothing: what to publish, or that the domain does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from spfcheck.audit.case import split_strings
+from spfcheck.audit.conclusion import Found
+from spfcheck.audit.course import remembered
+from spfcheck.audit.findings import Code, finding
+from spfcheck.audit.insertion import is_editable
+from spfcheck.audit.known import Get, Memory
+from spfcheck.audit.manual import not_here
+from spfcheck.audit.near import near_misses
+from spfcheck.audit.plain import NotPlain, is_quiet, read_plain
+from spfcheck.audit.plain_proof import prove_plain
+from spfcheck.audit.proof import Proof
+from spfcheck.audit.remedy import skeleton_of
+from spfcheck.audit.report import Remedy, RemedyKind, Status
+from spfcheck.audit.senders import Ours
+from spfcheck.audit.walk import spf_texts
+from spfcheck.resolver.types import Answer
+from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.record import Result
+
+__all__ = ["unpublished"]
+
+
+class _Wanted(Exception):  # noqa: N818 - a request, not an error
+    """Answers that have to be asked for first."""
+
+    def __init__(self, questions: list[Question]) -> None:
+        super().__init__()
+        self.questions = questions
+
+
+class _Answers:
+    """The answers that the conclusion rests on, as they are looked at."""
+
+    def __init__(self, get: Get) -> None:
+        self._get = get
+        self.seen: dict[Question, Answer] = {}
+
+    def need(self, *questions: Question) -> list[Answer]:
+        """The answers to *questions*; raises `_Wanted` for those that are not at hand, `NotPlain` for a failure."""
+        found = [self.seen.get(question) or self._get(question) for question in questions]
+        missing = [question for question, answer in zip(questions, found, strict=True) if answer is None]
+        if missing:
+            raise _Wanted(missing)
+        answers = [answer for answer in found if answer is not None]
+        for answer in answers:
+            if not is_quiet(answer):
+                raise NotPlain
+            self.seen[answer.question] = answer
+        return answers
+
+    def sure(self, question: Question) -> Answer:
+        """The answer to one question."""
+        return self.need(question)[0]
+
+
+def unpublished(domain: str, answer: Answer, get: Get, memory: Memory, ours: Ours) -> Found | list[Question]:
+    """The conclusion about *domain*, whose TXT *answer* holds no SPF record, or what has to be asked first.
+
+    Raises `NotPlain`.
+    """
+    if near_misses(answer.records) or not is_editable(domain):
+        raise NotPlain
+    answers = _Answers(get)
+    answers.seen[answer.question] = answer
+    networks = tuple(remembered(place, Result.NONE, "", memory) for place in range(len(memory.places)))
+    found = Found(Status.ACTION_NEEDED, Result.NONE, Result.NONE, networks, [], _NOWHERE, answers.seen, [])
+    if answer.nxdomain:
+        found.findings.append(finding(Code.DOMAIN_NOT_FOUND, domain))
+        found.remedy = Remedy(
+            kind=RemedyKind.MANUAL, name=domain, certificate=not_here("nxdomain-organisation", domain)
+        )
+        return found
+    try:
+        typed, mail = answers.need(Question(domain, Rtype.SPF), Question(domain, Rtype.MX))
+        if spf_texts(typed):
+            raise NotPlain
+        found.findings.append(finding(Code.NO_RECORD, domain))
+        if not any(name for _, name in mail.records):
+            found.findings.append(finding(Code.NO_MX, domain))
+        _publish(domain, answers, memory, ours, found)
+    except _Wanted as wanted:
+        return wanted.questions
+    return found
+
+
+_NOWHERE = Remedy(kind=RemedyKind.NONE)
+
+
+def _publish(domain: str, answers: _Answers, memory: Memory, ours: Ours, found: Found) -> None:
+    """Put a record into *found* that is proven (repair P)."""
+    skeleton, why = skeleton_of(domain, answers.sure)
+    get = answers.sure
+    for text in dict.fromkeys(_ladder(skeleton, ours)):
+        proposed = read_plain(text, domain, memory)
+        missing = proposed.resolve(lambda question: answers.seen.get(question) or answers._get(question))  # noqa: SLF001
+        if missing:
+            raise _Wanted(missing)
+        made = prove_plain(None, proposed, ours, get)
+        if isinstance(made, Proof):
+            answers.seen.update(proposed.answers)
+            found.known = [part.known for part in proposed.parts if part.known is not None]
+            found.remedy = Remedy(
+                kind=RemedyKind.PUBLISH,
+                name=domain,
+                value=text,
+                strings=split_strings(text),
+                edits=(f"A record is published where there is none. {why}",),
+                proof=made.facts(),
+            )
+            return
+    raise NotPlain
+
+
+def _ladder(skeleton: str, ours: Ours) -> Iterator[str]:
+    """Our includes in front of the end, then at the front."""
+    new = "".join(f" include:{sender.include}" for sender in ours.senders)
+    head, _, end = skeleton.rpartition(" ")
+    yield f"{head}{new} {end}"
+    yield f"v=spf1{new}{skeleton.removeprefix('v=spf1')}"
