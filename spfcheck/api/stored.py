@@ -22,23 +22,24 @@ from sqlalchemy.engine import Engine
 
 from spfcheck.api.entries import Entry, entry_of_document
 from spfcheck.api.keys import Key, parse_line
-from spfcheck.api.tables import keys, reports
+from spfcheck.api.tables import TELLING, keys, reports
 from spfcheck.notify.database import WriterThread, migrate, open_engine, reading
 from spfcheck.notify.model import NotifyError
+from spfcheck.notify.prune import PRUNED_AT_ONCE, delete_before
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; a test holds it to the directory."""
 
 VERSION_TABLE = "alembic_version_service"
-
-KEPT_DAYS = 90
-"""How long a permalink holds."""
 
 WAITING = 10_000
 """Reports that wait to be written; when the disk is that slow, further ones are not kept."""
 
 AT_ONCE = 500
 """Reports in one transaction: each costs a flush of the disk, whatever is in it."""
+
+LOOK_BACK = 2_000
+"""Reports of a domain in which its history looks for changes: one that is asked for all day must not cost a second."""
 
 
 def upgrade(engine: Engine) -> None:
@@ -124,22 +125,14 @@ class StoredReports:
         return await self._thread(self._history, domain, limit)
 
     def _history(self, domain: str, limit: int) -> Sequence[Entry]:
-        before = sa.func.lag(reports.c.gist).over(order_by=reports.c.checked_at)
-        rows = (
-            sa.select(reports.c.report_id, reports.c.gist, reports.c.checked_at, before.label("before"))
-            .where(reports.c.domain == domain, reports.c.hypothetical.is_(False), reports.c.status != "unknown")
-            .subquery()
-        )
-        changed = sa.or_(rows.c.before.is_(None), rows.c.before != rows.c.gist)
-        query = (
-            sa.select(reports.c.document)
-            .join(rows, rows.c.report_id == reports.c.report_id)
-            .where(changed)
-            .order_by(reports.c.checked_at.desc())
-            .limit(limit)
-        )
         with reading(self._engine) as connection:
-            return [entry_of_document(zlib.decompress(document)) for document in connection.scalars(query)]
+            told = connection.execute(told_by(domain)).all()
+            # Newest first: a report is a change where the one before it says something else, or is not known.
+            earlier = [*(row.gist for row in told[1:]), None]
+            changes = [row.checked_at for row, before in zip(told, earlier, strict=False) if row.gist != before]
+            documents = connection.execute(texts_of(domain, changes[:limit])).all()
+        texts = {row.checked_at: row.document for row in documents}
+        return [entry_of_document(zlib.decompress(texts[at])) for at in changes[:limit]]
 
     async def close(self) -> None:
         """Write what waits, then end."""
@@ -148,10 +141,24 @@ class StoredReports:
         self._thread.close()
 
 
-def prune(engine: Engine, now: float, days: int = KEPT_DAYS) -> int:
-    """Delete reports older than *days*; how many there were comes back."""
-    with engine.begin() as connection:
-        return connection.execute(sa.delete(reports).where(reports.c.checked_at < now - days * 86_400)).rowcount
+def told_by(domain: str) -> sa.Select[Any]:
+    """When the latest reports of *domain* were made and what they said, newest first; from the index alone."""
+    query = sa.select(reports.c.checked_at, reports.c.gist).where(reports.c.domain == domain, TELLING)
+    return query.order_by(reports.c.checked_at.desc()).limit(LOOK_BACK)
+
+
+def texts_of(domain: str, times: Sequence[float]) -> sa.Select[Any]:
+    """The reports of *domain* that were made at *times*, which `told_by` gave."""
+    which = sa.and_(reports.c.domain == domain, reports.c.checked_at.in_(times), TELLING)
+    return sa.select(reports.c.checked_at, reports.c.document).where(which)
+
+
+def prune(engine: Engine, now: float, days: float, batch: int = PRUNED_AT_ONCE) -> int:
+    """Delete reports older than *days*, *batch* in a transaction; how many there were.
+
+    Whoever ends it in between loses nothing: what was deleted is committed, and the next run goes on there.
+    """
+    return delete_before(engine, reports, reports.c.checked_at, now - days * 86_400, batch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,27 +34,34 @@ def upgrade() -> int:
 
 
 @app.command
-def prune(*, report_days: int = 90) -> int:
-    """Delete reports and plans that are older than 90 days; the ledger's messages stay.
+def prune(*, report_days: int | None = None) -> int:
+    """Delete what is older than it is kept: reports 90 days (report_days), plans 90 days, messages 2 years.
+
+    It deletes a few thousand rows at a time, so the service and the night go on beside it, and it may be ended and run
+    again at any time.
 
     Parameters
     ----------
     report_days
-        How many days of reports to keep.
+        How many days of reports to keep, instead of what the settings say.
     """
-    from spfcheck.api import stored
+    from spfcheck.api import ceilings, stored
     from spfcheck.cli import UsageError
     from spfcheck.notify import database
-    from spfcheck.notify.archive import Archive
+    from spfcheck.notify import prune as ledger
 
-    if report_days < 1:
-        raise UsageError("--report-days is at least 1.")
     settings = load()
+    days = settings.report_days if report_days is None else report_days
+    if days < 1:
+        raise UsageError("--report-days is at least 1.")
     engine = database.open_engine(settings.database_url)
     stored.upgrade(engine)
     now = time.time()
-    reports = stored.prune(engine, now, report_days)
-    plans = Archive(engine, settings.intercom.workspace).prune(now) if database.is_current(engine) else 0
+    reports = stored.prune(engine, now, days)
+    ceilings.prune(engine, now)
+    known = database.is_current(engine)
+    gone = ledger.prune(engine, settings.intercom.workspace, now) if known else ledger.Pruned()
     engine.dispose()
-    print(f"{reports} reports and {plans} plans deleted.")
+    print(f"{reports} reports, {gone.plans} plans and {gone.letters} messages deleted,")
+    print(f"and {gone.entries} entries of the trail, {gone.domains} domains and {gone.chunks} parts of old nights.")
     return FINE

@@ -40,7 +40,7 @@ How a face uses it (all methods are coroutines; every refusal is a `NotifyError`
 ``unclear() -> list[UnclearMessage]``  what a person must decide
 ``decide(ref, "sent"|"resend", *, who, reason="")``
 ``forget(address) -> int``             erases a person; how many rows it touched
-``prune() -> int``                     what is older than it is kept: plans 90 days, letters 2 years
+``prune() -> Pruned``                  drops what is older than it is kept: plans 90 days, letters 2 years
 ``suppress(address, *, reason, who)``  puts a person on the local suppression list
 ====================================== =====================================================================
 

@@ -25,8 +25,6 @@ from spfcheck.notify.tables import domains, facts, notices, plan_intents, plan_r
 
 BROKEN = "action_needed"
 FINE = ("ok", "at_risk")
-KEPT_ROWS_DAYS = 90
-"""As long as reports are kept."""
 
 
 class Sighting(NamedTuple):
@@ -123,7 +121,7 @@ class Archive:
                 close_empty(connection, self.workspace, now)
                 connection.execute(sa.update(plans).where(plans.c.id == plan_id).values(accepted=True))
             if baseline:
-                settled = sa.and_(seen, domains.c.seen_status != "unknown")
+                settled = sa.and_(seen, domains.c.seen_status != "unknown", domains.c.baseline != domains.c.seen_status)
                 connection.execute(sa.update(domains).where(settled).values(baseline=domains.c.seen_status))
                 _set_fact(connection, f"baseline:{self.workspace}", plan_id)
 
@@ -151,9 +149,11 @@ class Archive:
     ) -> None:
         first = sa.case((domains.c.fine_runs > 0, domains.c.fine_first_at), else_=domains.c.seen_at)
         fine = sa.and_(seen, domains.c.seen_status.in_(FINE))
+        # Most domains are as fine as they were, and there is nothing to count: their rows are not written again.
+        moved = sa.or_(domains.c.episode_open.is_(True), domains.c.status != domains.c.seen_status)
         connection.execute(
             sa.update(domains)
-            .where(fine)
+            .where(fine, moved)
             .values(
                 status=domains.c.seen_status,
                 fault="",
@@ -349,15 +349,6 @@ class Archive:
                 )
                 for row in connection.execute(query.order_by(domains.c.domain).limit(limit))
             ]
-
-    def prune(self, now: float, days: int = KEPT_ROWS_DAYS) -> int:
-        """Drop plans older than *days*; how many."""
-        old = sa.and_(plans.c.workspace == self.workspace, plans.c.created_at < now - days * 86_400)
-        with writing(self.engine) as connection:
-            ids = sa.select(plans.c.id).where(old)
-            for table in (plan_rows, plan_intents):
-                connection.execute(sa.delete(table).where(table.c.plan_id.in_(ids)))
-            return connection.execute(sa.delete(plans).where(old)).rowcount
 
 
 def _set_fact(connection: Connection, name: str, value: str) -> None:

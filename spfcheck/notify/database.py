@@ -20,7 +20,7 @@ T = TypeVar("T")
 Store = Engine | Connection
 """Where rows are kept: an engine, for a transaction a method, or a transaction that the caller has begun."""
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; a test holds it to the directory."""
 
 BUSY_MS = 30_000
@@ -43,8 +43,7 @@ def open_engine(url: str) -> Engine:
         if url.startswith("sqlite"):
             engine = sa.create_engine(url)
         else:
-            arguments = {"connect_timeout": CONNECT_SECONDS} if url.startswith("postgresql") else {}
-            engine = sa.create_engine(_with_driver(url), pool_pre_ping=True, connect_args=arguments)
+            engine = sa.create_engine(_with_driver(url), pool_pre_ping=True, connect_args=connect_arguments(url))
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _prepare_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
@@ -54,6 +53,12 @@ def open_engine(url: str) -> Engine:
         cause = getattr(error, "orig", None) or error
         raise NotifyError(f"The database {_shown(url)} cannot be opened: {cause}.") from error
     return engine
+
+
+def connect_arguments(url: str) -> dict[str, int]:
+    """What is passed to the driver beside *url*."""
+    limited = not url.startswith("postgresql") or "connect_timeout" in url
+    return {} if limited else {"connect_timeout": CONNECT_SECONDS}
 
 
 def _with_driver(url: str) -> str:

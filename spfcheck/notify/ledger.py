@@ -298,21 +298,6 @@ class Ledger(Register):
             trail.append(connection, at=now, who=who, action=f"resolved-{state}", subject=ref, detail=detail)
         return True
 
-    def prune(self, before: float) -> int:
-        """Drop letters that were settled before then, with all that hangs on them; how many. Open ones stay."""
-        done = (State.SENT, State.REJECTED, State.SUPPRESSED)
-        old = sa.and_(
-            letters.c.workspace == self.workspace,
-            letters.c.state.in_(done),
-            letters.c.settled_at > 0,
-            letters.c.settled_at < before,
-        )
-        with writing(self.engine) as connection:
-            refs = sa.select(letters.c.ref).where(old).scalar_subquery()
-            connection.execute(sa.delete(attempts).where(attempts.c.ref.in_(refs)))
-            connection.execute(sa.delete(notices).where(notices.c.ref.in_(refs)))
-            return connection.execute(sa.delete(letters).where(old)).rowcount
-
     def forget(self, person: str, *, who: str, now: float) -> int:
         """Erase *person*; how many rows. What was not sent is closed, and the row's hash becomes a blank."""
         blank = "forgotten"
@@ -323,7 +308,8 @@ class Ledger(Register):
                 connection.execute(
                     sa.update(letters).where(gone).values(state=State.SUPPRESSED, reason=Reason.FORGOTTEN)
                 )
-            count = connection.execute(sa.delete(notices).where(notices.c.person == person)).rowcount
+            # A person's notices belong to the person's letters; of those there is an index.
+            count = connection.execute(sa.delete(notices).where(notices.c.ref.in_(refs))).rowcount
             connection.execute(
                 sa.update(letters).where(letters.c.person == person).values(person=blank, contact_id=blank)
             )

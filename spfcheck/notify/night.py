@@ -37,7 +37,8 @@ from spfcheck.notify.model import (
     Step,
     UnclearMessage,
 )
-from spfcheck.notify.policy import DAY, Guards
+from spfcheck.notify.policy import Guards
+from spfcheck.notify.prune import Pruned, prune
 from spfcheck.notify.reconcile import reconcile
 from spfcheck.notify.rollout import quiet_span
 from spfcheck.notify.roster import Roster
@@ -45,9 +46,6 @@ from spfcheck.notify.send import Sender
 from spfcheck.notify.settle import Settlement, Sum, look_around
 from spfcheck.notify.stops import Stops
 from spfcheck.settings import Settings
-
-KEPT_LETTERS = 730 * DAY
-"""Two years: longer than any episode's cool-off by far."""
 
 LOCK_LOOK = 0.2
 """Seconds between two looks at a lock that somebody else holds."""
@@ -381,10 +379,9 @@ class Notifier:
         person = self._people.person(address)
         return await self._write(self._ledger.forget, person, who=who, now=self._clock())
 
-    async def prune(self) -> int:
-        """`spfcheck db prune`: drop plans of more than 90 days and letters of more than 2 years; how many rows."""
-        plans = await self._write(self._archive.prune, self._clock())
-        return plans + await self._write(self._ledger.prune, self._clock() - KEPT_LETTERS)
+    async def prune(self) -> Pruned:
+        """`spfcheck db prune`: drop what is older than it is kept; how much of each kind."""
+        return await self._write(prune, self._engine, self._settings.intercom.workspace, self._clock())
 
     async def suppress(self, address: str, *, reason: str, who: str) -> None:
         """Put a person on the local suppression list."""

@@ -27,6 +27,12 @@ metadata = MetaData(
     }
 )
 
+
+def _where(name: str, *columns: str, where: str) -> Index:
+    """An index of the few rows that are looked for among many."""
+    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
+
+
 facts = Table(
     "facts",
     metadata,
@@ -57,7 +63,8 @@ domains = Table(
     Column("episode_open", Boolean, nullable=False, server_default="0"),
     Column("opened_at", Float, nullable=False, server_default="0"),
     Column("closed_at", Float, nullable=False, server_default="0"),
-    Index(None, "workspace", "seen_plan"),
+    _where("ix_domains_open", "workspace", where="episode_open IS true"),
+    _where("ix_domains_closed", "workspace", "closed_at", where="closed_at > 0"),
 )
 
 plans = Table(
@@ -122,7 +129,8 @@ letters = Table(
     Column("tagged", Boolean, nullable=False, server_default="0"),
     Column("created_at", Float, nullable=False),
     Index(None, "plan_id", "state", "number"),
-    Index(None, "workspace", "state"),
+    Index(None, "workspace", "state", "settled_at"),
+    _where("ix_letters_untagged", "workspace", "settled_at", where="state = 'sent' AND tagged IS false"),
     Index(None, "person"),
 )
 
@@ -150,6 +158,8 @@ notices = Table(
     UniqueConstraint("workspace", "person", "domain", "episode", "step", name="uq_notices_once"),
     Index(None, "ref"),
     Index(None, "workspace", "domain"),
+    Index(None, "workspace", "sent_at"),
+    _where("ix_notices_open", "workspace", "domain", "ref", where="state IN ('planned', 'waiting')"),
 )
 
 attempts = Table(

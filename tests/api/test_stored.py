@@ -70,7 +70,7 @@ async def test_old_reports_are_pruned(engine: Engine) -> None:
     for entry in await entries(10):
         reports.keep(entry)
     await reports.close()
-    assert prune(engine, 1e9 + 90 * 86_400 + 5) == 5
+    assert prune(engine, 1e9 + 90 * 86_400 + 5, 90) == 5
     again = StoredReports(engine)
     assert await again.find("r4") is None
     assert await again.find("r5") is not None

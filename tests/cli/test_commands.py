@@ -187,7 +187,7 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
 def test_the_database_is_upgraded_and_pruned(tmp_path: Path) -> None:
     for _ in range(2):
         assert run(tmp_path, "db", "upgrade").stdout == "The database is up to date.\n"
-    assert "0 reports and 0 plans deleted" in run(tmp_path, "db", "prune").stdout
+    assert "0 reports, 0 plans and 0 messages deleted" in run(tmp_path, "db", "prune").stdout
 
 
 def test_help_site(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from spfcheck.notify import database, trail
 from spfcheck.notify.ledger import Ledger
 from spfcheck.notify.lock import FileLock
 from spfcheck.notify.model import Intent, NotifyError, State, Step
+from spfcheck.notify.prune import prune_letters
 from spfcheck.notify.register import Letter
 from spfcheck.notify.tables import attempts, metadata, notices, plans
 
@@ -207,8 +208,8 @@ def test_old_letters_are_dropped_and_open_ones_are_not(ledger: Ledger) -> None:
     enter(ledger, "plan-1", intent("r1"), intent("r2", "p2", "b.example"), intent("r3", "p3", "c.example"))
     ledger.settle(claimed(ledger, "r1"), Sent(outcome=Outcome.ACCEPTED, status=200), boot="b1", now=10.0)
     ledger.settle(claimed(ledger, "r2"), Sent(outcome=Outcome.UNCLEAR, status=500), boot="b1", now=10.0)
-    assert ledger.prune(5.0) == 0
-    assert ledger.prune(11.0) == 1
+    assert prune_letters(ledger.engine, "w1", 5.0) == 0
+    assert prune_letters(ledger.engine, "w1", 11.0) == 1
     assert ledger.counts() == {"unclear": 1, "planned": 1}
 
 
