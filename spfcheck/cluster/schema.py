@@ -28,23 +28,40 @@ def steps() -> dict[str, str]:
 def upgrade(engine: Engine) -> None:
     """Make the tables, or bring them to the engine's newest migration; safe to repeat. Raises `NotifyError`."""
     try:
-        with engine.begin() as connection:
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADING})
-            connection.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-            # Only that schema: a name that is found elsewhere would not be made here.
-            connection.execute(sa.text(f"SET LOCAL search_path TO {SCHEMA}"))
-            connection.execute(sa.text("CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY)"))
-            known = done(connection)
-            if not known:
-                _run(connection, resources.files("procrastinate.sql").joinpath("schema.sql").read_text("utf-8"))
-            for name, text in steps().items():
-                if name not in known:
-                    if known:
-                        _run(connection, text)
-                    connection.execute(sa.text("INSERT INTO migrations VALUES (:name)"), {"name": name})
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as waiting:
+            waiting.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": UPGRADING})
+            try:
+                _upgrade(engine)
+            finally:
+                waiting.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": UPGRADING})
     except sa.exc.SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise NotifyError(f"The tables of the workers cannot be brought up to date: {cause}.") from error
+
+
+def _upgrade(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        connection.execute(sa.text(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.migrations (name text PRIMARY KEY)"))
+        known = done(connection)
+        if not known:
+            _step(connection, resources.files("procrastinate.sql").joinpath("schema.sql").read_text("utf-8"), *steps())
+            return
+    # Each by itself: a value that one adds to an enumeration can be used only once that is committed.
+    for name, script in steps().items():
+        if name not in known:
+            with engine.begin() as connection:
+                _step(connection, script, name)
+
+
+def _step(connection: Connection, script: str, *names: str) -> None:
+    """Run *script*, and write down the migrations that it stands for."""
+    # Only that schema: a name that is found elsewhere would not be made here.
+    connection.execute(sa.text(f"SET LOCAL search_path TO {SCHEMA}"))
+    # A script of several statements is taken by the driver itself only.
+    driver: Any = connection.connection.driver_connection
+    driver.execute(script)
+    connection.execute(sa.text("INSERT INTO migrations VALUES (:name)"), [{"name": name} for name in names])
 
 
 def done(connection: Connection) -> set[str]:
@@ -58,9 +75,3 @@ def is_current(engine: Engine) -> bool:
         return False
     with engine.connect() as connection:
         return done(connection) >= set(steps())
-
-
-def _run(connection: Connection, script: str) -> None:
-    """Run a script of several statements, which only the driver itself takes."""
-    driver: Any = connection.connection.driver_connection
-    driver.execute(script)

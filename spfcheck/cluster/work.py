@@ -26,7 +26,7 @@ from spfcheck.notify.gather import enter, gather
 from spfcheck.notify.ledger import Ledger
 from spfcheck.notify.model import NotifyError, Plan, RefusedError
 from spfcheck.notify.night import Notifier
-from spfcheck.notify.nights import Errand, Night, Nights, NightState, StaleError, Task, clear, keep, move
+from spfcheck.notify.nights import Errand, Night, Nights, NightState, StaleError, Task, clear, move, touch
 from spfcheck.notify.plan import Examined, Examiner
 from spfcheck.notify.policy import Guards
 from spfcheck.notify.roster import Gathered
@@ -215,7 +215,7 @@ class Work:
     def _settle(self, night: Night, around: Around) -> Plan:
         """The plan, and what follows from it, in one transaction."""
         with self.engine.begin() as connection:
-            keep(connection, night, night.progress, self.clock())
+            touch(connection, night, self.clock())
             tally, examined = total(connection, night.plan_id)
             plan = Settlement(connection, self._stops, self.guards, self.clock).settle(
                 Sum(

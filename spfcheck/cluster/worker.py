@@ -189,7 +189,7 @@ def _connector(url: str) -> PsycopgConnector:
     conninfo = "postgresql://" + url.partition("://")[2]
     return PsycopgConnector(
         conninfo=conninfo,
-        kwargs={"options": f"-c search_path={schema.SCHEMA}", "connect_timeout": database.CONNECT_SECONDS},
+        kwargs={"options": f"-c search_path={schema.SCHEMA}", **database.connect_arguments(url)},
         min_size=1,
         max_size=4,
         timeout=15.0,

@@ -141,7 +141,8 @@ class Nights:
                 "started_at": now,
                 "changed_at": now,
             }
-            if connection.execute(insert(nights).values(values).on_conflict_do_nothing()).rowcount != 1:
+            begin = insert(nights).values(values).on_conflict_do_nothing().returning(nights.c.plan_id)
+            if connection.scalar(begin) is None:
                 return ""
             self.ask(connection, [Errand(Task.PLAN, plan_id)])
         return plan_id
@@ -255,9 +256,19 @@ def night_of(row: Any) -> Night:
 
 
 def _change(connection: Connection, night: Night, values: Mapping[str, Any]) -> None:
-    mine = sa.and_(nights.c.plan_id == night.plan_id, nights.c.token == night.token, nights.c.state == night.state)
+    mine = sa.and_(
+        nights.c.plan_id == night.plan_id,
+        nights.c.token == night.token,
+        nights.c.worker == night.worker,
+        nights.c.state == night.state,
+    )
     if connection.execute(sa.update(nights).where(mine).values(**values)).rowcount != 1:
         raise StaleError
+
+
+def touch(connection: Connection, night: Night, now: float) -> None:
+    """Make sure that *night* is still its holder's, in the transaction of what rests on that; raises `StaleError`."""
+    _change(connection, night, {"changed_at": now})
 
 
 def keep(connection: Connection, night: Night, progress: Mapping[str, Any], now: float) -> None:

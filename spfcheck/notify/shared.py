@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from spfcheck.notify.checks import Health
 from spfcheck.notify.database import Store, WriterThread, reading, writing
-from spfcheck.notify.nights import Night, clear, keep, progress_of
+from spfcheck.notify.nights import Night, clear, keep, progress_of, touch
 from spfcheck.notify.roster import Company, Gathered, Member
 from spfcheck.notify.tables import companies, members
 
@@ -85,7 +85,8 @@ class SharedBook:
             if not values:
                 return 0
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-            return connection.execute(insert(members).on_conflict_do_nothing(), values).rowcount
+            statement = insert(members).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+            return connection.execute(statement, values).rowcount
 
     async def add_companies(self, companies: Sequence[Company]) -> None:
         """Remember the domains of companies."""
@@ -98,7 +99,7 @@ class SharedBook:
             for company_id, domains in known
         ]
         with writing(self._store) as connection:
-            keep(connection, self._night, self._night.progress, self._clock())
+            touch(connection, self._night, self._clock())
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
             statement = insert(companies)
             statement = statement.on_conflict_do_update(
