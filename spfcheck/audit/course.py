@@ -65,7 +65,7 @@ def stop_of(plain: Plain, family: int, policy: Policy = STRICT) -> Stop | None:
                 if not answer.records:
                     budget.void(answer.question, nxdomain=answer.nxdomain)
         except LimitExceededError as error:
-            if part.known is None and part.held[family]:
+            if error.cause is Cause.VOID_LIMIT and part.held[family]:
                 # Of several hosts the first ones are looked at before the limit is met.
                 raise NotPlain from None
             via = part.text

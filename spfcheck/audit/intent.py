@@ -5,7 +5,7 @@ from __future__ import annotations
 from spfcheck.audit.base import Base
 from spfcheck.audit.case import Case
 from spfcheck.rfc7208.limits import UNLIMITED
-from spfcheck.rfc7208.ranges import Ranges, everything, format_network, subtract, to_networks, union
+from spfcheck.rfc7208.ranges import Network, Ranges, everything, format_network, subtract, to_networks, union
 
 __all__ = ["newly_authorised"]
 
@@ -19,7 +19,7 @@ def newly_authorised(case: Case, base: Base) -> tuple[str, ...]:
     What is published mostly authorises nobody: it is no record, several, or one that cannot be read.
     """
     published = case.texts[0].decode("latin-1") if len(case.texts) == 1 else ""
-    by_term: dict[str, list[str]] = {}
+    by_term: dict[str, list[tuple[int, Network]]] = {}
     for family in (4, 6):
         found: dict[str, Ranges] = {}
         others = subtract(everything(family), case.ours.allowed[family])
@@ -30,12 +30,11 @@ def newly_authorised(case: Case, base: Base) -> tuple[str, ...]:
             if cell.result == "pass" and term is not None:
                 found[term.text] = union(found.get(term.text, ()), cell.addresses)
         for words, ranges in found.items():
-            networks = [format_network(network, family) for network in to_networks(ranges, family)]
-            by_term.setdefault(words, []).extend(networks)
+            by_term.setdefault(words, []).extend((family, network) for network in to_networks(ranges, family))
     return tuple(_line(words, networks) for words, networks in by_term.items())
 
 
-def _line(words: str, networks: list[str]) -> str:
-    shown = ", ".join(networks[:MOST_NETWORKS])
+def _line(words: str, networks: list[tuple[int, Network]]) -> str:
+    shown = ", ".join(format_network(network, family) for family, network in networks[:MOST_NETWORKS])
     more = len(networks) - MOST_NETWORKS
     return f"{words}: {shown}" + (f" and {more} more" if more > 0 else "")

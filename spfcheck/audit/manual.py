@@ -8,8 +8,9 @@ from typing import Any
 
 from spfcheck.audit.base import Base, NoBase, Origin, base_of
 from spfcheck.audit.case import Case, Missing
+from spfcheck.audit.claims import LOOKUPS
 from spfcheck.audit.names import is_public_suffix, registrable
-from spfcheck.audit.proof import LOOKUPS, deletable
+from spfcheck.audit.proof import deletable
 from spfcheck.audit.report import TreeNode
 from spfcheck.audit.terms import ends_in, is_own
 from spfcheck.audit.tree import State

@@ -84,6 +84,8 @@ _SPACES = dict.fromkeys("\t\r\n\x0b\x0c\u00a0\u1680\u2000\u2001\u2002\u2003\u200
 _NOTHING = dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", "")
 _LOOK_ALIKES = {**_DASHES, **_QUOTES, **_SPACES, **_NOTHING}
 
+_ASCII_LOOK_ALIKES = frozenset(char for char in _LOOK_ALIKES if char.isascii())
+
 _SLIP_OF_CHARACTER = {
     **dict.fromkeys(_DASHES, Slip.TYPOGRAPHY),
     **dict.fromkeys(_QUOTES, Slip.QUOTES),
@@ -182,6 +184,8 @@ def slip_at(text: str, span: Span) -> Slip | None:
 
 def _as_characters(text: str) -> tuple[str, list[int]]:
     """The characters that the bytes mean (UTF-8, else one character a byte), and at which byte each begins."""
+    if text.isascii():
+        return text, list(range(len(text) + 1))
     raw = text.encode("latin-1")
     try:
         characters = raw.decode("utf-8")
@@ -195,6 +199,12 @@ def _as_characters(text: str) -> tuple[str, list[int]]:
 
 def _words(text: str, origin: list[int], original: str, work: _Work) -> list[_Word]:
     """The words after the version, look-alike characters replaced; `_NoReading` where the text is not meant as SPF."""
+    if text.isascii() and text.isprintable() and _ASCII_LOOK_ALIKES.isdisjoint(text):
+        words = [
+            _Word(match.group(), Span(origin[match.start()], origin[match.end()]))
+            for match in re.finditer(r"[^ ]+", text)
+        ]
+        return _after_version(words, text, work)
     clean: list[str] = []
     places: list[int] = []
     for index, char in enumerate(text):

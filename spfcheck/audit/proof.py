@@ -9,71 +9,27 @@ redirect beside ``all`` can never decide. What the lemmas say holds for every ad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 from spfcheck.audit.base import Base, NoBase, Origin, base_of
 from spfcheck.audit.case import STRING_BYTES, Case, Unanswered, split_strings
+from spfcheck.audit.claims import LOOKUPS, Proof, Proposal, Refusal, for_nobody
+from spfcheck.audit.known import memory_of
 from spfcheck.audit.mend import WIDEST_V4, WIDEST_V6
+from spfcheck.audit.plain import NotPlain, read_plain
+from spfcheck.audit.plain_proof import prove_plain
 from spfcheck.audit.terms import ends_in, ignored_own, is_own, key
 from spfcheck.audit.tree import State, Survey
-from spfcheck.audit.vendors import mailbox_of
-from spfcheck.audit.walk import MX_HOSTS, live_terms, spf_texts
-from spfcheck.resolver.types import Answer
-from spfcheck.rfc7208.limits import STRICT, UNLIMITED
-from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.audit.walk import live_terms
+from spfcheck.rfc7208.limits import UNLIMITED
 from spfcheck.rfc7208.ranges import Ranges, everything, intersect, subtract, union
 from spfcheck.rfc7208.record import Record, Result, Term, parse
 from spfcheck.rfc7208.verdict import Cause, Cell, Partition
 
 __all__ = ["Proof", "Proposal", "Refusal", "deletable", "for_nobody", "prove"]
 
-LOOKUPS = STRICT.lookups
 _LIMIT_CAUSES = frozenset({Cause.LOOKUP_LIMIT, Cause.VOID_LIMIT, Cause.INCLUDE_LOOP})
 _MESSAGE_TERMS = frozenset({"exists", "a", "mx", "ptr"})
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What would be published: the name, the record, and the texts that would be deleted there."""
-
-    name: str
-    value: str
-    delete: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """That a proposal repairs the domain and changes nothing else, and what that rests on."""
-
-    lookups: int
-    void_lookups: int
-    by: tuple[str, ...]
-    holds: dict[str, str]
-    assumes: tuple[str, ...]
-    cells: int
-    """Sets of our addresses that were evaluated, each of which passes."""
-
-    def facts(self) -> dict[str, Any]:
-        """The proof as plain values, for a report."""
-        return {
-            "lookups": self.lookups,
-            "void_lookups": self.void_lookups,
-            "by": list(self.by),
-            "holds": dict(self.holds),
-            "assumes": list(self.assumes),
-            "cells": self.cells,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a proposal is not proven: the invariant, and one sentence. *lookups* where the count is the reason."""
-
-    invariant: str
-    why: str
-    lookups: int | None = None
 
 
 class _Refused(Exception):  # noqa: N818 - an outcome, not an error
@@ -100,6 +56,10 @@ def _prove(case: Case, proposal: Proposal) -> Proof:
     base = base_of(case)
     if isinstance(base, NoBase):
         raise _Refused("base", "What is published has no single reading.")
+    if base is not None:
+        quick = _plainly(case, base, new)
+        if quick is not None:
+            return quick
     by: list[str] = []
     if base is None:
         _publishable(case, new)
@@ -127,6 +87,20 @@ def _prove(case: Case, proposal: Proposal) -> Proof:
         assumes=assumes,
         cells=cells,
     )
+
+
+def _plainly(case: Case, base: Base, new: Record) -> Proof | None:
+    """The proof by what the terms of plain records hold, where both are plain and it succeeds."""
+    _intent(base)
+    memory = memory_of(case.ours)
+    try:
+        before, after = (read_plain(record.text, case.domain, memory) for record in (base.record, new))
+        if before.resolve(case.answers.get) or after.resolve(case.answers.get):
+            return None
+        made = prove_plain(before, after, case.ours, case.sure)
+    except NotPlain:
+        return None
+    return made if isinstance(made, Proof) else None
 
 
 def _form(case: Case, proposal: Proposal) -> Record:
@@ -299,6 +273,8 @@ def _nobody_else(case: Case, new: Record, base: Record) -> None:
         others = subtract(everything(family), case.ours.allowed[family])
         after = case.partition(new.text, others, family)
         before = case.partition(base.text, others, family)
+        if all(after.having(result) == before.having(result) for result in Result):
+            continue
         lifted: Partition | None = None
         for cell in after.cells:
             for old in before.cells:
@@ -334,15 +310,3 @@ def _publishable(case: Case, new: Record) -> None:
     assert new.all_term is not None
     if new.all_term.result is not end:
         raise _Refused("P", f"The record must say {end.value} of everyone else.")
-
-
-def for_nobody(domain: str, sure: Callable[[Question], Answer]) -> tuple[list[str], Result]:
-    """What a record must list beside us where there is none, and what it must say of everyone else.
-
-    RFC 7208 8.2: neutral "MUST be treated exactly like" none, so nobody is worse off than without a record.
-    """
-    exchanges = [name for _, name in sure(Question(domain, Rtype.MX)).records if name]
-    provider = mailbox_of(exchanges)
-    if provider is not None and len(spf_texts(sure(Question(provider.include, Rtype.TXT)))) == 1:
-        return [f"include:{provider.include}"], Result.SOFTFAIL
-    return (["mx"] if 0 < len(exchanges) <= MX_HOSTS else []), Result.NEUTRAL

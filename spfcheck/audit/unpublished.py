@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spfcheck.audit.case import split_strings
+from spfcheck.audit.claims import Proof
 from spfcheck.audit.conclusion import Found
 from spfcheck.audit.course import remembered
 from spfcheck.audit.findings import Code, finding
@@ -14,7 +15,6 @@ from spfcheck.audit.manual import not_here
 from spfcheck.audit.near import near_misses
 from spfcheck.audit.plain import NotPlain, is_quiet, read_plain
 from spfcheck.audit.plain_proof import prove_plain
-from spfcheck.audit.proof import Proof
 from spfcheck.audit.remedy import skeleton_of
 from spfcheck.audit.report import Remedy, RemedyKind, Status
 from spfcheck.audit.senders import Ours
