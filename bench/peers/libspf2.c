@@ -70,7 +70,10 @@ static const char *judge(SPF_server_t *engine, const char *domain)
 	SPF_request_set_helo_dom(request, "mail.invalid");
 	SPF_request_set_env_from(request, sender);
 	SPF_request_query_mailfrom(request, &response);
-	const char *result = response != NULL ? SPF_strresult(SPF_response_result(response)) : "(invalid)";
+	/* A record that it cannot read has no result but an error, which its users take for a permerror. */
+	const char *result = "permerror";
+	if (response != NULL && SPF_response_result(response) != SPF_RESULT_INVALID)
+		result = SPF_strresult(SPF_response_result(response));
 	if (response != NULL)
 		SPF_response_free(response);
 	SPF_request_free(request);
