@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from spfcheck.audit.report import Report, as_json
+from spfcheck.audit.written import report_text, summary_text
 
 FRESH_AT_LEAST = 30.0
 """Seconds for which a report is fresh whatever its TTLs: a zone of TTL 0 must not make each request a check."""
@@ -26,6 +27,9 @@ STALE_AT_MOST = 86_400.0
 
 wall_clock = time.time
 """Unix time; the one place of the service that names where it comes from."""
+
+SLOT_BYTES = 400
+"""What a kept summary takes beside its text: its domain, its place and its time."""
 
 SUMMARY_FIELDS = ("domain", "identity", "status", "headline", "result", "lookups", "void_lookups")
 """What `view=summary` takes over from the report as it is."""
@@ -89,12 +93,23 @@ _spaced = json.JSONEncoder(default=_shallow, check_circular=False).encode
 
 def entry_of(report: Report) -> Entry:
     """*report* made ready to be served."""
-    document: dict[str, Any] = _shallow(report)
-    for name in ("remedy", "opinion"):
-        document[name] = _shallow(document[name])
-    document["record"] = _shallow(report.record) if report.record else None
-    document["findings"] = [_shallow(finding) for finding in report.findings]
-    return _entry(document)
+    record = report.record
+    return Entry(
+        report_id=report.report_id,
+        domain=report.domain,
+        status=str(report.status),
+        full=report_text(report).encode("ascii"),
+        summary=summary_bytes(report),
+        checked_at=report.checked_at,
+        fresh_until=fresh_until(report),
+        opinion=report.opinion.asked,
+        hypothetical=report.hypothetical,
+        gist=_gist(
+            (report.status, report.result, report.lookups, report.void_lookups),
+            record.text if record else None,
+            [(found.code, found.domain, found.span) for found in report.findings],
+        ),
+    )
 
 
 def entry_of_document(text: bytes) -> Entry:
@@ -102,33 +117,38 @@ def entry_of_document(text: bytes) -> Entry:
     return _entry(json.loads(text))
 
 
+def fresh_until(report: Report) -> float:
+    """Unix time until which *report* is served without another check."""
+    return _fresh_until(report.status, report.checked_at, report.expires_at)
+
+
+def _fresh_until(status: str, checked_at: float, expires_at: float) -> float:
+    if status == "unknown":
+        return checked_at + UNKNOWN_FOR
+    return checked_at + min(max(expires_at - checked_at, FRESH_AT_LEAST), FRESH_AT_MOST)
+
+
 def _entry(document: dict[str, Any]) -> Entry:
-    checked_at, expires_at = document["checked_at"], document["expires_at"]
-    lasts = min(max(expires_at - checked_at, FRESH_AT_LEAST), FRESH_AT_MOST)
-    if document["status"] == "unknown":
-        lasts = UNKNOWN_FOR
     return Entry(
         report_id=document["report_id"],
         domain=document["domain"],
         status=str(document["status"]),
         full=to_bytes(document),
         summary=to_bytes(summary_of(document)),
-        checked_at=checked_at,
-        fresh_until=checked_at + lasts,
+        checked_at=document["checked_at"],
+        fresh_until=_fresh_until(document["status"], document["checked_at"], document["expires_at"]),
         opinion=document["opinion"]["asked"],
         hypothetical=document["hypothetical"],
-        gist=_gist(document),
+        gist=_gist(
+            tuple(document[name] for name in ("status", "result", "lookups", "void_lookups")),
+            document["record"]["text"] if document["record"] else None,
+            [(f["code"], f["domain"], f["span"]) for f in document["findings"]],
+        ),
     )
 
 
-def _gist(document: Mapping[str, Any]) -> str:
-    record = document["record"]
-    told = [
-        *(document[name] for name in ("status", "result", "lookups", "void_lookups")),
-        record["text"] if record else None,
-        [(f["code"], f["domain"], f["span"]) for f in document["findings"]],
-    ]
-    return hashlib.sha256(_spaced(told).encode("ascii")).hexdigest()[:16]
+def _gist(facts: tuple[Any, ...], record: str | None, findings: list[Any]) -> str:
+    return hashlib.sha256(_spaced([*facts, record, findings]).encode("ascii")).hexdigest()[:16]
 
 
 def to_bytes(document: Mapping[str, Any]) -> bytes:
@@ -150,6 +170,36 @@ def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:
         "expires_at": document["expires_at"],
         "report_id": document["report_id"],
     }
+
+
+def summary_bytes(report: Report) -> bytes:
+    """The summary of *report* as JSON, made without the rest of it: that is most of what a report costs to write."""
+    return summary_text(report).encode("ascii")
+
+
+class Summaries:
+    """Summaries of bulk checks by domain, within a bound of memory; the oldest go first."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._max_bytes = max_bytes
+        self._held = 0
+
+    def get(self, domain: str, now: float) -> bytes | None:
+        """The summary of *domain*, while it is fresh."""
+        kept = self._kept.get(domain)
+        return kept[1] if kept is not None and now < kept[0] else None
+
+    def put(self, domain: str, summary: bytes, until: float) -> None:
+        """Keep *summary*, which is fresh *until* then."""
+        old = self._kept.pop(domain, None)
+        if old is not None:
+            self._held -= len(old[1]) + SLOT_BYTES
+        self._kept[domain] = (until, summary)
+        self._held += len(summary) + SLOT_BYTES
+        while self._held > self._max_bytes:
+            _, (_, oldest) = self._kept.popitem(last=False)
+            self._held -= len(oldest) + SLOT_BYTES
 
 
 class Shelf:

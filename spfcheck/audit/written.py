@@ -25,7 +25,7 @@ from spfcheck.audit.report import (
     as_json,
 )
 
-__all__ = ["report_text"]
+__all__ = ["report_text", "summary_text"]
 
 MOST_KEPT = 4_096
 """Pieces that are kept as text; one is a kilobyte or so."""
@@ -51,6 +51,26 @@ def report_text(report: Report) -> str:
         f'"questions":{report.questions},"authorised_v4":{report.authorised_v4},'
         f'"hypothetical":{_FLAGS[report.hypothetical]},"stale":{_FLAGS[report.stale]},'
         f'"checked_at":{report.checked_at!r},"expires_at":{report.expires_at!r}}}'
+    )
+
+
+def summary_text(report: Report) -> str:
+    """What the main app needs of *report*: the verdict, the codes of the findings, and what to publish."""
+    remedy = report.remedy
+    findings = ",".join(
+        [
+            f'{{"code":"{one.code}","severity":"{one.severity}","domain":{_quoted(one.domain)}}}'
+            for one in report.findings
+        ]
+    )
+    return (
+        f'{{"domain":{_quoted(report.domain)},'
+        f'"identity":{{"mail_from":{_quoted(report.identity.mail_from)},"helo":{_quoted(report.identity.helo)}}},'
+        f'"status":"{report.status}","headline":{_quoted(report.headline)},"result":"{report.result}",'
+        f'"lookups":{report.lookups},"void_lookups":{report.void_lookups},"findings":[{findings}],'
+        f'"remedy":{{"kind":"{remedy.kind}","name":{_quoted(remedy.name)},"value":{_quoted(remedy.value)}}},'
+        f'"stale":{_FLAGS[report.stale]},"checked_at":{report.checked_at!r},"expires_at":{report.expires_at!r},'
+        f'"report_id":{_quoted(report.report_id)}}}'
     )
 
 

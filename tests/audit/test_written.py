@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spfcheck.audit.examine import examine, prepare
 from spfcheck.audit.report import Evidence, Finding, Report, Severity, TreeNode, as_json
-from spfcheck.audit.written import report_text
+from spfcheck.audit.written import report_text, summary_text
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from tests.audit.golden_file import GOLDEN, OURS, Golden
 from tests.audit.zones import Generated, zones
@@ -33,6 +33,11 @@ async def test_goldens() -> None:
             report = await examine(domain, lookup, ours, opinion=opinion)
             assert report_text(report) == plainly(report)
             assert report_text(report) == plainly(report), "what is kept reads the same"
+            summary = json.loads(summary_text(report))
+            whole = as_json(report)
+            assert all(summary[name] == whole[name] for name in summary if name not in ("findings", "remedy"))
+            assert all(summary["remedy"][name] == whole["remedy"][name] for name in summary["remedy"])
+            assert [one["code"] for one in summary["findings"]] == [one["code"] for one in whole["findings"]]
             seen += 1
     assert seen > 300
 
