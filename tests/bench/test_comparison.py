@@ -95,7 +95,7 @@ def test_the_limit_is_the_depth_of_the_tree() -> None:
         "loop.example",
         "dead.example",
     )
-    assert [depth(name, zone) for name in names] == [1, 1, 2, 3, 3, 1, 1]
+    assert [depth(name, zone) for name in names] == [(1, 1), (1, 1), (2, 3), (3, 4), (3, 3), (1, 1), (1, 1)]
 
 
 def test_verdicts_are_held_against_what_was_made() -> None:
