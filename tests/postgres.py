@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -35,33 +35,52 @@ def binaries() -> Path | None:
     return next((path for path in candidates if (path / "initdb").exists() and (path / "postgres").exists()), None)
 
 
+class Server:
+    """A server that runs; *address* is its database's."""
+
+    def __init__(self, folder: Path, home: str) -> None:
+        self._user = UNPRIVILEGED if os.geteuid() == 0 else None
+        if self._user:
+            os.chown(home, pwd.getpwnam(self._user).pw_uid, -1)
+            folder = _within_reach(folder, self._user, Path(home))
+        self._home, self._data, port = home, Path(home) / "data", _free_port()
+        self._control = [folder / "pg_ctl", "-D", self._data, "-w", "-s"]
+        self._options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1"
+        self.address = f"postgresql://spfcheck@127.0.0.1:{port}/postgres"
+        self._run([folder / "initdb", "-D", self._data, "-U", "spfcheck", "--auth=trust", "--no-sync"])
+
+    def _run(self, words: Sequence[str | Path]) -> None:
+        subprocess.run(words, user=self._user, cwd=self._home, check=True, stdout=subprocess.DEVNULL)
+
+    def start(self) -> None:
+        self._run([*self._control, "-l", Path(self._home) / "log", "-o", self._options, "start"])
+
+    def stop(self) -> None:
+        """As a power cut would: what was not committed is gone, and every connection breaks."""
+        self._run([*self._control, "-m", "immediate", "stop"])
+
+
 @contextlib.contextmanager
-def running() -> Iterator[str | None]:
-    """A fresh server on loopback for the length of a block: its database's address, or None without Postgres."""
+def server() -> Iterator[Server | None]:
+    """A fresh server on loopback for the length of a block, or None without Postgres."""
     folder = binaries()
     if folder is None:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="spfcheck-postgres-") as home:
-        user = UNPRIVILEGED if os.geteuid() == 0 else None
-        if user:
-            os.chown(home, pwd.getpwnam(user).pw_uid, -1)
-            folder = _within_reach(folder, user, Path(home))
-        data, port = Path(home) / "data", _free_port()
-        subprocess.run(
-            [folder / "initdb", "-D", data, "-U", "spfcheck", "--auth=trust", "--no-sync"],
-            user=user, cwd=home, check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        control = [folder / "pg_ctl", "-D", data, "-w", "-s"]
-        options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1"
-        subprocess.run(
-            [*control, "-l", Path(home) / "log", "-o", options, "start"],
-            user=user, cwd=home, check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        made = Server(folder, home)
+        made.start()
         try:
-            yield f"postgresql://spfcheck@127.0.0.1:{port}/postgres"
+            yield made
         finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], user=user, cwd=home, check=True)
+            made.stop()
+
+
+@contextlib.contextmanager
+def running() -> Iterator[str | None]:
+    """The same for whoever needs its database's address only."""
+    with server() as made:
+        yield None if made is None else made.address
 
 
 def _within_reach(folder: Path, user: str, home: Path) -> Path:

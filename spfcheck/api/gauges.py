@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -18,6 +20,9 @@ from spfcheck.notify.stops import Stops
 from spfcheck.notify.tables import plans
 from spfcheck.settings import Settings
 
+COUNTED_SECONDS = 60.0
+"""Letters and episodes are counted anew after so long: of millions a count takes a second, and a monitor asks often."""
+
 
 class LedgerGauges:
     """The ledger of the workspace that *settings* name."""
@@ -29,6 +34,9 @@ class LedgerGauges:
         self._archive = Archive(engine, self._workspace)
         self._ledger = Ledger(engine, self._workspace)
         self._stops = Stops(engine, self._workspace, Path(settings.notify.pause_file))
+        self._counted_at = -math.inf
+        self._counts: dict[str, int] = {}
+        self._episodes = 0
 
     async def text(self) -> bytes:
         """The gauges in Prometheus's text format; empty while there is no ledger."""
@@ -42,6 +50,9 @@ class LedgerGauges:
         newest = sa.select(plans.c.id, plans.c.created_at).where(plans.c.workspace == self._workspace)
         with reading(self._engine) as connection:
             plan = connection.execute(newest.order_by(plans.c.number.desc()).limit(1)).one_or_none()
+        if time.monotonic() - self._counted_at >= COUNTED_SECONDS:
+            self._counts, self._episodes = self._ledger.counts(), self._archive.open_episodes()
+            self._counted_at = time.monotonic()
         return NotifyStatus(
             workspace=self._workspace,
             policy=self._guards.name,
@@ -54,6 +65,6 @@ class LedgerGauges:
             baseline=self._archive.baseline(),
             last_sent_at=self._ledger.last_sent_at(),
             last_success_at=self._archive.last_success_at(),
-            states=self._ledger.counts(),
-            open_episodes=self._archive.open_episodes(),
+            states=self._counts,
+            open_episodes=self._episodes,
         )
