@@ -36,7 +36,7 @@ from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.types import Lookup
 from spfcheck.settings import Settings
 
-SHELF_BYTES = 64 * 1024 * 1024
+SHELF_BYTES = 48 * 1024 * 1024
 """Memory for reports at hand: several thousand in full."""
 
 DRAIN_SECONDS = 8.0

@@ -1,12 +1,14 @@
 """`POST /v1/check/batch`: a domain a line in, an answer a line out, as they finish.
 
-Nothing is gathered: at most as many lines as the lane has places are in memory, the client's lines are read only when
-a place is free, and answers are written only as fast as the client reads. When the client goes away the work stops.
+Nothing is gathered: the client's lines are read only when a worker is free, there are at most as many workers as the
+lane has places, and they wait when the client does not read. When the client goes away the work stops.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -22,7 +24,16 @@ from spfcheck.audit.names import NotADomainName, domain_name
 MAX_LINE = 2_048
 """Bytes of a line: a name and its braces need a tenth of it."""
 
+MANY_READY = 256
+"""Answers that may wait to be written before the workers wait too; each batch has a few at a time as a rule."""
+
+TURN_SECONDS = 0.001
+"""How long a batch works on without asking whether somebody else has something to do."""
+
 NDJSON = "application/x-ndjson"
+
+Line = tuple[int, bytes | None]
+"""The number of a line of the body, and its text; None for one that is too long."""
 
 
 class BatchLine(StrictBody):
@@ -54,35 +65,79 @@ async def batch(request: web.Request) -> web.StreamResponse:
 
 
 class _Stream:
-    """One batch: a reader, the checks under way, and writes in turn."""
+    """One batch: workers, each with a line at a time, and one writer for what they have ready."""
 
     def __init__(self, request: web.Request, answer: web.StreamResponse, service: Service, view: str) -> None:
-        self._request = request
         self._answer = answer
         self._service = service
-        self._view = view
-        self._places = service.batch_places
+        self._full = view == "full"
         caller = request[CALLER]
         self._leases = service.leases if caller.key is not None else None
         self._caller = caller.name
-        self._writing = asyncio.Lock()
+        self._chunks = chunks(request)
+        self._todo: deque[Line] = deque()
+        self._ended = False
+        self._reading = asyncio.Lock()
+        self._workers = self._idle = 0
+        self._ready: list[bytes] = []
+        self._some, self._room = asyncio.Event(), asyncio.Event()
+        self._over = False
+        self._turn = time.perf_counter()
         self.done = 0
 
     async def run(self) -> None:
         """Answer all lines. Raises a group with `ConnectionError` when the client has gone; the checks end then."""
-        async with asyncio.TaskGroup() as checks:
-            async for number, raw in lines(self._request):
-                ready = self._at_once(number, raw)
-                if isinstance(ready, bytes):
-                    await self._write(ready)
-                    continue
-                if self._leases is not None:
-                    await self._leases.take(self._caller)
-                await self._places.acquire()
-                checks.create_task(self._check(number, ready))
+        async with asyncio.TaskGroup() as writing:
+            writing.create_task(self._write())
+            async with asyncio.TaskGroup() as workers:
+                self._employ(workers)
+            self._over = True
+            self._some.set()
 
-    def _at_once(self, number: int, raw: bytes | None) -> bytes | str:
-        """The answer to a line that needs no check, else the domain to be checked."""
+    def _employ(self, workers: asyncio.TaskGroup) -> None:
+        self._workers += 1
+        workers.create_task(self._work(workers))
+
+    async def _work(self, workers: asyncio.TaskGroup) -> None:
+        while True:
+            if not self._todo and not await self._read():
+                return
+            number, raw = self._todo.popleft()
+            if self._todo and not self._idle and self._workers < self._service.settings.batch_lane:
+                self._employ(workers)
+            answer = await self._answer_to(number, raw)
+            self._ready.append(answer)
+            self._some.set()
+            if len(self._ready) >= MANY_READY:
+                self._room.clear()
+                await self._room.wait()
+            elif time.perf_counter() - self._turn > TURN_SECONDS:
+                await asyncio.sleep(0)
+                self._turn = time.perf_counter()
+
+    async def _read(self) -> bool:
+        """True once there is a line to do; False when there are no more. One reads, the others wait."""
+        self._idle += 1
+        async with self._reading:
+            while not self._todo and not self._ended:
+                try:
+                    self._todo.extend(await anext(self._chunks))
+                except StopAsyncIteration:
+                    self._ended = True
+        self._idle -= 1
+        return bool(self._todo)
+
+    async def _write(self) -> None:
+        while self._ready or not self._over:
+            await self._some.wait()
+            self._some.clear()
+            ready, self._ready = self._ready, []
+            if ready:
+                await self._answer.write(b"".join(ready))
+                self.done += len(ready)
+            self._room.set()
+
+    async def _answer_to(self, number: int, raw: bytes | None) -> bytes:
         if raw is None:
             return _refusal(number, f"The line is longer than {MAX_LINE} bytes.")
         try:
@@ -90,35 +145,21 @@ class _Stream:
         except NotADomainName as error:
             return _refusal(number, error.sentence, error.likely)
         except ValidationError as error:
-            return _refusal(
-                number, "The line is not valid. " + " ".join(sentence(fault) for fault in error.errors()[:2])
-            )
-        entry = self._service.checks.at_hand(domain, opinion=False)
-        return self._line(number, entry.summary if self._view == "summary" else entry.full) if entry else domain
-
-    async def _check(self, number: int, domain: str) -> None:
+            faults = " ".join(sentence(fault) for fault in error.errors()[:2])
+            return _refusal(number, f"The line is not valid. {faults}")
         try:
-            await self._write(await self._checked(number, domain))
-        finally:
-            self._places.release()
-
-    async def _checked(self, number: int, domain: str) -> bytes:
-        try:
-            entry = await self._service.checks.bulk(domain)
+            report = self._service.checks.bulk_at_hand(domain, full=self._full) or await self._check(domain)
         except Exception as error:
             self._service.log.error("failed", exc_info=error)
             return _refusal(number, "Something went wrong on our side; it has been logged.", problem=Kind.INTERNAL)
-        return self._line(number, entry.summary if self._view == "summary" else entry.full)
-
-    @staticmethod
-    def _line(number: int, report: bytes) -> bytes:
         # The report is a JSON object already: its opening brace gives way to the line's number.
         return b'{"line":%d,%s\n' % (number, report[1:])
 
-    async def _write(self, line: bytes) -> None:
-        async with self._writing:
-            await self._answer.write(line)
-            self.done += 1
+    async def _check(self, domain: str) -> bytes:
+        if self._leases is not None:
+            await self._leases.take(self._caller)
+        async with self._service.batch_places:
+            return await self._service.checks.bulk(domain, full=self._full)
 
 
 def _domain_of(raw: bytes) -> str:
@@ -136,23 +177,25 @@ def _refusal(number: int, detail: str, likely: str | None = None, problem: Kind 
     return to_bytes(document) + b"\n"
 
 
-async def lines(request: web.Request) -> AsyncIterator[tuple[int, bytes | None]]:
-    """The body's lines with their numbers, blank ones left out; None for one that is too long, which is skipped."""
+async def chunks(request: web.Request) -> AsyncIterator[list[Line]]:
+    """The body's lines as they come, several at a time, blank ones left out; one that is too long is skipped."""
     number = 1
     kept = b""
     skipping = False
     async for chunk in request.content.iter_any():
+        found: list[Line] = []
         *whole, kept = (kept + chunk).split(b"\n")
         for line in whole:
-            if len(line) > MAX_LINE and not skipping:
-                yield number, None
-            elif line.strip() and not skipping:
-                yield number, line.strip()
+            if not skipping and len(line) > MAX_LINE:
+                found.append((number, None))
+            elif not skipping and (text := line.strip()):
+                found.append((number, text))
             skipping = False
             number += 1
         if len(kept) > MAX_LINE:
             if not skipping:
-                yield number, None
+                found.append((number, None))
             skipping, kept = True, b""
-    if kept.strip() and not skipping:
-        yield number, kept.strip()
+        yield found
+    if not skipping and (text := kept.strip()):
+        yield [(number, text)]

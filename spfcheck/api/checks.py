@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from spfcheck.api.entries import Entry, Shelf, entry_of
+from spfcheck.api.entries import Entry, Shelf, Summaries, entry_of, fresh_until, summary_bytes
 from spfcheck.api.telemetry import Tracing
 from spfcheck.audit.examine import examine
 from spfcheck.audit.ours import prepare
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 FINAL_SECONDS = 25.0
 """An audit ends by itself within 20 s (RFC 7208 4.6.4 asks for at least that); the rest is for a busy machine."""
+
+SUMMARIES_BYTES = 16 * 1024 * 1024
+"""Memory for the summaries of bulk checks: some twenty thousand."""
 
 REFRESH_SECONDS = 30.0
 """A domain is asked anew at most this often, whoever wishes it."""
@@ -174,31 +177,30 @@ class Checks:
         self.cold = Lane(cold_lane)
         self._on_disagreement = on_disagreement
         self._tracing = tracing
-        self._flights: dict[tuple[str, bool], asyncio.Task[Entry]] = {}
+        self._flights: dict[str, asyncio.Task[Entry]] = {}
+        self._bulk = 0
+        self._summaries = Summaries(SUMMARIES_BYTES)
 
     @property
     def flights(self) -> int:
         """How many checks are under way."""
-        return len(self._flights)
+        return len(self._flights) + self._bulk
 
-    def at_hand(self, domain: str, *, fresh: bool = False, opinion: bool = True) -> Entry | None:
-        """A report that can be served without any check.
-
-        With *fresh*, only one that is too new to be asked again; with *opinion*, only one that has a second opinion.
-        """
+    def at_hand(self, domain: str, *, fresh: bool = False) -> Entry | None:
+        """A report that can be served without any check; with *fresh*, only one that is too new to be asked again."""
         entry = self.shelf.get(domain)
         now = self.bench.clock()
-        if entry is None or not entry.fresh(now) or (opinion and not entry.opinion):
+        if entry is None or not entry.fresh(now) or not entry.opinion:
             return None
         return entry if not fresh or now < entry.checked_at + REFRESH_SECONDS else None
 
     def under_way(self, domain: str) -> bool:
         """True when *domain* is being checked, so that one more who asks costs nothing."""
-        return (domain, True) in self._flights
+        return domain in self._flights
 
     async def within(self, domain: str, seconds: float, *, fresh: bool = False) -> Served:
         """An answer within *seconds*: checked now, else an older one, else none yet. Raises `LaneFullError`."""
-        flight = self._flight(domain, opinion=True, fresh=fresh, lane=self.cold)
+        flight = self._flight(domain, fresh=fresh)
         done, _ = await asyncio.wait({flight}, timeout=seconds)
         if done:
             return Served(Source.CHECKED, flight.result())
@@ -212,71 +214,88 @@ class Checks:
         ready = self.at_hand(domain, fresh=fresh)
         if ready is not None:
             return ready
-        return await asyncio.shield(self._flight(domain, opinion=True, fresh=fresh, lane=self.cold))
+        return await asyncio.shield(self._flight(domain, fresh=fresh))
 
-    async def bulk(self, domain: str) -> Entry:
-        """The report without a second opinion, in the lane of whoever asks for many; it is not kept."""
-        ready = self.at_hand(domain, opinion=False)
-        if ready is not None:
-            return ready
-        return await asyncio.shield(self._flight(domain, opinion=False, fresh=False, lane=None))
+    def bulk_at_hand(self, domain: str, *, full: bool) -> bytes | None:
+        """The JSON of a report or its summary that can be served without any check, whatever engines were asked."""
+        now = self.bench.clock()
+        entry = self.shelf.get(domain)
+        if entry is not None and entry.fresh(now):
+            return entry.full if full else entry.summary
+        return None if full else self._summaries.get(domain, now)
+
+    async def bulk(self, domain: str, *, full: bool) -> bytes:
+        """The same by a new check without a second opinion, in the lane of whoever asks for many; it is not kept.
+
+        The check is the caller's own: it ends with the caller, and who else asks meanwhile shares the DNS answers only.
+        """
+        self._bulk += 1
+        try:
+            work = self._examine(domain)
+            report = await (work if self._tracing is None else self._tracing.check(work))
+        finally:
+            self._bulk -= 1
+        if full:
+            entry = entry_of(report)
+            self.shelf.put(entry)
+            return entry.full
+        summary = summary_bytes(report)
+        self._summaries.put(domain, summary, fresh_until(report))
+        return summary
 
     async def what_if(self, domain: str, record: str) -> Entry:
         """The report that *domain* would get if it published *record*."""
         async with self.cold.place():
-            report = await self._examine(domain, record=record, opinion=True)
+            report = await self._audit(domain, record=record)
         entry = entry_of(report)
         self.shelf.put(entry, latest=False)
         self.keeper.keep(entry)
         return entry
 
-    def _flight(self, domain: str, *, opinion: bool, fresh: bool, lane: Lane | None) -> asyncio.Task[Entry]:
-        flight = self._flights.get((domain, opinion))
+    def _flight(self, domain: str, *, fresh: bool) -> asyncio.Task[Entry]:
+        flight = self._flights.get(domain)
         if flight is None:
-            if lane is not None:
-                lane.take()
-            flight = asyncio.create_task(self._fly(domain, opinion=opinion, fresh=fresh), name=f"check {domain}")
-            self._flights[domain, opinion] = flight
-            flight.add_done_callback(lambda task: self._landed((domain, opinion), task, lane))
+            self.cold.take()
+            flight = asyncio.create_task(self._fly(domain, fresh=fresh), name=f"check {domain}")
+            self._flights[domain] = flight
+            flight.add_done_callback(lambda task: self._landed(domain, task))
         return flight
 
-    async def _fly(self, domain: str, *, opinion: bool, fresh: bool) -> Entry:
-        report = await self._examine(domain, opinion=opinion, fresh=fresh)
+    async def _fly(self, domain: str, *, fresh: bool) -> Entry:
+        report = await self._audit(domain, fresh=fresh)
         entry = entry_of(report)
         if report.opinion.agrees is False:
             self._on_disagreement(report)
         self.shelf.put(entry)
-        if opinion:
-            self.keeper.keep(entry)
+        self.keeper.keep(entry)
         return entry
 
-    def _landed(self, flight: tuple[str, bool], task: asyncio.Task[Entry], lane: Lane | None) -> None:
-        if lane is not None:
-            lane.busy -= 1
-        self._flights.pop(flight, None)
+    def _landed(self, domain: str, task: asyncio.Task[Entry]) -> None:
+        self.cold.busy -= 1
+        self._flights.pop(domain, None)
         if not task.cancelled():
             task.exception()  # whoever waits for the flight gets it; nobody may be waiting any more
+
+    async def _audit(self, domain: str, *, record: str | None = None, fresh: bool = False) -> Report:
+        work = self._examine(domain, record=record, opinion=True, fresh=fresh)
+        async with asyncio.timeout(FINAL_SECONDS):
+            return await (work if self._tracing is None else self._tracing.check(work))
 
     async def _examine(
         self, domain: str, *, record: str | None = None, opinion: bool = False, fresh: bool = False
     ) -> Report:
-        work = self._audit(domain, record=record, opinion=opinion, fresh=fresh)
-        return await (work if self._tracing is None else self._tracing.check(work))
-
-    async def _audit(self, domain: str, *, record: str | None, opinion: bool, fresh: bool) -> Report:
         bench = self.bench
-        options: dict[str, Any] = {"mail_from": bench.mail_from, "helo": bench.helo}
-        async with asyncio.timeout(FINAL_SECONDS):
-            return await examine(
-                domain,
-                one_check(bench.lookup, fresh=fresh),
-                await self.ours(),
-                record=record,
-                opinion=opinion,
-                clock=bench.clock,
-                new_id=bench.new_id,
-                **options,
-            )
+        return await examine(
+            domain,
+            one_check(bench.lookup, fresh=fresh),
+            await self.ours(),
+            mail_from=bench.mail_from,
+            helo=bench.helo,
+            record=record,
+            opinion=opinion,
+            clock=bench.clock,
+            new_id=bench.new_id,
+        )
 
     async def drain(self, seconds: float) -> None:
         """Wait for the checks under way, at most *seconds*, and cancel the rest."""
