@@ -111,6 +111,7 @@ class Work:
         if claim is None:
             return
         about = {"plan": plan_id, "chunk": number, "attempt": claim.attempts}
+        log.info("chunk-claimed", worker=worker, **about)
         try:
             await self._unless_stopped(self._audit(claim))
         except Stopping:
@@ -132,7 +133,7 @@ class Work:
 
     async def _hold(self, night: Night, work: Coroutine[Any, Any, None], *, interrupt: bool = True) -> None:
         about = {"plan": night.plan_id, "state": night.state, "attempt": night.attempts}
-        log.info("night-claimed", **about)
+        log.info("night-claimed", worker=night.worker, **about)
         try:
             await (self._unless_stopped(work) if interrupt else work)
         except Stopping:

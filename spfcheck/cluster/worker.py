@@ -52,7 +52,8 @@ def ready(settings: Settings) -> Engine:
     for name, text in (("night.at", settings.night.at), ("night.send_at", settings.night.send_at)):
         if text and not croniter.is_valid(text):
             raise NotifyError(f"The setting {name} is no time in the manner of cron: {text!r}.")
-    engine = database.open_engine(settings.database_url)
+    # A worker that stands still in the middle of a transaction must not hold its locks for as long as it does.
+    engine = database.open_engine(settings.database_url, idle_seconds=settings.night.stalled_seconds)
     if not (database.is_current(engine) and schema.is_current(engine)):
         engine.dispose()
         raise NotifyError("The tables of the workers are not up to date: run spfcheck db upgrade.")
@@ -81,7 +82,7 @@ class Process:
         self._stalled = settings.night.stalled_seconds
         self._serving: dict[str, Worker] = {}
         self.work = Work(settings, engine=engine, intercom=intercom, checks=checks, stop=stop, guards=guards)
-        self._app = App(connector=_connector(settings.database_url))
+        self._app = App(connector=_connector(settings.database_url, self._stalled))
         self._rescue = Rescue(self.work, self._app, self._stalled)
         self._register()
 
@@ -185,11 +186,11 @@ class Process:
             worker.stop()  # type: ignore[no-untyped-call]
 
 
-def _connector(url: str) -> PsycopgConnector:
+def _connector(url: str, stalled: float) -> PsycopgConnector:
     conninfo = "postgresql://" + url.partition("://")[2]
     return PsycopgConnector(
         conninfo=conninfo,
-        kwargs={"options": f"-c search_path={schema.SCHEMA}", **database.connect_arguments(url)},
+        kwargs=database.connect_arguments(url, stalled, f"-c search_path={schema.SCHEMA}"),
         min_size=1,
         max_size=4,
         timeout=15.0,

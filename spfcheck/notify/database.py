@@ -33,8 +33,10 @@ CONNECT_SECONDS = 10
 """How long a server that does not answer at all is waited for."""
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, idle_seconds: float = 0.0) -> Engine:
     """The engine for *url*; raises `NotifyError` when the database cannot be opened.
+
+    Postgres ends a session that stands still in the middle of a transaction for *idle_seconds* (0: never).
 
     SQLite runs in WAL mode with ``synchronous=FULL``: with NORMAL a power cut may take back the last commits, and a
     claim that is taken back is a message sent twice.
@@ -43,7 +45,9 @@ def open_engine(url: str) -> Engine:
         if url.startswith("sqlite"):
             engine = sa.create_engine(url)
         else:
-            engine = sa.create_engine(_with_driver(url), pool_pre_ping=True, connect_args=connect_arguments(url))
+            engine = sa.create_engine(
+                _with_driver(url), pool_pre_ping=True, connect_args=connect_arguments(url, idle_seconds)
+            )
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _prepare_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
@@ -55,10 +59,17 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def connect_arguments(url: str) -> dict[str, int]:
-    """What is passed to the driver beside *url*."""
-    limited = not url.startswith("postgresql") or "connect_timeout" in url
-    return {} if limited else {"connect_timeout": CONNECT_SECONDS}
+def connect_arguments(url: str, idle_seconds: float = 0.0, options: str = "") -> dict[str, Any]:
+    """What is passed to the driver of *url* beside it."""
+    arguments: dict[str, Any] = {}
+    if url.startswith("postgresql"):
+        if "connect_timeout" not in url:
+            arguments["connect_timeout"] = CONNECT_SECONDS
+        if idle_seconds:
+            options += f" -c idle_in_transaction_session_timeout={round(idle_seconds * 1000)}"
+        if options:
+            arguments["options"] = options.strip()
+    return arguments
 
 
 def _with_driver(url: str) -> str:

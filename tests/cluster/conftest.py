@@ -17,21 +17,21 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="package")
-def server() -> Iterator[str]:
-    with postgres.running() as address:
-        if address is None:
+def server() -> Iterator[postgres.Server]:
+    with postgres.server() as made:
+        if made is None:
             pytest.skip("POSTGRES IS NOT INSTALLED: the night on many machines was not tested")
-        yield address
+        yield made
 
 
 @pytest.fixture
-def address(server: str) -> Iterator[str]:
+def address(server: postgres.Server) -> Iterator[str]:
     """An empty database."""
     name = f"night{next(_numbers)}"
-    with psycopg.connect(server, autocommit=True) as connection:
+    with psycopg.connect(server.address, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    yield server.rpartition("/")[0] + f"/{name}"
-    with psycopg.connect(server, autocommit=True) as connection:
+    yield server.address.rpartition("/")[0] + f"/{name}"
+    with psycopg.connect(server.address, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -1,0 +1,176 @@
+"""Real workers on a real Postgres: whatever strikes them, every domain is examined once and everybody is told once."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import postgres
+from tests.cluster.poisoned import POISON
+from tests.cluster.stage import Stage, Worker, stage, wait
+from tests.profile import scale
+
+DOMAINS = scale(4_000, 100_000)
+MESSAGES = scale(60, 2_000)
+STALLED = scale(2, 5)
+STANDSTILL = scale(5, 20)
+"""Seconds for which a worker stands still: long enough to be taken for dead."""
+
+LONG = scale(60, 900)
+
+
+def holding(s: Stage, workers: list[Worker]) -> Worker:
+    """One of *workers*, brought to a stand in the middle of a chunk."""
+    until = time.monotonic() + LONG
+    while time.monotonic() < until:
+        for worker in workers:
+            claimed = worker.events("chunk-claimed")
+            if not claimed:
+                continue
+            worker.stand_still()
+            if s.ask("SELECT 1 FROM chunks WHERE state = 'running' AND worker = %s", claimed[-1]["worker"]):
+                return worker
+            worker.go_on()
+        time.sleep(0.01)
+    raise TimeoutError(s.trouble())
+
+
+def sender(s: Stage, plan_id: str, many: int) -> Worker:
+    """The worker that sends, once so many messages went out."""
+    wait(lambda: s.letters() >= many, LONG, s.trouble)
+    (holder,) = s.ask("SELECT worker FROM nights WHERE plan_id = %s", plan_id)
+    for worker in s.workers:
+        if any(e["worker"] == holder[0] and e["state"] == "sending" for e in worker.events("night-claimed")):
+            return worker
+    raise AssertionError(s.trouble())
+
+
+def test_one_worker_is_killed_and_one_stands_still(tmp_path: Path, address: str) -> None:
+    begun = time.monotonic()
+    with stage(tmp_path, address, DOMAINS, MESSAGES, NIGHT_STALLED_SECONDS=str(STALLED)) as s:
+        for _ in range(3):
+            s.start()
+        opened = time.monotonic()
+        plan_id = s.begin()
+        wait(lambda: s.chunks() >= 1, LONG, s.trouble)
+        stopped = holding(s, s.workers)
+        killed = holding(s, [worker for worker in s.workers if worker is not stopped])
+        killed.kill()
+        time.sleep(STANDSTILL)
+        stopped.go_on()
+        s.until("done", LONG)
+        planned = time.monotonic()
+        wait(lambda: bool(stopped.events("chunk-taken-over")), 30.0, s.trouble)
+        s.every_domain_once(plan_id)
+        s.approve(plan_id)
+        assert s.spfcheck("night", "send").returncode == 0
+        first = sender(s, plan_id, MESSAGES // 6)
+        first.stand_still()
+        time.sleep(STANDSTILL)
+        first.go_on()
+        sender(s, plan_id, MESSAGES // 3)
+        first.kill()
+        sending = time.monotonic()
+        s.until("done", LONG)
+        print(
+            f"{DOMAINS} domains, {MESSAGES} messages: set up in {opened - begun:.0f} s, planned in "
+            f"{planned - opened:.0f} s, sent in {time.monotonic() - planned:.0f} s "
+            f"({time.monotonic() - sending:.0f} s after the kill)"
+        )
+        s.everybody_told_once()
+
+
+@pytest.mark.parametrize("how", ["raise", "kill"])
+def test_a_chunk_that_brings_workers_down_is_given_up_and_reported(tmp_path: Path, address: str, how: str) -> None:
+    """1,500 domains are three chunks; one of them is poisoned. Its broken customers are not messaged."""
+    settings = {"NIGHT_STALLED_SECONDS": "1", "NOTIFY_TEMPERROR_MAX": "0.5"}
+    with stage(tmp_path, address, 1_500, 30, **settings) as s:
+        worker = s.start(poison=how)
+        plan_id = s.begin()
+        while s.state() not in ("done", "failed"):
+            if not worker.alive:
+                worker = s.start(poison=how)
+            time.sleep(0.05)
+        assert s.ask("SELECT size, attempts FROM chunks WHERE state = 'given-up'") == [(500, 3)]
+        assert s.chunks("done") == 2
+        made = s.plan(plan_id)
+        poisoned = {row["domain"] for row in made["rows"] if row["reason"] == "not-checked"}
+        assert len(poisoned) == 500
+        assert POISON in poisoned
+        assert made["totals"]["not_checked"] == made["totals"]["unknown"] == 500
+        assert made["reasons"]["not-checked"] == 500
+        told = s.spfcheck("night", "status")
+        assert told.returncode == 1
+        assert "500 domains were not checked" in told.stdout
+        assert "NOT CHECKED: 500" in s.spfcheck("notify", "show").stdout
+        errors = [event for one in s.workers for event in one.events("chunk-given-up")]
+        assert [(event["level"], event["domains"]) for event in errors] == [("error", 500)]
+        s.approve(plan_id)
+        assert s.spfcheck("night", "send").returncode == 0
+        wait(lambda: s.letters() == 20 and s.state() == "done", 60.0, s.trouble)
+        arrived = s.arrived()
+        assert set(arrived.values()) == {1}
+        assert set(arrived) == {f"owner@{name}" for name in s.customers(bad=True) if name not in poisoned}
+
+
+def test_workers_survive_a_restart_of_postgres(tmp_path: Path, address: str, server: postgres.Server) -> None:
+    """Twice, as a power cut would: in the middle of examining, and in the middle of sending."""
+    with stage(tmp_path, address, 4_000, 60, NIGHT_STALLED_SECONDS="2") as s:
+        workers = [s.start(), s.start()]
+        plan_id = s.begin()
+        wait(lambda: s.chunks() >= 1, 60.0, s.trouble)
+        cut(server)
+        s.until("done")
+        s.every_domain_once(plan_id)
+        s.approve(plan_id)
+        assert s.spfcheck("night", "send").returncode == 0
+        wait(lambda: s.letters() >= 10, 60.0, s.trouble)
+        cut(server)
+        s.until("done")
+        assert all(worker.alive for worker in workers), s.trouble()
+        s.everybody_told_once()
+
+
+def cut(server: postgres.Server) -> None:
+    server.stop()
+    time.sleep(1.0)
+    server.start()
+
+
+def test_everything_is_stopped_in_every_phase_and_started_again(tmp_path: Path, address: str) -> None:
+    seed = random.randrange(1_000_000)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    with stage(tmp_path, address, 4_000, 60, NIGHT_STALLED_SECONDS="1") as s:
+        plan_id = s.begin()
+        for state, most in (("gathering", 0.5), ("auditing", 0.7), ("deciding", 0.2)):
+            start_two(s)
+            wait(lambda state=state: s.state() == state, 60.0, s.trouble, every=0.002)  # type: ignore[misc]
+            time.sleep(rng.random() * most)
+            kill_all(s)
+        start_two(s)
+        s.until("done")
+        s.every_domain_once(plan_id)
+        s.approve(plan_id)
+        assert s.spfcheck("night", "send").returncode == 0
+        for many in (10, 35):
+            wait(lambda many=many: s.letters() >= many, 60.0, s.trouble)  # type: ignore[misc]
+            time.sleep(rng.random() * 0.2)
+            kill_all(s)
+            start_two(s)
+        s.until("done")
+        s.everybody_told_once()
+
+
+def start_two(s: Stage) -> None:
+    s.start()
+    s.start()
+
+
+def kill_all(s: Stage) -> None:
+    for worker in s.workers:
+        if worker.alive:
+            worker.kill()
