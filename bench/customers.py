@@ -121,18 +121,18 @@ def customers(count: int, *, seed: int = 7208) -> Customers:
     expected = []
     for domain, kind in zip(domains, kinds, strict=True):
         lines += maker.lines(domain, kind)
-        expected.append(_expected(kind, lines[-1]))
+        expected.append(_expected(kind, maker.end))
     mean = maker.terms / max(1, maker.records)
     return Customers(domains, kinds, tuple(expected), "\n".join([*lines, ""]), mean, shared.source)
 
 
-def _expected(kind: Kind, record: str) -> str:
-    """What becomes of `CLIENT`: nothing holds it, so a record that works ends at its ``all``."""
+def _expected(kind: Kind, end: str) -> str:
+    """What becomes of `CLIENT`: nothing holds it, so a record that works ends at its ``all``, which is *end*."""
     if kind is Kind.NO_RECORD:
         return Result.NONE.value
     if kind is not Kind.WORKS:
         return Result.PERMERROR.value
-    return {"-": Result.FAIL, "~": Result.SOFTFAIL, "?": Result.NEUTRAL}[record[-5]].value
+    return {"-": Result.FAIL, "~": Result.SOFTFAIL, "?": Result.NEUTRAL}[end[0]].value
 
 
 # -- providers ---------------------------------------------------------------------------------------------------------
@@ -231,6 +231,8 @@ class _Maker:
         self._weights = list(accumulate(one.weight for one in shared.providers))
         self.terms = 0
         self.records = 0
+        self.end = ""
+        """The ``all`` of the last record."""
 
     def lines(self, domain: str, kind: Kind) -> Iterator[str]:
         """The zone lines of one customer."""
@@ -252,7 +254,8 @@ class _Maker:
             yield _txt(f"loop.{domain}", f"v=spf1 include:{domain} -all")
         self.terms += cost
         self.records += 1
-        yield _txt(domain, " ".join(["v=spf1", *terms, rng.choice(("-all", "-all", "~all", "~all", "?all"))]))
+        self.end = rng.choice(("-all", "-all", "~all", "~all", "?all"))
+        yield _txt(domain, " ".join(["v=spf1", *terms, self.end]))
 
     def _terms(self, domain: str, kind: Kind) -> tuple[list[str], int]:
         """The terms of a record but for its ``all``, and how many of the whole tree query."""

@@ -67,6 +67,12 @@ def test_the_shares_and_the_size_of_trees_are_those_that_are_told(some: Customer
     assert 4.0 < some.terms < 4.8
 
 
+def test_as_many_as_can_be_made_are_made() -> None:
+    """Long texts come cut into strings wherever 255 bytes end; among many customers every cut occurs."""
+    many = customers(scale(20_000, 100_000))
+    assert len(many.expected) == len(many.domains)
+
+
 def test_the_same_seed_makes_the_same_customers() -> None:
     assert customers(50) == customers(50)
     assert customers(50) != customers(50, seed=1)
