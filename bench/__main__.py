@@ -44,12 +44,12 @@ def render(table: Table) -> str:
 
 
 def chosen(only: list[str] | None, quick: bool) -> list[str]:
-    """The parts to run, in their order."""
+    """The parts to run: those of the headlines first, in their order, then the others by name."""
+    headlines = list(dict.fromkeys(source.partition(".")[0] for source in HEADLINES.values()))
+    every = [*headlines, *sorted(set(TABLES) - set(headlines))]
     if only is not None:
-        return [name for name in TABLES if name in only]
-    if quick:
-        return [name for name in TABLES if any(source.startswith(f"{name}.") for source in HEADLINES.values())]
-    return list(TABLES)
+        return [name for name in every if name in only]
+    return headlines if quick else every
 
 
 def ratios_of(tables: dict[str, Table]) -> dict[str, float | None]:
