@@ -70,6 +70,9 @@ class _Stream:
     def __init__(self, request: web.Request, answer: web.StreamResponse, service: Service, view: str) -> None:
         self._answer = answer
         self._service = service
+        self._checks = service.checks
+        self._places = service.batch_places
+        self._most = service.settings.batch_lane
         self._full = view == "full"
         caller = request[CALLER]
         self._leases = service.leases if caller.key is not None else None
@@ -103,9 +106,11 @@ class _Stream:
             if not self._todo and not await self._read():
                 return
             number, raw = self._todo.popleft()
-            if self._todo and not self._idle and self._workers < self._service.settings.batch_lane:
+            if self._todo and not self._idle and self._workers < self._most:
                 self._employ(workers)
-            answer = await self._answer_to(number, raw)
+            answer = self._at_once(number, raw)
+            if isinstance(answer, str):
+                answer = await self._check(number, answer)
             self._ready.append(answer)
             self._some.set()
             if len(self._ready) >= MANY_READY:
@@ -137,7 +142,8 @@ class _Stream:
                 self.done += len(ready)
             self._room.set()
 
-    async def _answer_to(self, number: int, raw: bytes | None) -> bytes:
+    def _at_once(self, number: int, raw: bytes | None) -> bytes | str:
+        """The answer to a line that needs no check, else the domain to be checked."""
         if raw is None:
             return _refusal(number, f"The line is longer than {MAX_LINE} bytes.")
         try:
@@ -147,19 +153,25 @@ class _Stream:
         except ValidationError as error:
             faults = " ".join(sentence(fault) for fault in error.errors()[:2])
             return _refusal(number, f"The line is not valid. {faults}")
+        report = self._checks.bulk_at_hand(domain, full=self._full)
+        return domain if report is None else _line(number, report)
+
+    async def _check(self, number: int, domain: str) -> bytes:
+        if self._leases is not None:
+            await self._leases.take(self._caller)
+        await self._places.acquire()
         try:
-            report = self._service.checks.bulk_at_hand(domain, full=self._full) or await self._check(domain)
+            return _line(number, await self._checks.bulk(domain, full=self._full))
         except Exception as error:
             self._service.log.error("failed", exc_info=error)
             return _refusal(number, "Something went wrong on our side; it has been logged.", problem=Kind.INTERNAL)
-        # The report is a JSON object already: its opening brace gives way to the line's number.
-        return b'{"line":%d,%s\n' % (number, report[1:])
+        finally:
+            self._places.release()
 
-    async def _check(self, domain: str) -> bytes:
-        if self._leases is not None:
-            await self._leases.take(self._caller)
-        async with self._service.batch_places:
-            return await self._service.checks.bulk(domain, full=self._full)
+
+def _line(number: int, report: bytes) -> bytes:
+    # The report is a JSON object already: its opening brace gives way to the line's number.
+    return b'{"line":%d,%s\n' % (number, report[1:])
 
 
 def _domain_of(raw: bytes) -> str:
