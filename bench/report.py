@@ -92,7 +92,7 @@ def _rows(
 @part("report")
 def report(quick: bool) -> Table:
     """The table of costs."""
-    made = customers(1_000 if quick else 6_000)
+    made = customers(1_000 if quick else 5_000)
     measured = asyncio.run(_measure(made, 2 if quick else 3))
     reports = measured[0].reports
     plain = {group: min(one.examined[group] for one in measured) for group in reports}

@@ -81,12 +81,15 @@ class Witness:
 
 async def ask_all(lookup: Lookup, questions: Sequence[Question], answers: dict[Question, Answer]) -> None:
     """Put the answers to *questions*, asked at once, into *answers*."""
-    if len(questions) == 1:
-        # No task for one question: it would cost as much as a third of asking.
-        answers[questions[0]] = await lookup.ask(questions[0])
+    at_once = getattr(lookup, "ask_all", None)
+    if at_once is not None:
+        # A task for each question would cost as much as a third of asking.
+        found: Sequence[Answer] = await at_once(questions)
+    elif len(questions) == 1:
+        found = (await lookup.ask(questions[0]),)
     else:
-        for answer in await asyncio.gather(*map(lookup.ask, questions)):
-            answers[answer.question] = answer
+        found = await asyncio.gather(*map(lookup.ask, questions))
+    answers.update(zip(questions, found, strict=True))
 
 
 def spf_texts(answer: Answer) -> tuple[bytes, ...]:

@@ -26,6 +26,13 @@ def encode(name: str) -> bytes | None:
     """
     if not name:
         return b"\0"
+    head, dot, rest = name.partition(".")
+    if dot and head and len(name) < LONGEST_NAME and head.isascii():
+        # Names stand below few others, which are asked for again and again.
+        above = _encoded(rest)
+        if above is None or len(head) > LONGEST_LABEL or len(head) + 1 + len(above) > LONGEST_NAME:
+            return None
+        return _PREFIX[len(head)] + head.lower().encode("ascii") + above if rest else None
     try:
         labels = name.encode("latin-1").split(b".")
     except UnicodeEncodeError:
@@ -38,6 +45,11 @@ def encode(name: str) -> bytes | None:
         return None
     # Length bytes are at most 63, below "A": lowering the whole form touches letters only (RFC 4343 3).
     return wire.lower()
+
+
+@lru_cache(maxsize=8192)
+def _encoded(name: str) -> bytes | None:
+    return encode(name)
 
 
 def labels_of(wire: bytes) -> list[bytes]:

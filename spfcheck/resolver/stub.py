@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -111,10 +111,32 @@ class Resolver:
         for the cache. *fresh* really goes out, whatever is cached. *allow_stale* gives an old answer, marked so, in
         place of a failure: for people only.
         """
+        asked = await self.ask_all((question,), deadline=deadline, fresh=fresh, allow_stale=allow_stale)
+        return asked[0]
+
+    async def ask_all(
+        self,
+        questions: Sequence[Question],
+        *,
+        deadline: float | None = None,
+        fresh: bool = False,
+        allow_stale: bool = False,
+    ) -> list[Answer]:
+        """The answers to *questions*, asked at once, each as `ask` gives it; without a task for each."""
+        end = None if deadline is None else deadline - MARGIN
+        begun = [self._begin(question, end, fresh) for question in questions]
+        waiting = [one for one in begun if type(one) is not Answer]
+        if waiting:
+            await self._wait(questions, begun, end)
+        answers = [one if type(one) is Answer else one.result() for one in begun]  # type: ignore[union-attr]
+        return [self._or_stale(answer) for answer in answers] if allow_stale else answers
+
+    def _begin(self, question: Question, end: float | None, fresh: bool) -> Answer | asyncio.Future[Answer]:
+        """The answer where it is at hand, else what will be it."""
         if not fresh:
             answer = self._cache.fresh(question)
             if answer is not None:
-                return self._or_stale(answer) if allow_stale else answer
+                return answer
         name = encode(question.name)
         if name is None:
             return Answer(
@@ -123,19 +145,38 @@ class Resolver:
                 resolver="local",
                 detail="no DNS message can carry this name, so it cannot exist",
             )
-        if deadline is not None and deadline - MARGIN <= self._clock():
-            answer = self._late(question)
-        else:
-            flight = self._flight(question, name, fresh, None)
-            answer = flight.answer or await self._landing(flight, deadline)
-        return self._or_stale(answer) if allow_stale else answer
+        if end is not None and end <= self._clock():
+            return self._late(question)
+        flight = self._flight(question, name, fresh, None)
+        return flight.answer or self._landing(flight)
+
+    async def _wait(
+        self, questions: Sequence[Question], begun: Sequence[Answer | asyncio.Future[Answer]], end: float | None
+    ) -> None:
+        """Wait for what is no answer yet; at *end* it is answered as late."""
+        deadlines = self._deadlines
+        waiting = [
+            (one, question) for one, question in zip(begun, questions, strict=True) if not isinstance(one, Answer)
+        ]
+        if end is None:
+            for waiter, _ in waiting:
+                await waiter
+            return
+        for waiter, question in waiting:
+            deadlines.add(end, waiter, question)
+        try:
+            for waiter, _ in waiting:
+                await waiter
+        finally:
+            for waiter, _ in waiting:
+                deadlines.remove(end, waiter)
 
     async def ask_server(self, number: int, question: Question) -> Answer:
         """What the resolver with this *number* in `nameservers` says now; the cache is neither asked nor filled."""
         name = encode(question.name)
         assert name is not None
         flight = self._flight(question, name, True, number)
-        return flight.answer or await self._landing(flight, None)
+        return flight.answer or await self._landing(flight)
 
     def with_deadline(
         self, seconds: float = CHECK_SECONDS, *, fresh: bool = False, allow_stale: bool = False
@@ -174,18 +215,11 @@ class Resolver:
             flight.start()
         return flight
 
-    def _landing(self, flight: Flight, deadline: float | None) -> Awaitable[Answer]:
-        """The answer of *flight*, or a time-out at *deadline*; whoever stops waiting disturbs nobody."""
+    def _landing(self, flight: Flight) -> asyncio.Future[Answer]:
+        """What will be the answer of *flight*; whoever stops waiting disturbs nobody."""
         waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         flight.waiters.append(waiter)
-        return waiter if deadline is None else self._in_time(waiter, flight.question, deadline - MARGIN)
-
-    async def _in_time(self, waiter: asyncio.Future[Answer], question: Question, deadline: float) -> Answer:
-        self._deadlines.add(deadline, waiter, question)
-        try:
-            return await waiter
-        finally:
-            self._deadlines.remove(deadline, waiter)
+        return waiter
 
     def _landed(self, flight: Flight, answer: Answer) -> None:
         """Keep what a flight brought home, unless it looked at one resolver only or a fresh one took its place."""
@@ -234,11 +268,17 @@ class Session:
 
     async def ask(self, question: Question) -> Answer:
         """The answer, a time-out at the deadline."""
-        answer = self.answers.get(question)
-        if answer is None:
-            answer = await self._resolver.ask(
-                question, deadline=self._deadline, fresh=self._fresh, allow_stale=self._allow_stale
+        return (await self.ask_all((question,)))[0]
+
+    async def ask_all(self, questions: Sequence[Question]) -> list[Answer]:
+        """The answers to *questions*, asked at once."""
+        known = self.answers
+        missing = [question for question in questions if question not in known]
+        if missing:
+            answers = await self._resolver.ask_all(
+                missing, deadline=self._deadline, fresh=self._fresh, allow_stale=self._allow_stale
             )
-            # Two may have asked at once: the first answer stands.
-            answer = self.answers.setdefault(question, answer)
-        return answer
+            for answer in answers:
+                # Two may have asked at once: the first answer stands.
+                known.setdefault(answer.question, answer)
+        return [known[question] for question in questions]

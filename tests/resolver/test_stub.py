@@ -370,6 +370,42 @@ async def test_a_check_is_over_at_its_deadline() -> None:
         assert not any(b"\5other" in packet for packet in server.packets)
 
 
+async def test_many_are_asked_at_once_and_end_at_one_deadline() -> None:
+    names = [Question(f"n{number}.example", Rtype.TXT) for number in range(5)]
+    names += [names[0], Question("a..example", Rtype.TXT)]
+
+    def script(packet: bytes) -> bytes | None:
+        return None if b"\2n3" in packet else message(packet, answer=(GOOD,))
+
+    async with answering(script) as server, Resolver([server.address]) as resolver:
+        began = time.monotonic()
+        session = resolver.with_deadline(0.6)
+        answers = await session.ask_all(names)
+        assert 0.4 < time.monotonic() - began <= 0.6
+        assert [answer.question for answer in answers] == names
+        late = {Outcome.TIMEOUT: 1, Outcome.OK: 5, Outcome.NXDOMAIN: 1}
+        assert Counter(answer.outcome for answer in answers) == late
+        assert answers[0] is answers[5]
+        assert len(server.packets) == 5, "each question went out once, all before the first answer"
+        assert await session.ask_all(names) == answers
+        assert len(server.packets) == 5
+
+
+async def test_who_stops_waiting_for_many_disturbs_nobody() -> None:
+    reply = asyncio.Event()
+    names = [Question(f"n{number}.example", Rtype.TXT) for number in range(3)]
+    async with (
+        answering(lambda packet: message(packet, answer=(GOOD,)) if reply.is_set() else None) as server,
+        Resolver([server.address], timing=QUICK) as resolver,
+    ):
+        waiting = [asyncio.create_task(resolver.with_deadline().ask_all(names)) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        waiting[0].cancel()
+        await asyncio.sleep(0)
+        reply.set()
+        assert {answer.outcome for answer in await waiting[1]} == {Outcome.OK}
+
+
 async def test_one_check_sees_one_answer_to_one_question() -> None:
     turns = iter(range(100))
 
