@@ -16,12 +16,12 @@ from sqlalchemy.engine import Connection
 from spfcheck.audit.report import RemedyKind, Status
 from spfcheck.notify import trail
 from spfcheck.notify.archive import Archive, Sighting
-from spfcheck.notify.database import reading, writing
+from spfcheck.notify.database import Store, reading, writing
 from spfcheck.notify.evidence import Judgement
 from spfcheck.notify.model import Reason
 from spfcheck.notify.nights import ATTEMPTS, Errand, Night, Nights, NightState, StaleError, Task, move
 from spfcheck.notify.plan import Examined, Tally
-from spfcheck.notify.tables import chunks, found, members, nights
+from spfcheck.notify.tables import OPEN_CHUNKS, PLANNING, chunks, found, members, nights
 
 CHUNK = 500
 """Domains of one chunk: a minute of work, so little is lost with a worker, and few rows tell of a large night."""
@@ -34,9 +34,6 @@ class ChunkState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     GIVEN_UP = "given-up"
-
-
-OPEN = (ChunkState.WAITING, ChunkState.RUNNING)
 
 
 class Claim(NamedTuple):
@@ -184,8 +181,8 @@ class Chunks:
         _change(connection, claim, {**values, "worker": 0, "changed_at": now})
         Archive(connection, self._nights.workspace).see(claim.plan_id, examination.sightings, now)
         _write_found(connection, claim.plan_id, examination.found)
-        still = sa.select(sa.func.count()).where(chunks.c.plan_id == claim.plan_id, chunks.c.state.in_(OPEN))
-        if connection.scalar(still) == 0:
+        still = sa.select(chunks.c.number).where(chunks.c.plan_id == claim.plan_id, sa.text(OPEN_CHUNKS)).limit(1)
+        if connection.scalar(still) is None:
             values = {"state": NightState.DECIDING, "worker": 0, "attempts": 0}
             connection.execute(sa.update(nights).where(night).values(values))
             self._ask(connection, [Errand(Task.FINISH, claim.plan_id)])
@@ -213,6 +210,29 @@ def total(connection: Connection, plan_id: str) -> tuple[Tally, list[Examined]]:
         tally.add(Tally(**{**known, "statuses": Counter(known["statuses"])}))
     documents = connection.scalars(sa.select(found.c.document).where(found.c.plan_id == plan_id))
     return tally, sorted((_examined(json.loads(text)) for text in documents), key=lambda item: item.domain)
+
+
+class Shared(NamedTuple):
+    """What a monitor wants to know of the nights that workers share."""
+
+    unchecked: int = 0
+    night_since: float = 0.0
+    planning: str = ""
+
+
+def shared(store: Store, workspace: str) -> Shared:
+    """How the newest night of *workspace* stands."""
+    newest = sa.select(nights).where(nights.c.workspace == workspace)
+    with reading(store) as connection:
+        row = connection.execute(
+            newest.order_by(nights.c.started_at.desc(), nights.c.due.desc()).limit(1)
+        ).one_or_none()
+        if row is None:
+            return Shared()
+        which = sa.and_(chunks.c.plan_id == row.plan_id, chunks.c.state == ChunkState.GIVEN_UP)
+        missed = connection.scalar(sa.select(sa.func.coalesce(sa.func.sum(chunks.c.size), 0)).where(which))
+    planning = row.state in PLANNING
+    return Shared(int(missed or 0), row.started_at if planning else 0.0, row.plan_id if planning else "")
 
 
 def unchecked(domain: str, judgement: Judgement) -> Examined:

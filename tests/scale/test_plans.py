@@ -20,9 +20,12 @@ from spfcheck.api.quota import Rate
 from spfcheck.api.stored import texts_of, told_by
 from spfcheck.notify import database, prune
 from spfcheck.notify.archive import Archive, Sighting
+from spfcheck.notify.chunks import Chunks, Examination
 from spfcheck.notify.database import open_engine
 from spfcheck.notify.ledger import Ledger
 from spfcheck.notify.model import Intent, Reason, State, Step
+from spfcheck.notify.nights import Nights
+from spfcheck.notify.plan import Tally
 from spfcheck.notify.stops import Stops
 from spfcheck.notify.tables import audit
 from tests import postgres
@@ -31,7 +34,7 @@ from tests.profile import scale
 ROWS = scale(150_000, 3_000_000)
 """Of reports and domains; a third of it of letters. So many that Postgres reads no large table as a whole lightly."""
 
-LARGE = frozenset({"reports", "domains", "letters", "notices", "attempts", "audit"})
+LARGE = frozenset({"reports", "domains", "letters", "notices", "attempts", "audit", "chunks"})
 NOW = 1.7e9
 
 FILL = (
@@ -56,6 +59,11 @@ FILL = (
         FROM generate_series(1, :n / 3) i""",
     """INSERT INTO attempts (ref, number, boot, claimed_at)
         SELECT 'r' || i, 1, 'b', 1.6e9 FROM generate_series(1, :n / 3) i""",
+    """INSERT INTO nights (plan_id, workspace, due, state, started_at, changed_at)
+        VALUES ('plan-night', 'w', 1, 'auditing', 1.7e9, 1.7e9)""",
+    """INSERT INTO chunks (plan_id, number, first, last, size, state, changed_at)
+        SELECT 'plan-night', i, 'a', 'b', 500, CASE WHEN i < :n / 3 - 50 THEN 'done' ELSE 'waiting' END, 1.7e9
+        FROM generate_series(1, :n / 3) i""",
     """INSERT INTO audit (at, who, action, subject, detail, chain)
         SELECT 1.7e9 - 700 * 86400.0 * (:n - i) / :n, 'x', 'y', 'z', '{}', md5(i::text)
         FROM generate_series(1, :n) i""",
@@ -129,6 +137,15 @@ def history(engine: Engine, domain: str) -> None:
         connection.execute(texts_of(domain, [row.checked_at for row in told[:10]])).all()
 
 
+def a_chunk(engine: Engine) -> None:
+    """What a worker does for each chunk, whatever it found."""
+    chunks = Chunks(Nights(engine, "w", ask=lambda connection, errands: None))
+    claim = chunks.claim("plan-night", ROWS // 3 - 5, worker=1, now=NOW)
+    assert claim is not None
+    sighting = Sighting("customer7.example", "ok", "")
+    chunks.complete(claim, Examination(tally=Tally(), sightings=[sighting], found=[]), NOW)
+
+
 def a_night(ledger: Ledger) -> None:
     """What sending does for each letter, and what a run does once."""
     ledger.materialise("plan-7", [intent(1)], {}, NOW)
@@ -160,6 +177,7 @@ CALLS: dict[str, Callable[[Engine], object]] = {
     "the last message": lambda e: Ledger(e, "w").last_sent_at(),
     "who was messaged this month": lambda e: Ledger(e, "w").contacts_sent_since(NOW - 30 * 86_400),
     "a night's letters": lambda e: a_night(Ledger(e, "w")),
+    "a chunk of a night": a_chunk,
     "a person to forget": lambda e: Ledger(e, "w").forget("p", who="x", now=NOW),
     "the switches": lambda e: Stops(e, "w", Path("/nowhere")).paused(),
     "a key's bucket": lambda e: ceilings.spend(e, "check:x", Rate(60, 60.0), 1),

@@ -27,6 +27,7 @@ def upgrade() -> None:
     _partial("ix_letters_untagged", "letters", ["workspace", "settled_at"], "state = 'sent' AND tagged IS false")
     op.create_index("ix_notices_workspace_sent_at", "notices", ["workspace", "sent_at"])
     _partial("ix_notices_open", "notices", ["workspace", "domain", "ref"], "state IN ('planned', 'waiting')")
+    _partial("ix_chunks_open", "chunks", ["plan_id"], "state IN ('waiting', 'running')")
     if op.get_bind().dialect.name == "postgresql":
         # A row that finds room in its own page touches no index when it is updated (HOT): a third of the log to write.
         op.execute("ALTER TABLE domains SET (fillfactor = 60)")
@@ -35,6 +36,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Back to the indexes of before."""
     for name, table in (
+        ("ix_chunks_open", "chunks"),
         ("ix_notices_open", "notices"), ("ix_notices_workspace_sent_at", "notices"), ("ix_letters_untagged", "letters"),
         ("ix_letters_workspace_state_settled_at", "letters"), ("ix_domains_closed", "domains"),
         ("ix_domains_open", "domains"),
