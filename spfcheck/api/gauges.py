@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from spfcheck.notify.archive import Archive
+from spfcheck.notify.chunks import shared
 from spfcheck.notify.database import is_current, reading
 from spfcheck.notify.ledger import Ledger
 from spfcheck.notify.metrics import exposition
@@ -50,6 +51,7 @@ class LedgerGauges:
         newest = sa.select(plans.c.id, plans.c.created_at).where(plans.c.workspace == self._workspace)
         with reading(self._engine) as connection:
             plan = connection.execute(newest.order_by(plans.c.number.desc()).limit(1)).one_or_none()
+        night = shared(self._engine, self._workspace)
         if time.monotonic() - self._counted_at >= COUNTED_SECONDS:
             self._counts, self._episodes = self._ledger.counts(), self._archive.open_episodes()
             self._counted_at = time.monotonic()
@@ -67,4 +69,6 @@ class LedgerGauges:
             last_success_at=self._archive.last_success_at(),
             states=self._counts,
             open_episodes=self._episodes,
+            unchecked=night.unchecked,
+            night_since=night.night_since,
         )

@@ -22,6 +22,14 @@ def exposition(status: NotifyStatus) -> bytes:
         ),
         "spfcheck_notify_open_episodes": ("Domains that are broken as far as plans know.", status.open_episodes),
         "spfcheck_notify_brakes": ("Brakes that tripped and were not lifted.", len(status.brakes)),
+        "spfcheck_notify_unchecked_domains": (
+            "Domains of the newest night that no worker could check.",
+            status.unchecked,
+        ),
+        "spfcheck_notify_night_since_timestamp_seconds": (
+            "When the night began that workers are planning now; 0 while they plan none.",
+            status.night_since,
+        ),
         "spfcheck_notify_paused": ("1 while sending is paused.", bool(status.paused)),
     }
     for name, (words, value) in single.items():

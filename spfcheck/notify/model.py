@@ -363,6 +363,10 @@ class NotifyStatus:
     states: Mapping[str, int]
     """How many messages of the ledger stand in each state."""
     open_episodes: int
+    unchecked: int = 0
+    """Domains of the workers' newest night that none of them could check."""
+    night_since: float = 0.0
+    """When the night began that workers are planning now; 0 while they plan none."""
 
 
 class Progress(NamedTuple):

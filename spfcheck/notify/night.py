@@ -19,6 +19,7 @@ from spfcheck.notify import plan as planning
 from spfcheck.notify.again import SecondLook
 from spfcheck.notify.archive import Archive
 from spfcheck.notify.checks import Checks
+from spfcheck.notify.chunks import shared
 from spfcheck.notify.gather import Workspace, enter, gather
 from spfcheck.notify.ledger import Ledger
 from spfcheck.notify.lock import SenderLock, lock_for
@@ -123,6 +124,7 @@ class Notifier:
         Its sightings count as evidence unless a brake tripped.
         """
         started = self._clock()
+        await self._write(self._refuse_beside_workers, started)
         plan_id = planning.new_plan_id()
         try:
             workspace = await enter(self._settings, self._intercom, self.guards.mark_tag)
@@ -147,6 +149,12 @@ class Notifier:
                 return await self._write(self._settle, total)
         except ApiError as error:
             raise NotifyError(str(error)) from error
+
+    def _refuse_beside_workers(self, now: float) -> None:
+        """Two who plan at once would take each other's sightings away."""
+        night = shared(self._engine, self._archive.workspace)
+        if night.planning and now - night.night_since < self.guards.plan_max_age:
+            raise RefusedError(f"Workers are making {night.planning} just now: see spfcheck night status.")
 
     def _settle(self, total: Sum) -> Plan:
         with database.writing(self._engine) as connection:
@@ -327,6 +335,7 @@ class Notifier:
             newest: Plan | None = self._archive.load()
         except NotifyError:
             newest = None
+        night = shared(self._engine, self._archive.workspace)
         return NotifyStatus(
             workspace=self._settings.intercom.workspace,
             policy=self.guards.name,
@@ -341,6 +350,8 @@ class Notifier:
             last_success_at=self._archive.last_success_at(),
             states=self._ledger.counts(),
             open_episodes=self._archive.open_episodes(),
+            unchecked=night.unchecked,
+            night_since=night.night_since,
         )
 
     async def pause(self, reason: str, *, who: str) -> None:

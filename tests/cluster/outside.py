@@ -1,7 +1,7 @@
 """The world outside, each part a process of its own: the customers' DNS, and the sandbox of the messaging API.
 
-``python -m tests.cluster.outside dns|api DIRECTORY DOMAINS BROKEN`` writes its address into the directory, and at its
-end what it saw.
+``python -m tests.cluster.outside dns|api DIRECTORY DOMAINS BROKEN [--contract]`` writes its address into the
+directory, and at its end what it saw.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ async def api(directory: Path, domains: int, many: int) -> None:
     for number in range(domains):
         workspace.add_contact(email=f"owner@{domain(number)}", sending_domain=domain(number))
     named = os.environ.get(VARIABLE)
-    sandbox = Sandbox(workspace, limit=10_000_000, contract=Contract.at_hand(Path(named) if named else DESCRIPTION))
+    contract = Contract.at_hand(Path(named) if named else DESCRIPTION) if "--contract" in sys.argv else None
+    sandbox = Sandbox(workspace, limit=10_000_000, contract=contract)
     tell(directory / "api", await sandbox.start())
     await ordered_to_end()
     told = {

@@ -16,6 +16,8 @@ from typing import Any
 
 import psycopg
 
+from spfcheck.cluster import schema
+from spfcheck.notify import database
 from tests.cluster.outside import broken, domain
 
 BIN = Path(sys.executable).with_name("spfcheck")
@@ -59,23 +61,29 @@ class Worker:
 class Stage:
     """See the module; made by `stage`."""
 
-    def __init__(self, directory: Path, address: str, domains: int, messages: int, **settings: str) -> None:
+    def __init__(
+        self, directory: Path, address: str, domains: int, messages: int, contract: bool, **settings: str
+    ) -> None:
         self.directory = directory
         self.address = address
         self.domains, self.messages = domains, messages
         self.workers: list[Worker] = []
-        self._settings = settings
+        self._contract = contract
+        self._settings = more
         self._outside: list[subprocess.Popen[bytes]] = []
 
     def open(self) -> None:
         for part in ("dns", "api"):
             words = [
                 sys.executable, "-m", "tests.cluster.outside", part,
-                self.directory, str(self.domains), str(self.messages),
+                self.directory, str(self.domains), str(self.messages), *(["--contract"] if self._contract else []),
             ]  # fmt: skip
             self._outside.append(subprocess.Popen(words, cwd=ROOT))
+        engine = database.open_engine(self.address)
+        database.upgrade(engine)
+        schema.upgrade(engine)
+        engine.dispose()
         wait(lambda: all((self.directory / part).exists() for part in ("dns", "api")), 120.0)
-        assert self.spfcheck("db", "upgrade").returncode == 0
 
     def close(self) -> None:
         for worker in self.workers:
@@ -200,8 +208,11 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(directory: Path, address: str, domains: int, messages: int, **settings: str) -> Iterator[Stage]:
-    made = Stage(directory, address, domains, messages, **settings)
+def stage(
+    directory: Path, address: str, domains: int, messages: int, *, contract: bool = False, **settings: str
+) -> Iterator[Stage]:
+    """A stage for the length of a block; with *contract* the sandbox checks every call against the description."""
+    made = Stage(directory, address, domains, messages, contract, **settings)
     try:
         made.open()
         yield made

@@ -50,7 +50,7 @@ def sender(s: Stage, plan_id: str, many: int) -> Worker:
 
 def test_one_worker_is_killed_and_one_stands_still(tmp_path: Path, address: str) -> None:
     begun = time.monotonic()
-    with stage(tmp_path, address, DOMAINS, MESSAGES, NIGHT_STALLED_SECONDS=str(STALLED)) as s:
+    with stage(tmp_path, address, DOMAINS, MESSAGES, contract=True, NIGHT_STALLED_SECONDS=str(STALLED)) as s:
         for _ in range(3):
             s.start()
         opened = time.monotonic()
