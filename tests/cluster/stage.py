@@ -69,7 +69,7 @@ class Stage:
         self.domains, self.messages = domains, messages
         self.workers: list[Worker] = []
         self._contract = contract
-        self._settings = more
+        self._settings = settings
         self._outside: list[subprocess.Popen[bytes]] = []
 
     def open(self) -> None:
