@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -17,6 +18,7 @@ from spfcheck.api.ceilings import QuotaTable, SharedQuotas
 from spfcheck.api.checks import Bench, Checks, OurSenders, ReportKeeper
 from spfcheck.api.context import SERVICE, Readiness, Service
 from spfcheck.api.entries import Shelf, wall_clock
+from spfcheck.api.fleet import WRITE_SECONDS, Fleet
 from spfcheck.api.gauges import LedgerGauges
 from spfcheck.api.keys import Key, Keyring, parse_line
 from spfcheck.api.leases import Leases
@@ -26,7 +28,7 @@ from spfcheck.api.params import MAX_BODY
 from spfcheck.api.problems import protection
 from spfcheck.api.quota import Ceiling, Quotas, Rate
 from spfcheck.api.reports import Shelved
-from spfcheck.api.routes import ROUTES
+from spfcheck.api.routes import ROUTES, reasons_not_ready, take_stock
 from spfcheck.api.sealed import fields
 from spfcheck.api.telemetry import Tracing
 from spfcheck.audit.report import Report
@@ -46,6 +48,10 @@ KEYS_SECONDS = 10.0
 """How often stored keys are read again: a revoked one is refused everywhere within so long and a database's answer."""
 
 
+READY_SECONDS = 1.0
+"""How often a process looks whether it is ready, for its metrics; `/readyz` looks each time."""
+
+
 def new_report_id() -> str:
     """An id that nobody guesses: 128 random bits."""
     return secrets.token_urlsafe(16)
@@ -62,6 +68,7 @@ def create_app(
     ledger: LedgerGauges | None = None,
     tracing: Tracing | None = None,
     quota_table: QuotaTable | None = None,
+    fleet: Fleet | None = None,
     clock: Callable[[], float] = wall_clock,
     new_id: Callable[[], str] = new_report_id,
     registry: CollectorRegistry | None = None,
@@ -72,7 +79,7 @@ def create_app(
     *ours* yields our senders as they are known; by default they are read from the settings through *lookup*.
     *keeper* holds reports for their permalinks, in memory by default. *ledger* tells a monitor of the notifier.
     *tracing* makes spans, and is closed with the application. *quota_table* is where ceilings are counted for all
-    processes together; without it each process has its own.
+    processes together; without it each process has its own. By *fleet* processes tell each other what they count.
     *stored_keys* yields the keys that a database holds. *secret* signs sessions, which end with the process unless it
     is given. Raises `KeyFormatError` for a line of `api_keys` that is none.
     """
@@ -135,6 +142,7 @@ def create_app(
         watch=watch,
         notifier=notifier,
         ledger=ledger,
+        fleet=fleet,
         tracing=tracing,
         secret=secret or secrets.token_bytes(32),
     )
@@ -158,6 +166,9 @@ def _application(service: Service) -> web.Application:
 async def _start(app: web.Application) -> None:
     service = app[SERVICE]
     service.background.add(asyncio.create_task(_reload_keys(service)))
+    service.background.add(asyncio.create_task(_keep_readiness(service)))
+    if service.fleet is not None:
+        service.background.add(asyncio.create_task(_keep_telling(service, service.fleet)))
     if service.watch is not None:
         await service.watch.look()
         service.background.add(asyncio.create_task(_keep_looking(service.watch)))
@@ -177,6 +188,27 @@ async def _reload_keys(service: Service) -> None:
             service.log.error("the stored keys cannot be read", exc_info=error)
 
 
+async def _keep_readiness(service: Service) -> None:
+    """Know of it when a monitor asks, who must not wait for the DNS."""
+    while True:
+        try:
+            service.metrics.now.ready = not await reasons_not_ready(service)
+        except Exception as error:
+            service.metrics.now.ready = False
+            service.log.error("whether the service is ready cannot be told", exc_info=error)
+        await asyncio.sleep(READY_SECONDS)
+
+
+async def _keep_telling(service: Service, fleet: Fleet) -> None:
+    while True:
+        try:
+            take_stock(service)
+            fleet.tell(service.metrics)
+        except Exception as error:  # whatever it is, the next second may be better
+            service.log.error("the counts cannot be told", exc_info=error)
+        await asyncio.sleep(WRITE_SECONDS)
+
+
 async def _stop(app: web.Application) -> None:
     service = app[SERVICE]
     service.readiness.stopping = True
@@ -187,6 +219,10 @@ async def _stop(app: web.Application) -> None:
 
 
 async def _close(app: web.Application) -> None:
-    tracing = app[SERVICE].tracing
+    service = app[SERVICE]
+    if service.fleet is not None:
+        with contextlib.suppress(OSError):  # what the last second brought is lost; nobody is left to be told
+            service.fleet.tell(service.metrics, last=True)
+    tracing = service.tracing
     if tracing is not None:
         await asyncio.to_thread(tracing.close)

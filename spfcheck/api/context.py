@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from spfcheck.api.checks import Checks
+from spfcheck.api.fleet import Fleet
 from spfcheck.api.gauges import LedgerGauges
 from spfcheck.api.keys import Key, Keyring, Scope
 from spfcheck.api.leases import Leases
@@ -70,6 +71,8 @@ class Service:
     """The notifier's view for the pages, where there is a ledger."""
     ledger: LedgerGauges | None = None
     """What a monitor is told of the notifier, where there is a ledger."""
+    fleet: Fleet | None = None
+    """Where the processes of a service tell each other what they count; None where there is one."""
     tracing: Tracing | None = None
     """Makes spans, where OpenTelemetry is on."""
     secret: bytes = b""

@@ -8,13 +8,32 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
 """Upper bounds of the classes of request times."""
+
+
+@dataclass(slots=True)
+class Now:
+    """What is, and is not counted: over several processes the first two are added, and all have to be ready."""
+
+    flights: int = 0
+    """Checks under way."""
+    shelf: int = 0
+    """Domains whose latest report is in memory."""
+    ready: bool = False
+
+    def join(self, other: Now) -> None:
+        """Add what another process says."""
+        self.flights += other.flights
+        self.shelf += other.shelf
+        self.ready = self.ready and other.ready
 
 
 class Metrics:
@@ -27,11 +46,9 @@ class Metrics:
         self.refusals: Counter[str] = Counter()
         self.disagreements = 0
         self.local_spends = 0
+        self.now = Now()
         self._times: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(SECONDS) + 1))
         self._sums: defaultdict[str, float] = defaultdict(float)
-        self.flights = Gauge("spfcheck_checks_under_way", "Checks under way now.", registry=registry)
-        self.shelf = Gauge("spfcheck_reports_at_hand", "Domains whose latest report is in memory.", registry=registry)
-        self.ready = Gauge("spfcheck_ready", "1 when the service is ready.", registry=registry)
         registry.register(self)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
@@ -39,6 +56,34 @@ class Metrics:
         self.requests[route, status] += 1
         self._times[route][bisect_left(SECONDS, seconds)] += 1
         self._sums[route] += seconds
+
+    def told(self) -> dict[str, Any]:
+        """Everything as plain values, for another process to `join`."""
+        return {
+            "requests": [[*labels, number] for labels, number in self.requests.items()],
+            "answers": [[*labels, number] for labels, number in self.answers.items()],
+            "refusals": self.refusals,
+            "disagreements": self.disagreements,
+            "local_spends": self.local_spends,
+            "times": self._times,
+            "sums": self._sums,
+            "now": asdict(self.now),
+        }
+
+    def join(self, told: Mapping[str, Any], *, alive: bool = True) -> None:
+        """Add what another process has told; of one that is no longer *alive* what it has counted."""
+        for route, status, number in told["requests"]:
+            self.requests[route, status] += number
+        for source, status, number in told["answers"]:
+            self.answers[source, status] += number
+        self.refusals.update(told["refusals"])
+        self.disagreements += told["disagreements"]
+        self.local_spends += told["local_spends"]
+        for route, classes in told["times"].items():
+            self._times[route] = [one + other for one, other in zip(self._times[route], classes, strict=True)]
+            self._sums[route] += told["sums"][route]
+        if alive:
+            self.now.join(Now(**told["now"]))
 
     def collect(self) -> Iterable[Metric]:
         """The families, for the registry."""
@@ -48,15 +93,7 @@ class Metrics:
         for (route, status), number in self.requests.items():
             requests.add_metric([route, str(status)], number)
         yield requests
-        times = HistogramMetricFamily("spfcheck_request_seconds", "Seconds to answer, by route.", labels=["route"])
-        for route, classes in self._times.items():
-            total = 0
-            buckets: list[tuple[str, float]] = []
-            for bound, number in zip((*map(str, SECONDS), "+Inf"), classes, strict=True):
-                total += number
-                buckets.append((bound, total))
-            times.add_metric([route], buckets=buckets, sum_value=self._sums[route])
-        yield times
+        yield self._histogram()
         answers = CounterMetricFamily(
             "spfcheck_answers", "Answers about a domain, by source and status.", labels=["source", "status"]
         )
@@ -79,6 +116,22 @@ class Metrics:
             "Spends on a shared ceiling that this process decided alone, since the database did not answer.",
             value=self.local_spends,
         )
+        yield GaugeMetricFamily("spfcheck_checks_under_way", "Checks under way now.", value=self.now.flights)
+        yield GaugeMetricFamily(
+            "spfcheck_reports_at_hand", "Domains whose latest report is in memory.", value=self.now.shelf
+        )
+        yield GaugeMetricFamily("spfcheck_ready", "1 when the service is ready.", value=int(self.now.ready))
+
+    def _histogram(self) -> Metric:
+        times = HistogramMetricFamily("spfcheck_request_seconds", "Seconds to answer, by route.", labels=["route"])
+        for route, classes in self._times.items():
+            total = 0
+            buckets: list[tuple[str, float]] = []
+            for bound, number in zip((*map(str, SECONDS), "+Inf"), classes, strict=True):
+                total += number
+                buckets.append((bound, total))
+            times.add_metric([route], buckets=buckets, sum_value=self._sums[route])
+        return times
 
     def text(self) -> bytes:
         """All of them in the text format that Prometheus reads."""

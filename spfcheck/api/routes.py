@@ -15,6 +15,7 @@ from spfcheck.api.entries import to_bytes
 from spfcheck.api.frame import Route
 from spfcheck.api.hosts import host_question, judge, verdict_document
 from spfcheck.api.keys import Scope
+from spfcheck.api.metrics import Metrics
 from spfcheck.api.params import StrictBody, body, choice, flag, query, whole
 from spfcheck.api.problems import Kind, Problem
 from spfcheck.audit.names import domain_name
@@ -154,7 +155,6 @@ async def readyz(request: web.Request) -> web.StreamResponse:
     service = service_of(request)
     query(request, frozenset())
     reasons = await reasons_not_ready(service)
-    service.metrics.ready.set(0 if reasons else 1)
     document = {"status": "not ready" if reasons else "ready", "reasons": list(reasons)}
     return web.json_response(document, status=503 if reasons else 200)
 
@@ -170,18 +170,33 @@ async def reasons_not_ready(service: Service) -> tuple[str, ...]:
 
 
 async def metrics(request: web.Request) -> web.StreamResponse:
-    """The counts, for Prometheus; the notifier's too, where its ledger can be read."""
+    """The counts of all processes, for Prometheus; the notifier's too, where its ledger can be read."""
     service = service_of(request)
     query(request, frozenset())
-    service.metrics.flights.set(service.checks.flights)
-    service.metrics.shelf.set(len(service.checks.shelf))
-    text = service.metrics.text()
+    take_stock(service)
+    text = _counts(service).text()
     if service.ledger is not None:
         try:
             text += await service.ledger.text()
         except Exception as error:  # the service's own counts are needed most when something is broken
             service.log.error("the ledger cannot be read", exc_info=error)
     return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+def _counts(service: Service) -> Metrics:
+    if service.fleet is None:
+        return service.metrics
+    try:
+        return service.fleet.whole(service.metrics)
+    except (OSError, ValueError, KeyError) as error:
+        service.log.error("the counts of the other processes cannot be read", exc_info=error)
+        return service.metrics
+
+
+def take_stock(service: Service) -> None:
+    """Bring the metrics up to date that say what is, and are not counted."""
+    now = service.metrics.now
+    now.flights, now.shelf = service.checks.flights, len(service.checks.shelf)
 
 
 async def openapi(request: web.Request) -> web.StreamResponse:

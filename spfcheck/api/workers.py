@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import math
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import FrameType
@@ -20,9 +22,10 @@ from aiohttp.worker import GunicornUVLoopWebWorker
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
-from spfcheck.api import frame, server
+from spfcheck.api import fleet, frame, server
 from spfcheck.api.app import DRAIN_SECONDS
 from spfcheck.api.context import SERVICE
+from spfcheck.api.fleet import Fleet
 from spfcheck.settings import Settings
 
 SILENT_SECONDS = 30
@@ -34,6 +37,8 @@ CLEANUP_SECONDS = 5.0
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a directory for gunicorn's nameless heartbeat files
 """Where a heartbeat never waits for a disk, and can be written although the root file system is read-only."""
 
+IN_MEMORY = SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)
+
 
 class Processes(BaseApplication):  # type: ignore[misc]
     """*count* workers on *sock*, which they inherit; *make* is called in each and yields its application."""
@@ -43,13 +48,17 @@ class Processes(BaseApplication):  # type: ignore[misc]
         settings: Settings,
         sock: socket.socket,
         count: int,
-        make: Callable[[], Awaitable[web.Application]],
+        make: Callable[[Fleet], Awaitable[web.Application]],
         *,
         on_ready: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings = settings
         self.service_app: web.Application | None = None
         """The application of this worker; None in the parent."""
+        place = SHARED_MEMORY if IN_MEMORY else None
+        self.counts = Path(tempfile.mkdtemp(prefix=f"spfcheck-counts-{os.getpid()}-", dir=place))
+        """The folder of a `Fleet`; the parent removes it."""
+        fleet.begin(self.counts)
         self._make = make
         self._count = count
         self._url = server.url_of(sock)
@@ -71,14 +80,22 @@ class Processes(BaseApplication):  # type: ignore[misc]
             "keepalive": math.ceil(server.KEEP_ALIVE_SECONDS),
             "timeout": SILENT_SECONDS,
             "graceful_timeout": math.ceil(grace + DRAIN_SECONDS + CLEANUP_SECONDS),
-            "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
+            "worker_tmp_dir": str(SHARED_MEMORY) if IN_MEMORY else None,
             "control_socket_disable": True,
             "logger_class": OurLog,
             "loglevel": "warning",
+            "child_exit": lambda _, worker: self._ended(worker.pid),
             "when_ready": lambda _: self._on_ready(self._url),
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
+
+    def _ended(self, pid: int) -> None:
+        """Keep what a worker has counted that has ended."""
+        try:
+            fleet.bury(self.counts, pid)
+        except (OSError, ValueError, KeyError) as error:
+            logging.getLogger(__name__).warning("The counts of the process %d are lost: %s", pid, error)
 
     def load(self) -> Callable[[], Awaitable[web.AppRunner]]:
         """What the worker awaits, in its own process."""
@@ -86,7 +103,7 @@ class Processes(BaseApplication):  # type: ignore[misc]
 
     async def _start(self) -> web.AppRunner:
         frame.begin_ids()
-        self.service_app = app = await self._make()
+        self.service_app = app = await self._make(fleet.Fleet(self.counts))
         service = app[SERVICE]
         service.log.info("serving", url=self._url, keys=len(service.keyring), process=os.getpid())
         server.freeze()
@@ -126,8 +143,12 @@ class OurLog(Logger):  # type: ignore[misc]
 
 def serve(processes: Processes) -> int:
     """Run until SIGTERM or SIGINT; the exit code comes back."""
+    parent = os.getpid()
     try:
         processes.run()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
+    finally:
+        if os.getpid() == parent:  # a worker ends by this way too
+            shutil.rmtree(processes.counts, ignore_errors=True)
     return 0

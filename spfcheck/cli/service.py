@@ -21,6 +21,8 @@ from spfcheck.settings import Settings, load
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from spfcheck.api.fleet import Fleet
+
 SESSION_KEY_CHARACTERS = 32
 """Characters of a session key at least: 128 bits even when they are hexadecimal."""
 
@@ -96,9 +98,9 @@ def _serve_by_many(settings: Settings, zone: Path | None, workers: int) -> int:
         async with AsyncExitStack() as stack:
             await _open(stack, settings, zone, secret)
 
-    async def make() -> web.Application:
+    async def make(fleet: Fleet) -> web.Application:
         stack = AsyncExitStack()
-        app = await _open(stack, settings, zone, secret)
+        app = await _open(stack, settings, zone, secret, fleet)
 
         async def close(_: web.Application) -> None:
             await stack.aclose()
@@ -125,7 +127,9 @@ def _prove(settings: Settings) -> bytes | None:
     return secret
 
 
-async def _open(stack: AsyncExitStack, settings: Settings, zone: Path | None, secret: bytes | None) -> web.Application:
+async def _open(
+    stack: AsyncExitStack, settings: Settings, zone: Path | None, secret: bytes | None, fleet: Fleet | None = None
+) -> web.Application:
     """The application over the real database and resolver, which *stack* closes."""
     from spfcheck.api import server
     from spfcheck.api.app import create_app
@@ -149,7 +153,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, zone: Path | None, se
         stack.callback(quota_table.close)
     return create_app(
         settings, lookup, keeper=reports, stored_keys=keys.valid, secret=secret, notifier=_notices(settings, engine),
-        ledger=LedgerGauges(settings, engine), tracing=tracing_of(os.environ), quota_table=quota_table,
+        ledger=LedgerGauges(settings, engine), tracing=tracing_of(os.environ), quota_table=quota_table, fleet=fleet,
     )  # fmt: skip
 
 

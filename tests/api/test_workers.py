@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -15,7 +16,12 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Self
+from urllib.request import urlopen
 
+from prometheus_client.parser import text_string_to_metric_families
+
+from spfcheck.api.fleet import WRITE_SECONDS
+from spfcheck.api.workers import IN_MEMORY, SHARED_MEMORY
 from tests.api.load import SPFCHECK
 from tests.api.running import ZONE, free_port
 
@@ -147,6 +153,53 @@ def test_a_worker_that_is_told_to_end_fails_no_request(tmp_path: Path) -> None:
         load.over.set()
         assert load.statuses[200] > 200
         assert set(load.statuses) == {200}
+
+
+CHECKS = "spfcheck_requests_total", ("/v1/check/{domain}", "200")
+
+
+def counts(service: Running) -> dict[tuple[str, tuple[str, ...]], float]:
+    """What one of the processes tells a monitor."""
+    with urlopen(f"http://127.0.0.1:{service.port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    return {
+        (sample.name, tuple(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def folders(service: Running) -> list[Path]:
+    place = SHARED_MEMORY if IN_MEMORY else Path(tempfile.gettempdir())
+    return list(place.glob(f"spfcheck-counts-{service.process.pid}-*"))
+
+
+def test_metrics_are_those_of_all_processes_whichever_answers_and_however_they_end(tmp_path: Path) -> None:
+    with serving(tmp_path) as service:
+        with Load(service) as load:
+            service.until(lambda: load.statuses[200] > 200)
+        asked = load.statuses[200]
+        answered = Counter(str(event["id"])[:10] for event in service.events("request"))
+        assert len(answered) == 2
+        service.until(lambda: counts(service)[CHECKS] == asked)
+        # Two seconds on, every process tells the same, whichever is asked.
+        time.sleep(2 * WRITE_SECONDS)
+        assert {counts(service)[CHECKS] for _ in range(30)} == {asked}
+        assert counts(service)["spfcheck_ready", ()] == 1
+        assert counts(service)["spfcheck_reports_at_hand", ()] == 2  # one domain, by two processes
+
+        for sent in (signal.SIGKILL, signal.SIGTERM):
+            began = len(service.events("serving"))
+            os.kill(min(service.workers()), sent)
+            service.until(lambda began=began: len(service.events("serving")) > began)
+            time.sleep(2 * WRITE_SECONDS)
+            assert {counts(service)[CHECKS] for _ in range(30)} == {asked}
+        assert service.ask() == 200
+        service.until(lambda: counts(service)[CHECKS] == asked + 1)
+        assert len(folders(service)) == 1
+        service.process.terminate()
+        assert service.process.wait(20) == 0
+    assert folders(service) == []
 
 
 def test_sigterm_under_load_says_not_ready_and_answers_for_the_grace_time(tmp_path: Path) -> None:
