@@ -16,15 +16,15 @@ from sqlalchemy.engine import Engine
 
 from spfcheck.cluster.errands import Errands
 from spfcheck.intercom import Intercom
-from spfcheck.intercom_answers import ApiError, UnavailableError
+from spfcheck.intercom_answers import ApiError, TokenRefusedError, UnavailableError
 from spfcheck.notify.archive import Archive, Sighting
 from spfcheck.notify.audience import People
 from spfcheck.notify.checks import Checks
 from spfcheck.notify.chunks import Chunks, Claim, Examination, total
-from spfcheck.notify.database import PatientThread
+from spfcheck.notify.database import PatientThread, passes
 from spfcheck.notify.gather import enter, gather
 from spfcheck.notify.ledger import Ledger
-from spfcheck.notify.model import NotifyError, Plan, RefusedError
+from spfcheck.notify.model import NotifyError, Plan, Reason, RefusedError
 from spfcheck.notify.night import Notifier
 from spfcheck.notify.nights import Errand, Night, Nights, NightState, StaleError, Task, clear, move, touch
 from spfcheck.notify.plan import Examined, Examiner
@@ -44,7 +44,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class Stopping(Exception):  # noqa: N818 - an order, not a fault
-    """The worker is to end; its work goes back."""
+    """The work goes back, for no fault of its own: the worker is to end, or lost the database in the middle."""
 
 
 class Work:
@@ -137,7 +137,8 @@ class Work:
         try:
             await (self._unless_stopped(work) if interrupt else work)
         except Stopping:
-            await self._told(self.write(self.nights.put_back, night, self.clock()), about)
+            after = 0.0 if self.stop.is_set() else self.nights.retry_after
+            await self._told(self.write(self.nights.put_back, night, self.clock(), after=after), about)
         except StaleError as error:
             log.warning("night-taken-over", why=str(error), **about)
         except Exception as error:
@@ -171,19 +172,18 @@ class Work:
         workspace = await enter(self.settings, self._intercom, self.guards.mark_tag)
         health = await self._checks.health()
         book = SharedBook(self.engine, night, health, self.write, self.clock)
-        so_far = await book.so_far()
 
-        async def read(begin: Gathered) -> Gathered:
-            return await gather(self.settings, self._intercom, self._people, workspace, book, so_far=begin)
+        async def read(so_far: Gathered) -> Gathered:
+            return await gather(self.settings, self._intercom, self._people, workspace, book, so_far=so_far)
 
         try:
-            gathered = await read(so_far)
-        except UnavailableError:
+            gathered = await read(await book.so_far())
+        except (UnavailableError, TokenRefusedError):
             raise
-        except ApiError:
-            if not so_far.cursor:
-                raise
-            # The API does not promise how long a cursor lives.
+        except ApiError as error:
+            # The API does not promise how long a cursor lives, and a page that was written twice looks like an endless
+            # search: once, from the beginning.
+            log.warning("gathering-anew", plan=night.plan_id, why=str(error))
             await book.forget()
             gathered = await read(Gathered())
         await book.take([], gathered)
@@ -254,14 +254,17 @@ class Work:
                 log.warning("not-sent", plan=night.plan_id, why=str(refusal))
                 await self.write(self.nights.end, night, self.clock(), f"Nothing was sent: {refusal}")
                 return
-            except NotifyError:
-                if self.stop.is_set():
-                    raise Stopping from None
+            except NotifyError as error:
+                if self.stop.is_set() or passes(error):
+                    raise Stopping from error
                 raise
             unclear = await notifier.unclear()
         log.info("sent", plan=night.plan_id, sent=summary.sent, unclear=len(unclear), stopped=summary.stopped)
         if summary.stopped and self.stop.is_set():
             raise Stopping
+        if summary.stopped and Reason.QUIET_HOURS not in summary.reasons:
+            # A brake, a pause and a switched-off sender refuse the next attempt; whatever else it was may be over then.
+            raise NotifyError(summary.stopped)
         if unclear and not summary.stopped and self.guards.open_conversation and night.looks < LOOKS:
             after = self.guards.unclear_quiet + 1.0
             await self.write(self.nights.look_again, night, self.clock(), after=after)

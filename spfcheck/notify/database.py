@@ -192,7 +192,7 @@ class PatientThread(WriterThread):
             try:
                 return await super().__call__(work, *args, **kwargs)
             except NotifyError as error:
-                if self._stop.is_set() or not _passes(error.__cause__):
+                if self._stop.is_set() or not passes(error):
                     raise
                 self._lost(str(error))
             with suppress(TimeoutError):
@@ -200,8 +200,9 @@ class PatientThread(WriterThread):
             pause = min(pause * 2, self.LONGEST_PAUSE)
 
 
-def _passes(error: BaseException | None) -> bool:
+def passes(error: NotifyError) -> bool:
     """True for a fault of the moment: a server that restarts, a connection that broke, a deadlock."""
-    return isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or (
-        isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+    cause = error.__cause__
+    return isinstance(cause, sa.exc.OperationalError | sa.exc.InterfaceError) or (
+        isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated
     )

@@ -199,11 +199,11 @@ class Nights:
             _change(connection, night, {"worker": 0, "attempts": 0})
             self.ask(connection, [Errand(Task.SEND, night.plan_id, after=after)])
 
-    def put_back(self, night: Night, now: float) -> None:
+    def put_back(self, night: Night, now: float, *, after: float = 0.0) -> None:
         """Its holder ends in order: somebody else goes on, and it counts as no attempt. Raises `StaleError`."""
         with writing(self.engine) as connection:
             _change(connection, night, {"worker": 0, "attempts": nights.c.attempts - 1, "changed_at": now})
-            self.ask(connection, [Errand(TASK_OF[night.state], night.plan_id)])
+            self.ask(connection, [Errand(TASK_OF[night.state], night.plan_id, after=after)])
 
     def fail(self, night: Night, sentence: str, now: float, *, at_once: bool = False) -> bool:
         """Its holder, or whoever found it dead, says that an attempt came to nothing; True when it was given up.

@@ -31,6 +31,7 @@ def holding(s: Stage, workers: list[Worker]) -> Worker:
             if not claimed:
                 continue
             worker.stand_still()
+            time.sleep(0.2)  # what it told the database to commit right before is committed by now
             if s.ask("SELECT 1 FROM chunks WHERE state = 'running' AND worker = %s", claimed[-1]["worker"]):
                 return worker
             worker.go_on()

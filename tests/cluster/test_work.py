@@ -1,0 +1,261 @@
+"""The steps of a night one by one, on a real Postgres and the sandbox over HTTP; the engine hands out nothing here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from aiohttp import web
+from procrastinate import App, PsycopgConnector
+from sqlalchemy.engine import Engine
+
+from spfcheck.cluster.errands import see_jobs
+from spfcheck.cluster.rescue import Rescue
+from spfcheck.cluster.work import Work
+from spfcheck.intercom import Intercom
+from spfcheck.notify import nights as nights_module
+from spfcheck.notify.checks import Health
+from spfcheck.notify.chunks import ChunkState, shared
+from spfcheck.notify.nights import Night, NightState
+from tests.notify.world import World, broken, world
+
+NAMES = [f"b{number:03}.example" for number in range(310)]
+"""Three pages of contacts."""
+
+
+class Desk:
+    """A worker that is told what to do."""
+
+    def __init__(self, w: World, engine: Engine, **changes: Any) -> None:
+        self.w = w
+        settings = w.settings()
+        self.intercom = Intercom(settings.intercom, clock=w.clock, sleep=w.clock.sleep)
+        self.stop = asyncio.Event()
+        self.work = Work(
+            settings,
+            engine=engine,
+            intercom=self.intercom,
+            checks=w.dns(),
+            stop=self.stop,
+            guards=replace(w.guards, **changes),
+            clock=w.clock,
+        )
+
+    async def begun(self) -> str:
+        await self.work.begin(int(self.w.clock()))
+        return self.night().plan_id
+
+    def night(self) -> Night:
+        night = self.work.nights.load()
+        assert night is not None
+        return night
+
+    async def planned(self) -> str:
+        plan_id = await self.begun()
+        await self.work.plan_night(plan_id, 1)
+        for claim in self.work.chunks.in_state(plan_id, ChunkState.WAITING):
+            await self.work.audit_chunk(plan_id, claim.number, 1)
+        await self.work.finish_plan(plan_id, 1)
+        return plan_id
+
+
+@contextlib.asynccontextmanager
+async def desk(w: World, engine: Engine, **changes: Any) -> AsyncIterator[Desk]:
+    made = Desk(w, engine, min_runs=1, min_between_runs=0.0, **changes)
+    async with made.intercom:
+        yield made
+    made.work.write.close()
+
+
+@contextlib.asynccontextmanager
+async def people(tmp_path: Path, names: list[str]) -> AsyncIterator[World]:
+    async with world(tmp_path, broken(*names)) as w:
+        for name in names:
+            w.workspace.add_contact(email=f"owner@{name}", sending_domain=name)
+        yield w
+
+
+async def test_reading_the_audience_goes_on_behind_the_last_page(tmp_path: Path, postgres_engine: Engine) -> None:
+    searched: list[str] = []
+
+    async def watch(request: web.Request, body: bytes) -> web.StreamResponse | None:
+        if request.path == "/contacts/search" and b'"per_page":150' in body.replace(b" ", b""):
+            searched.append("next" if b"starting_after" in body else "first")
+            if len(searched) == 2:
+                first.stop.set()  # SIGTERM comes while the second page is on its way
+        return None
+
+    async with people(tmp_path, NAMES) as w, desk(w, postgres_engine) as first, desk(w, postgres_engine) as second:
+        w.sandbox.intercept = watch
+        plan_id = await first.begun()
+        await first.work.plan_night(plan_id, 1)
+        assert second.night().state is NightState.GATHERING
+        assert second.night().gathered.received == 150
+        assert second.night().attempts == 0, "ended in order"
+        await second.work.plan_night(plan_id, 2)
+        assert searched == ["first", "next", "next", "next"]
+        assert second.night().state is NightState.AUDITING
+        assert second.night().gathered.received == 310
+        assert second.work.chunks.progress(plan_id).domains == 310
+
+
+async def test_a_cursor_that_the_api_no_longer_knows_begins_anew(tmp_path: Path, postgres_engine: Engine) -> None:
+    async def forget(request: web.Request, body: bytes) -> web.StreamResponse | None:
+        if b"starting_after" in body and left:
+            left.pop()
+            return web.json_response({"type": "error.list", "errors": [{"code": "bad", "message": "no"}]}, status=400)
+        return None
+
+    left = [1, 2, 3]
+    async with people(tmp_path, NAMES) as w, desk(w, postgres_engine) as d:
+        plan_id = await d.begun()
+        w.sandbox.intercept = forget
+        await d.work.plan_night(plan_id, 1)
+        assert (d.night().state, d.night().gathered.received, left) == (NightState.GATHERING, 150, [1])
+        assert "HTTP 400" in d.night().trouble
+        await d.work.plan_night(plan_id, 1)
+        assert (d.night().state, d.night().gathered.received, left) == (NightState.AUDITING, 310, [])
+        assert d.work.chunks.progress(plan_id).domains == 310
+
+
+async def test_a_worker_whose_resolver_lies_examines_nothing(tmp_path: Path, postgres_engine: Engine) -> None:
+    async def lies(self: object) -> Health:
+        return Health("The resolver invents addresses.", "")
+
+    async with people(tmp_path, NAMES[:5]) as w, desk(w, postgres_engine) as d:
+        plan_id = await d.begun()
+        await d.work.plan_night(plan_id, 1)
+        honest = type(w.dns()).health
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(w.dns()), "health", lies)
+            await d.work.audit_chunk(plan_id, 0, 1)
+        assert type(w.dns()).health is honest
+        (waiting,) = d.work.chunks.in_state(plan_id, ChunkState.WAITING)
+        assert waiting.attempts == 1
+        with postgres_engine.connect() as connection:
+            assert connection.scalar(sa.text("SELECT count(*) FROM domains")) == 0
+            trouble = connection.scalar(sa.text("SELECT trouble FROM chunks"))
+        assert trouble == "This worker may not judge: The resolver invents addresses."
+        await d.work.audit_chunk(plan_id, 0, 2)
+        assert d.night().state is NightState.DECIDING
+
+
+async def test_the_guards_hold_workers_as_they_hold_one_machine(tmp_path: Path, postgres_engine: Engine) -> None:
+    async with people(tmp_path, NAMES[:6]) as w:
+        async with desk(w, postgres_engine) as d:
+            plan_id = await d.planned()
+            await d.work.send_messages(plan_id, 1)
+            assert d.night().state is NightState.DONE
+            assert "Nobody approved a plan yet" in d.night().trouble
+        async with desk(w, postgres_engine, quiet_hours="00:00-23:59") as d:
+            with postgres_engine.begin() as connection:
+                connection.execute(sa.text("UPDATE plans SET approved_by = 'mira'"))
+            await d.work.begin_sending()
+            await d.work.send_messages(plan_id, 1)
+            assert (d.night().state, w.sent) == (NightState.DONE, [])
+            assert "Quiet hours" in d.night().trouble
+        w.guards.pause_file.touch()
+        async with desk(w, postgres_engine) as d:
+            await d.work.begin_sending()
+            await d.work.send_messages(plan_id, 1)
+            assert "pause" in d.night().trouble
+            assert w.sent == []
+            w.guards.pause_file.unlink()
+            await d.work.begin_sending()
+            await d.work.send_messages(plan_id, 1)
+            assert (d.night().state, d.night().trouble) == (NightState.DONE, "")
+            await d.work.begin_sending()
+            await d.work.send_messages(plan_id, 1)
+        assert sorted(email for email, _ in w.sent) == [f"owner@{name}" for name in NAMES[:6]]
+
+
+async def test_a_brake_holds_a_night_that_workers_share(tmp_path: Path, postgres_engine: Engine) -> None:
+    async with people(tmp_path, NAMES[:30]) as w, desk(w, postgres_engine, temperror_max=0.05, small_floor=5) as d:
+        w.zone_text += "\n" + "\n".join(f"dead{number}.example TXT SERVFAIL" for number in range(10))
+        for number in range(10):
+            w.workspace.add_contact(email=f"a@dead{number}.example", sending_domain=f"dead{number}.example")
+        plan_id = await d.planned()
+        await d.work.send_messages(plan_id, 1)
+        assert w.sent == []
+        assert "A brake holds: dns-failures" in d.night().trouble
+
+
+async def test_what_the_engine_lost_is_asked_for_again(tmp_path: Path, postgres_engine: Engine) -> None:
+    def known() -> list[tuple[str, str]]:
+        query = "SELECT task_name, status::text FROM spfcheck_jobs.procrastinate_jobs ORDER BY 1, 2"
+        with postgres_engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(query))]
+
+    async with people(tmp_path, NAMES[:5]) as w, desk(w, postgres_engine) as d:
+        url = postgres_engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+        app = App(connector=PsycopgConnector(conninfo=url, kwargs={"options": "-c search_path=spfcheck_jobs"}))
+        async with app.open_async():
+            rescue = Rescue(d.work, app, stalled=0.0)
+            plan_id = await d.begun()
+            with postgres_engine.begin() as connection:
+                see_jobs(connection)
+                connection.execute(sa.text("DELETE FROM procrastinate_jobs"))
+            await rescue.look()
+            await rescue.look()
+            assert known() == [("plan_night", "todo")]
+            await d.work.plan_night(plan_id, 1)
+            claim = d.work.chunks.claim(plan_id, 0, worker=77, now=w.clock())
+            assert claim is not None
+            with postgres_engine.begin() as connection:
+                see_jobs(connection)
+                jobs = "UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL"
+                connection.execute(sa.text(jobs))
+            await rescue.look()
+            assert [one.number for one in d.work.chunks.in_state(plan_id, ChunkState.WAITING)] == [0]
+            assert known() == [("audit_chunk", "failed"), ("audit_chunk", "todo"), ("plan_night", "failed")]
+            for _ in range(2):
+                assert d.work.chunks.claim(plan_id, 0, worker=78, now=w.clock())
+                await rescue.look()
+            assert d.night().state is NightState.DECIDING, "given up after three"
+            assert shared(postgres_engine, "sandbox1").unchecked == 5
+            assert d.work.nights.claim(plan_id, NightState.DECIDING, worker=79, now=w.clock())
+            await rescue.look()
+            assert (d.night().worker, d.night().attempts) == (0, 1)
+            assert d.work.nights.claim(plan_id, NightState.DECIDING, worker=80, now=w.clock())
+            assert nights_module.ATTEMPTS == 3
+
+
+async def test_a_message_that_is_unclear_is_looked_for_by_the_same_night(
+    tmp_path: Path, postgres_engine: Engine
+) -> None:
+    """The answer to one message is lost; search says later that it arrived, and nobody gets it twice."""
+
+    async def lose(request: web.Request, body: bytes) -> web.StreamResponse | None:
+        if request.path == "/messages" and not lost:
+            lost.append(1)
+            contact = next(iter(w.workspace.contacts.values()))
+            document = await request.json()
+            contact = w.workspace.contacts[document["to"]["id"]]
+            w.workspace.accept(
+                contact=contact,
+                subject=document["subject"],
+                body=document["body"],
+                keep_open=True,
+                admin_id=str(w.workspace.admin_id),
+            )
+            return web.json_response({"type": "error.list", "errors": []}, status=500)
+        return None
+
+    lost: list[int] = []
+    async with people(tmp_path, NAMES[:6]) as w, desk(w, postgres_engine, unclear_quiet=60.0) as d:
+        plan_id = await d.planned()
+        with postgres_engine.begin() as connection:
+            connection.execute(sa.text("UPDATE plans SET approved_by = 'mira'"))
+        w.sandbox.intercept = lose
+        await d.work.send_messages(plan_id, 1)
+        assert (d.night().state, d.night().looks) == (NightState.SENDING, 1)
+        w.clock.later(0.1)
+        await d.work.send_messages(plan_id, 1)
+        assert (d.night().state, d.night().trouble) == (NightState.DONE, "")
+        assert sorted(email for email, _ in w.sent) == [f"owner@{name}" for name in NAMES[:6]]
