@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import pkgutil
 import platform
 import signal
@@ -20,6 +21,7 @@ from types import FrameType
 import bench
 from bench import results
 from bench.registry import HEADLINES, TABLES, Table
+from bench.servers import CPUS
 
 
 def load_parts() -> None:
@@ -75,6 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     failed = []
     began = time.monotonic()
     for name in chosen(options.part, options.quick):
+        os.sched_setaffinity(0, CPUS)  # a part may have pinned this process
         try:
             tables[name] = TABLES[name](options.quick)
         except Exception:  # noqa: BLE001 - it is printed, and the run fails in the end

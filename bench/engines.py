@@ -127,18 +127,27 @@ def _command(engine: Engine) -> list[str]:
 
 
 def _run(command: list[str]) -> Measured:
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LONGEST,
-        preexec_fn=pinned(client_cpus()),
-    )
+    # A file and not a pipe: nobody has to read while it is written, and what was written can be looked at whole.
+    with tempfile.TemporaryFile("w+") as out:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=LONGEST,
+            preexec_fn=pinned(client_cpus()),
+        )
+        out.seek(0)
+        text = out.read()
+    name = " ".join(Path(word).name for word in command)
     if done.returncode:
-        raise RuntimeError(f"{Path(command[0]).name} failed: {done.stderr[-2_000:]}")
-    said = json.loads(done.stdout.splitlines()[-1])
+        raise RuntimeError(f"{name} failed: {done.stderr[-2_000:]}")
+    try:
+        said = json.loads(text)
+    except ValueError as error:
+        raise RuntimeError(f"{name} said {len(text):,} characters that are no JSON ({error}): {text[-100:]}") from error
     return Measured(
         version=said["version"],
         results=tuple(said["results"]),

@@ -120,15 +120,18 @@ asyncio.run(main())
 """
 
 
+CPUS = tuple(sorted(os.sched_getaffinity(0)))
+"""The cores that we may use, before anything of ours is pinned."""
+
+
 def client_cpus() -> set[int]:
     """The core that is measured."""
-    return set(sorted(os.sched_getaffinity(0))[:1])
+    return set(CPUS[:1])
 
 
 def server_cpus() -> set[int]:
     """The other cores, or the same one where there is no other."""
-    cpus = sorted(os.sched_getaffinity(0))
-    return set(cpus[1:]) or set(cpus)
+    return set(CPUS[1:] or CPUS)
 
 
 def program(name: str) -> str | None:
