@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.registry import HEADLINES, Table
+from bench.servers import CPUS
 from bench.svg import Bar, Line, bars, lines
 
 __all__ = ["FOLDER", "write"]
@@ -65,7 +66,7 @@ def machine_of() -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "processor": model,
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": len(CPUS),
         "memory_gb": round(memory),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -120,8 +120,13 @@ asyncio.run(main())
 """
 
 
-CPUS = tuple(sorted(os.sched_getaffinity(0)))
-"""The cores that we may use, before anything of ours is pinned."""
+CPUS = tuple(
+    int(number)
+    for number in os.environ.setdefault(
+        "BENCH_CPUS", ",".join(str(number) for number in sorted(os.sched_getaffinity(0)))
+    ).split(",")
+)
+"""The cores that we may use; processes of ours that begin when something is pinned already know them from the first."""
 
 
 def client_cpus() -> set[int]:
