@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+import psycopg
 import structlog
 from croniter import croniter  # type: ignore[import-untyped]
 from procrastinate import App, JobContext, PsycopgConnector
@@ -128,19 +129,26 @@ class Process:
         """Serve until *stop* is set; what is in hand then goes back to the others."""
         log.info("worker-started", queues=sorted(self._queues), concurrency=self._concurrency)
         beside = [self._name(queue) for queue in sorted(self._queues - {Queue.AUDIT})]
-        serving = [self._serve("beside", beside, BESIDE)]
-        if Queue.AUDIT in self._queues:
-            serving.append(self._serve("audit", [self._name(Queue.AUDIT)], self._concurrency))
         side = [asyncio.create_task(self._beat()), asyncio.create_task(self._pass_on_stop())]
         try:
-            async with self._app.open_async():
-                await asyncio.gather(*serving)
+            await self._open()
+            serving = [self._serve("beside", beside, BESIDE)]
+            if Queue.AUDIT in self._queues:
+                serving.append(self._serve("audit", [self._name(Queue.AUDIT)], self._concurrency))
+            await asyncio.gather(*serving)
         finally:
+            await self._app.close_async()
             for task in side:
                 task.cancel()
             await asyncio.gather(*side, return_exceptions=True)
             self.work.write.close()
         log.info("worker-ended")
+
+    async def _open(self) -> None:
+        try:
+            await self._app.open_async()
+        except (ProcrastinateException, psycopg.Error) as error:
+            raise NotifyError(f"The database of the workers cannot be opened: {error}.") from error
 
     async def _serve(self, name: str, queues: list[str], concurrency: int) -> None:
         """Have the engine serve *queues*; it ends with the first fault of the database, so it is begun again."""
