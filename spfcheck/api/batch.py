@@ -54,12 +54,16 @@ async def batch(request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Content-Type": NDJSON, "X-Accel-Buffering": "no"})
     await answer.prepare(request)
     stream = _Stream(request, answer, service, view)
+    task = asyncio.current_task()
+    assert task is not None
+    service.checks.batches.add(task)
     try:
         await stream.run()
         await answer.write_eof()
     except* ConnectionError:
         request[NOTES]["gone"] = True
     finally:
+        service.checks.batches.discard(task)
         request[NOTES]["lines"] = stream.done
     return answer
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from spfcheck.api.entries import Entry, Shelf, Summaries, entry_of, fresh_until, summary_bytes
 from spfcheck.api.telemetry import Tracing
@@ -179,6 +179,8 @@ class Checks:
         self._tracing = tracing
         self._flights: dict[str, asyncio.Task[Entry]] = {}
         self._bulk = 0
+        self.batches: set[asyncio.Task[Any]] = set()
+        """Requests for many domains; they end with the checks under way when the service stops."""
         self._summaries = Summaries(SUMMARIES_BYTES)
 
     @property
@@ -299,9 +301,9 @@ class Checks:
 
     async def drain(self, seconds: float) -> None:
         """Wait for the checks under way, at most *seconds*, and cancel the rest."""
-        flights = list(self._flights.values())
-        if flights:
-            _, late = await asyncio.wait(flights, timeout=seconds)
+        going: list[asyncio.Task[Any]] = [*self._flights.values(), *self.batches]
+        if going:
+            _, late = await asyncio.wait(going, timeout=seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)

@@ -298,3 +298,16 @@ async def test_batch_reads_no_further_than_it_has_places_and_ends_when_the_clien
         asked = len(lookup.asked)
         await asyncio.sleep(0.5)
         assert len(lookup.asked) == asked < 5_000
+
+
+async def test_a_batch_without_end_does_not_hold_the_end_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spfcheck.api.app.DRAIN_SECONDS", 0.5)
+    async with running() as client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(client.url.rpartition(":")[2]))
+        head = ("POST /v1/check/batch HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/x-ndjson")
+        writer.write("\r\n".join((*head, "Transfer-Encoding: chunked", "", "d", "fine.example\n", "")).encode())
+        await reader.readuntil(b'"line":1,')
+        began = time.perf_counter()
+    assert time.perf_counter() - began < 3
+    assert not (await reader.read()).endswith(b"0\r\n\r\n")  # the client can tell that it has not got everything
+    writer.close()
