@@ -24,7 +24,7 @@ GOCODE = Path("/usr/share/gocode")
 GO_ENGINE = "blitiri.com.ar/go/spf"
 LEAST = 200
 """Domains that every engine gets, however slow it is."""
-LONGEST = 600.0
+LONGEST = 1_800.0
 """Seconds after which a run is given up."""
 
 
