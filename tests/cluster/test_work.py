@@ -15,6 +15,7 @@ from aiohttp import web
 from procrastinate import App, PsycopgConnector
 from sqlalchemy.engine import Engine
 
+from spfcheck.api.gauges import LedgerGauges
 from spfcheck.cluster.errands import see_jobs
 from spfcheck.cluster.rescue import Rescue
 from spfcheck.cluster.work import Work
@@ -219,6 +220,9 @@ async def test_what_the_engine_lost_is_asked_for_again(tmp_path: Path, postgres_
                 await rescue.look()
             assert d.night().state is NightState.DECIDING, "given up after three"
             assert shared(postgres_engine, "sandbox1").unchecked == 5
+            told = (await LedgerGauges(w.settings(), postgres_engine).text()).decode()
+            assert "\nspfcheck_notify_unchecked_domains 5.0\n" in told
+            assert "\nspfcheck_notify_night_since_timestamp_seconds 1.76" in told
             assert d.work.nights.claim(plan_id, NightState.DECIDING, worker=79, now=w.clock())
             await rescue.look()
             assert (d.night().worker, d.night().attempts) == (0, 1)
