@@ -6,6 +6,8 @@ of is asked for again, and a row whose worker gives no sign of life is taken fro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 import structlog
 from procrastinate import App
@@ -24,6 +26,9 @@ LONGEST = 3600.0
 
 DEAD = "The worker that had it ended in the middle."
 
+Known = tuple[Task, str, int]
+"""An errand as the engine knows it: task, plan, chunk."""
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
@@ -40,8 +45,13 @@ class Rescue:
         alive = await self._work.write(self._alive)
         if alive is None:
             return
-        for night in await self._work.write(self._work.nights.unfinished):
-            await self._look_at(night, alive)
+        nights, chunks, doing = await self._work.write(self._held)
+        for night in nights:
+            if self._lost(night, Errand(TASK_OF[night.state], night.plan_id), alive, doing):
+                await self._take_night(night)
+        for claim in chunks:
+            if self._lost(claim, Errand(Task.AUDIT, claim.plan_id, claim.number), alive, doing):
+                await self._take_chunk(claim)
         await self._end_jobs()
         for errand in await self._work.write(self._ask_again):
             log.warning("asked-again", task=errand.task, plan=errand.plan_id, chunk=errand.number)
@@ -56,28 +66,41 @@ class Rescue:
                         WHERE last_heartbeat > clock_timestamp() - make_interval(secs => :stalled)"""  # noqa: S608
             return set(connection.scalars(sa.text(query), {"stalled": self._stalled}))
 
-    async def _look_at(self, night: Night, alive: set[int]) -> None:
-        work, now = self._work, self._work.clock()
-        if night.worker and (night.worker not in alive or self._too_long(night, now)):
-            try:
-                if await work.write(work.nights.fail, night, DEAD, now, at_once=True):
-                    log.error("night-failed", plan=night.plan_id, state=night.state, why=DEAD)
-                else:
-                    log.warning("night-rescued", plan=night.plan_id, state=night.state, worker=night.worker)
-            except StaleError:
-                log.info("rescued-by-another", plan=night.plan_id)
-        if night.state is NightState.AUDITING:
-            for claim in await work.write(work.chunks.in_state, night.plan_id, ChunkState.RUNNING):
-                if claim.worker not in alive or now - claim.changed_at > LONGEST:
-                    await self._take_from(claim, now)
+    def _held(self) -> tuple[list[Night], list[Claim], set[Known]]:
+        """The nights and chunks that workers hold, and then what the engine has workers do.
 
-    def _too_long(self, night: Night, now: float) -> bool:
-        return night.state is not NightState.SENDING and now - night.changed_at > LONGEST
+        In this order: what ends in between is held by nobody any more, so that taking it changes nothing.
+        """
+        unfinished = self._work.nights.unfinished()
+        chunks = [
+            claim
+            for night in unfinished
+            if night.state is NightState.AUDITING
+            for claim in self._work.chunks.in_state(night.plan_id, ChunkState.RUNNING)
+        ]
+        with self._work.engine.connect() as connection:
+            doing = self._jobs(connection, ["doing"])
+        return [night for night in unfinished if night.worker], chunks, doing
 
-    async def _take_from(self, claim: Claim, now: float) -> None:
+    def _lost(self, held: Night | Claim, errand: Errand, alive: set[int], doing: set[Known]) -> bool:
+        """True for what no worker works on: its holder is dead, or claimed it and never heard that it had it."""
+        too_long = errand.task is not Task.SEND and self._work.clock() - held.changed_at > LONGEST
+        return held.worker not in alive or errand[:3] not in doing or too_long
+
+    async def _take_night(self, night: Night) -> None:
         work = self._work
         try:
-            given_up = await work.write(work.chunks.fail, claim, DEAD, now, at_once=True)
+            given_up = await work.write(work.nights.fail, night, DEAD, work.clock(), at_once=True)
+        except StaleError:
+            return  # it ended meanwhile, or another worker was faster
+        log.warning("night-rescued", plan=night.plan_id, state=night.state, worker=night.worker)
+        if given_up:
+            log.error("night-failed", plan=night.plan_id, state=night.state, why=DEAD)
+
+    async def _take_chunk(self, claim: Claim) -> None:
+        work = self._work
+        try:
+            given_up = await work.write(work.chunks.fail, claim, DEAD, work.clock(), at_once=True)
         except StaleError:
             return  # it ended meanwhile, or another worker was faster
         log.warning("chunk-rescued", plan=claim.plan_id, chunk=claim.number, worker=claim.worker)
@@ -96,7 +119,7 @@ class Rescue:
         """Ask for everything that the ledger waits for and the engine does not know of."""
         work = self._work
         with work.engine.begin() as connection:
-            known = self._known(connection)
+            known = self._jobs(connection, ["todo", "doing"])
             missing = [errand for errand in self._due() if errand[:3] not in known]
             work.ask(connection, missing)
         return missing
@@ -112,10 +135,10 @@ class Rescue:
                 due.append(Errand(TASK_OF[night.state], night.plan_id))
         return due
 
-    def _known(self, connection: Connection) -> set[tuple[Task, str, int]]:
+    def _jobs(self, connection: Connection, states: Sequence[str]) -> set[Known]:
         query = f"""SELECT task_name, args->>'plan_id' AS plan_id, (args->>'number')::int AS number
                     FROM {SCHEMA}.procrastinate_jobs
-                    WHERE status IN ('todo', 'doing') AND queue_name = ANY(:queues)"""  # noqa: S608 - our own constant
+                    WHERE status::text = ANY(:states) AND queue_name = ANY(:queues)"""  # noqa: S608 - our own constant
         queues = [queue_name(queue, self._work.nights.workspace) for queue in set(QUEUE_OF.values())]
-        rows = connection.execute(sa.text(query), {"queues": queues})
+        rows = connection.execute(sa.text(query), {"states": list(states), "queues": queues})
         return {(Task(row.task_name), row.plan_id, row.number) for row in rows}

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from aiohttp import web
 from procrastinate import App, PsycopgConnector
+from procrastinate.jobs import Status
 from sqlalchemy.engine import Engine
 
 from spfcheck.api.gauges import LedgerGauges
@@ -228,6 +229,32 @@ async def test_what_the_engine_lost_is_asked_for_again(tmp_path: Path, postgres_
             assert (d.night().worker, d.night().attempts) == (0, 1)
             assert d.work.nights.claim(plan_id, NightState.DECIDING, worker=80, now=w.clock())
             assert nights_module.ATTEMPTS == 3
+
+
+async def test_what_was_claimed_by_a_worker_that_never_heard_of_it_is_rescued(
+    tmp_path: Path, postgres_engine: Engine
+) -> None:
+    """The claim was committed, its answer was lost with the connection: the worker lives, and does something else."""
+    async with people(tmp_path, NAMES[:5]) as w, desk(w, postgres_engine) as d:
+        url = postgres_engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+        app = App(connector=PsycopgConnector(conninfo=url, kwargs={"options": "-c search_path=spfcheck_jobs"}))
+        async with app.open_async():
+            worker = await app.job_manager.register_worker()
+            await asyncio.sleep(0.2)
+            rescue = Rescue(d.work, app, stalled=0.1)
+            await app.job_manager.update_heartbeat(worker)
+            plan_id = await d.begun()
+            job = await app.job_manager.fetch_job(["night:sandbox1"], worker)
+            assert d.work.nights.claim(plan_id, NightState.GATHERING, worker=worker, now=w.clock())
+            await rescue.look()
+            assert d.night().worker == worker, "it has a job for it"
+            assert job is not None
+            await app.job_manager.update_heartbeat(worker)
+            await app.job_manager.finish_job(job, Status.SUCCEEDED, delete_job=True)
+            await rescue.look()
+            assert d.night().worker == 0
+            await d.work.plan_night(plan_id, worker)
+            assert d.night().state is NightState.AUDITING
 
 
 async def test_a_message_that_is_unclear_is_looked_for_by_the_same_night(
