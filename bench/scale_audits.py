@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.customers import customers
-from bench.servers import Stack, stack
+from bench.servers import Stack, pinned, stack
 
 __all__ = ["Audits", "audits"]
 
@@ -89,11 +89,12 @@ def _run(servers: Stack, domains: Sequence[str], count: int) -> dict[str, Any]:
     with ExitStack() as context:
         folder = Path(context.enter_context(tempfile.TemporaryDirectory(prefix="spfcheck-bench-")))
         workers = []
+        ending = pinned(os.sched_getaffinity(0))
         for number in range(count):
             file = folder / f"part{number}"
             file.write_text("\n".join(domains[number::count]))
             command = [sys.executable, "-m", "bench.scale_worker", *map(str, servers.address), str(file)]
-            workers.append(subprocess.Popen(command, stdout=subprocess.PIPE))
+            workers.append(subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=ending))  # noqa: PLW1509
         told = [json.loads(worker.communicate()[0]) for worker in workers]
     total = {name: sum(one[name] for one in told) for name in told[0] if name != "sound"}
     return {

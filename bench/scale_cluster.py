@@ -20,7 +20,7 @@ from sqlalchemy.engine import Engine
 
 from bench.customers import INCLUDE, customers
 from bench.plan import MadeUpWorkspace
-from bench.servers import Stack, stack
+from bench.servers import Stack, pinned, stack
 from spfcheck.cluster import schema
 from spfcheck.demo.sandbox import Sandbox
 from spfcheck.demo.sandbox_state import SandboxContact
@@ -107,7 +107,10 @@ def _night(address: str, servers: Stack, url: str, workers: int, domains: int, f
     database.upgrade(engine)
     schema.upgrade(engine)
     environment = _environment(address, servers, url, folder)
-    options: dict[str, Any] = {"env": environment, "cwd": folder, "stdout": subprocess.DEVNULL}
+    options: dict[str, Any] = {
+        "env": environment, "cwd": folder, "stdout": subprocess.DEVNULL,
+        "preexec_fn": pinned(os.sched_getaffinity(0)),  # they end with this process
+    }  # fmt: skip
     processes = []
     try:
         for number in range(workers):

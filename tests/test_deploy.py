@@ -57,7 +57,8 @@ def containers() -> list[tuple[str, dict[str, Any]]]:
         spec = document.get("spec", {})
         spec = spec.get("jobTemplate", {}).get("spec", spec).get("template", {}).get("spec")
         if spec:
-            found += [(document["metadata"]["name"], c) for c in spec["containers"] + spec["initContainers"]]
+            every = spec["containers"] + spec.get("initContainers", [])
+            found += [(document["metadata"]["name"], container) for container in every]
     return found
 
 
@@ -79,15 +80,16 @@ def test_the_resolver_is_asked_where_it_listens() -> None:
 
 
 def test_whatever_asks_the_dns_has_the_resolver_beside_it_and_no_rights() -> None:
-    roles = {name for name, _ in containers()}
-    assert roles == {"spfcheck", "spfcheck-night", "spfcheck-worker"}
-    assert [name for name, c in containers() if c["name"] == "resolver"] == sorted(roles)
+    roles = {"spfcheck", "spfcheck-night", "spfcheck-worker"}
+    assert {name for name, _ in containers()} == {*roles, "spfcheck-prune"}
+    assert {name for name, container in containers() if container["name"] == "resolver"} == roles
     for name, container in containers():
         rights = container["securityContext"]
         assert rights["readOnlyRootFilesystem"], name
         assert rights["capabilities"] == {"drop": ["ALL"]}, name
-    commands = {name: c["args"] for name, c in containers() if "args" in c}
+    commands = {name: container["args"] for name, container in containers() if "args" in container}
     assert commands["spfcheck-worker"] == ["worker"]
+    assert commands["spfcheck-prune"] == ["db", "prune"]
     assert COMPOSE["services"]["worker"]["command"] == ["worker"]
     for name, service in COMPOSE["services"].items():
         if name != "postgres":  # its image begins as root to own its volume
