@@ -57,7 +57,7 @@ ENGINES: tuple[Engine, ...] = (
     Engine("spftrace", "spftrace, 32 at a time", "by_spftrace.py", "plain", 32, 20),
     Engine("spftrace_prefetch", "spftrace that asks ahead, 32 at a time", "by_spftrace.py", "prefetch", 32, 20),
     Engine("go", "blitiri spf (Go), 200 goroutines", "go", "plain", 200),
-    Engine("go_cached", "the same with a shared include cache", "go", "cached", 200),
+    Engine("go_cached", "blitiri spf (Go), includes shared", "go", "cached", 200),
     Engine("libspf2", "libspf2 (C), 32 threads", "libspf2", "plain", 32, 2),
     Engine("libspf2_cached", "libspf2 (C) with its cache, 32 threads", "libspf2", "cached", 32),
 )

@@ -19,7 +19,7 @@ svg { color: #d1d7de } .ours { fill: #3fb886; stroke: #3fb886 } .peer { fill: #6
 }
 </style>"""
 WIDTH = 720
-LABELS = 270
+LABELS = 290
 """Pixels for the names at the left of bars."""
 STEP = 26
 HEAD = 44
