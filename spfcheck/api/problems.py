@@ -85,7 +85,10 @@ class Kind(Enum):
     )
     INTERNAL = Meaning(500, "Internal error", "A fault of ours; the request id finds it in the log.")
     BUSY = Meaning(
-        503, "Busy", "As many checks are under way as the service runs at once; ask again after `Retry-After`."
+        503,
+        "Busy",
+        "As many checks are under way as the service runs at once, or the database of reports does not answer; ask "
+        "again after `Retry-After`.",
     )
 
     @property

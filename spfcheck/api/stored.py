@@ -22,6 +22,7 @@ from sqlalchemy.engine import Engine
 
 from spfcheck.api.entries import Entry, entry_of_document
 from spfcheck.api.keys import Key, parse_line
+from spfcheck.api.problems import Kind, Problem
 from spfcheck.api.tables import TELLING, keys, reports
 from spfcheck.notify.database import WriterThread, migrate, open_engine, reading
 from spfcheck.notify.model import NotifyError
@@ -37,6 +38,9 @@ WAITING = 10_000
 
 AT_ONCE = 500
 """Reports in one transaction: each costs a flush of the disk, whatever is in it."""
+
+READ_SECONDS = 2.0
+"""How long a reader waits for the database: a look-up takes milliseconds, and a page must not hang on one."""
 
 LOOK_BACK = 2_000
 """Reports of a domain in which its history looks for changes: one that is asked for all day must not cost a second."""
@@ -110,9 +114,16 @@ class StoredReports:
             connection.execute(sa.insert(reports), rows)
 
     async def find(self, report_id: str) -> Entry | None:
-        """The report of that id, or None."""
+        """The report of that id, or None. Raises `Problem` where the database does not say."""
         waiting = self._waiting.get(report_id)
-        return waiting or await self._thread(self._find, report_id)
+        if waiting is not None:
+            return waiting
+        try:
+            return await asyncio.wait_for(self._thread(self._find, report_id), READ_SECONDS)
+        except (NotifyError, TimeoutError) as error:
+            self._log.error("reports cannot be read", exc_info=error)
+            sentence = "The database that keeps reports does not answer; ask again later."
+            raise Problem(Kind.BUSY, sentence, headers={"Retry-After": "5"}) from error
 
     def _find(self, report_id: str) -> Entry | None:
         query = sa.select(reports.c.document).where(reports.c.report_id == report_id)
@@ -121,8 +132,15 @@ class StoredReports:
         return entry_of_document(zlib.decompress(document)) if document is not None else None
 
     async def history(self, domain: str, limit: int) -> Sequence[Entry]:
-        """The latest reports of *domain* that say something else than the one before, newest first."""
-        return await self._thread(self._history, domain, limit)
+        """The latest reports of *domain* that say something else than the one before, newest first.
+
+        Empty where the database does not say: the page of a domain is worth more than its past.
+        """
+        try:
+            return await asyncio.wait_for(self._thread(self._history, domain, limit), READ_SECONDS)
+        except (NotifyError, TimeoutError) as error:
+            self._log.error("reports cannot be read", exc_info=error)
+            return ()
 
     def _history(self, domain: str, limit: int) -> Sequence[Entry]:
         with reading(self._engine) as connection:

@@ -43,6 +43,12 @@ def engine(server: str) -> Iterator[Engine]:
         made.dispose()
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take longer than the quarter of a second that production grants."""
+    monkeypatch.setattr(ceilings, "ANSWER_SECONDS", 10.0)
+
+
 @pytest.fixture
 def table(engine: Engine) -> Iterator[QuotaTable]:
     made = QuotaTable(engine)
@@ -130,7 +136,9 @@ async def test_two_processes_spend_from_one_bucket(engine: Engine) -> None:
         assert (alone_1, alone_2) == ([], [])
 
 
-async def test_a_database_that_stands_still_costs_a_quarter_second_once(engine: Engine) -> None:
+async def test_a_database_that_stands_still_costs_a_quarter_second_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with shared(engine) as (ceiling, now, alone):
         assert (await ceiling.spend("key")).remaining == 6
         with engine.connect() as connection:
@@ -140,6 +148,7 @@ async def test_a_database_that_stands_still_costs_a_quarter_second_once(engine: 
             )
             pids = list(connection.scalars(query, name))
         assert pids
+        monkeypatch.setattr(ceilings, "ANSWER_SECONDS", 0.25)
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -155,9 +164,25 @@ async def test_a_database_that_stands_still_costs_a_quarter_second_once(engine: 
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
         now[0] += 6
-        await asyncio.sleep(0.5)
+        monkeypatch.setattr(ceilings, "ANSWER_SECONDS", 10.0)
         assert (await ceiling.spend("another")).allowed
         assert len(alone) == 6
+
+
+async def test_a_page_does_not_wait_for_a_database_that_stands_still(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "READ_SECONDS", 0.3)
+    reports = stored.StoredReports(engine)
+    async with running(settings_of(), keeper=reports) as client:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("LOCK TABLE reports IN ACCESS EXCLUSIVE MODE")
+            began = time.monotonic()
+            for path, status in (("/domains/broken.example", 200), ("/v1/reports/elsewhere", 503)):
+                async with client.get(path) as answer:
+                    assert answer.status == status
+            assert time.monotonic() - began < 3.0
+    await reports.close()
 
 
 async def test_a_connection_that_is_cut_is_made_anew(engine: Engine) -> None:

@@ -109,6 +109,15 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
                 assert machine.process.wait(30) == 0
 
 
+def decided_alone(fleet: Fleet) -> int:
+    """Spends that took longer than a quarter of a second, as on a very busy machine; each may let one through."""
+    texts = [machine.ask("/metrics", fleet.key)[1].decode() for machine in fleet.machines]
+    lines = [line for text in texts for line in text.splitlines() if line.startswith("spfcheck_local_quota_decisions_")]
+    counts = [float(line.split()[1]) for line in lines if line.startswith("spfcheck_local_quota_decisions_total ")]
+    assert len(counts) == 2
+    return int(sum(counts))
+
+
 def test_new_checks_of_both_together_stay_below_the_ceiling(fleet: Fleet) -> None:
     began = time.monotonic()
     domains = [f"/v1/check/cold{number}.example" for number in range(2 * COLD)]
@@ -119,7 +128,7 @@ def test_new_checks_of_both_together_stay_below_the_ceiling(fleet: Fleet) -> Non
         statuses = [done.result()[0] for done in work]
     back = (time.monotonic() - began) * COLD / 60
     assert set(statuses) == {200, 429}
-    assert COLD <= statuses.count(200) <= COLD + 1 + back
+    assert COLD <= statuses.count(200) <= COLD + 1 + back + decided_alone(fleet)
 
 
 def test_batches_of_both_together_stay_below_theirs(fleet: Fleet) -> None:
@@ -136,7 +145,7 @@ def test_batches_of_both_together_stay_below_theirs(fleet: Fleet) -> None:
     assert len(lines) == 680
     assert all("status" in line for line in lines), "a batch waits, it is not refused"
     # 600 at once and ten a second: what is above the ceiling came one after the other.
-    assert took > (680 - BATCH) / (BATCH / 60) - 1
+    assert took > (680 - decided_alone(fleet) * BLOCK - BATCH) / (BATCH / 60) - 1
     assert took < (680 + 2 * BLOCK - BATCH) / (BATCH / 60) + 5
 
 

@@ -95,8 +95,15 @@ async def test_a_database_that_fails_costs_permalinks_and_no_checks(engine: Engi
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE reports")
     reports = StoredReports(engine)
-    async with running(settings_of(), keeper=reports) as client, client.get("/v1/check/broken.example") as answer:
-        assert answer.status == 200
+    async with running(settings_of(), keeper=reports) as client:
+        async with client.get("/v1/check/broken.example") as answer:
+            assert answer.status == 200
+        async with client.get("/domains/broken.example") as answer:
+            assert answer.status == 200
+        async with client.get("/v1/reports/elsewhere") as answer:
+            assert answer.status == 503
+            assert "database" in (await answer.json())["detail"]
+            assert answer.headers["Retry-After"] == "5"
     await reports.close()
 
 
