@@ -100,7 +100,7 @@ def entry_answer(
     known = request.headers.get("If-None-Match")
     unchanged = known is not None and etag in known
     content = entry.summary if view == "summary" else entry.full
-    if not unchanged and may_be_sealed(request):
+    if not unchanged and may_be_sealed(request) and not service.readiness.stopping:
         extra = fields(more) if more else ""
         return Sealed(f"{service.json_fields}ETag: {etag}\r\nCache-Control: {lasts}\r\n{extra}", content)
     headers = {"ETag": etag, "Cache-Control": lasts, **more}

@@ -95,6 +95,8 @@ def _framed(service: Service, handler: Handler, route: Route | None) -> Handler:
             else:
                 answer = await _traced(request, handler, service, route, tracing)
             status = answer.status
+            if service.readiness.stopping:  # a client that goes on asking does so elsewhere
+                answer.force_close()
         finally:
             _report(request, service, route, status, time.perf_counter() - began)
         return answer

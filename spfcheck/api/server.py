@@ -26,6 +26,9 @@ KEEP_ALIVE_SECONDS = 5.0
 
 BACKLOG = 1_024
 
+LAST_SECONDS = 0.25
+"""How long a connection that was made at the very end may take to send its request; a client sends it at once."""
+
 FIRST_PASSED_FD = 3
 """sd_listen_fds(3): the first socket that a supervisor passes on."""
 
@@ -100,6 +103,7 @@ async def serve(app: web.Application, sock: socket.socket, *, on_ready: Callable
         service.log.info("stopping", under_way=service.checks.flights)
         if not hurried.is_set():
             await asyncio.sleep(service.settings.stop_grace_seconds)
+            await stop_listening(runner)
     finally:
         await runner.cleanup()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -111,6 +115,13 @@ def runner_of(app: web.Application) -> web.AppRunner:
     return web.AppRunner(
         app, access_log=None, handle_signals=False, keepalive_timeout=KEEP_ALIVE_SECONDS, handler_cancellation=False
     )
+
+
+async def stop_listening(runner: web.AppRunner) -> None:
+    """Take no more connections, and give those that were made last the time to send what they were made for."""
+    for site in runner.sites:
+        await site.stop()
+    await asyncio.sleep(LAST_SECONDS)
 
 
 def freeze() -> None:

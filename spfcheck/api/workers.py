@@ -6,6 +6,7 @@ its own after the fork: no connection, thread or cache is shared.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import os
@@ -55,6 +56,8 @@ class Processes(BaseApplication):  # type: ignore[misc]
         self.settings = settings
         self.service_app: web.Application | None = None
         """The application of this worker; None in the parent."""
+        self.runner: web.AppRunner | None = None
+        """What runs it."""
         place = SHARED_MEMORY if IN_MEMORY else None
         self.counts = Path(tempfile.mkdtemp(prefix=f"spfcheck-counts-{os.getpid()}-", dir=place))
         """The folder of a `Fleet`; the parent removes it."""
@@ -107,11 +110,14 @@ class Processes(BaseApplication):  # type: ignore[misc]
         service = app[SERVICE]
         service.log.info("serving", url=self._url, keys=len(service.keyring), process=os.getpid())
         server.freeze()
-        return server.runner_of(app)
+        self.runner = server.runner_of(app)
+        return self.runner
 
 
 class Worker(GunicornUVLoopWebWorker):
     """aiohttp's worker, ending in our order: not ready, then answering for the grace time, then the drain."""
+
+    _ending: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, stack: FrameType | None) -> None:
         """SIGTERM."""
@@ -123,9 +129,11 @@ class Worker(GunicornUVLoopWebWorker):
         if not service.readiness.stopping:
             service.readiness.stopping = True
             service.log.info("stopping", under_way=service.checks.flights, process=os.getpid())
-            self.loop.call_later(service.settings.stop_grace_seconds, self._end)
+            self._ending = self.loop.create_task(self._end(service.settings.stop_grace_seconds))
 
-    def _end(self) -> None:
+    async def _end(self, grace: float) -> None:
+        await asyncio.sleep(grace)
+        await server.stop_listening(self.app.runner)
         self.alive = False
         self._notify_waiter_done()
 

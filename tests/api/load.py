@@ -44,18 +44,23 @@ class Service:
             "SPFCHECK_STOP_GRACE_SECONDS": "0.5",
             "LISTEN_FDS": "1",
         }
-        self.processes = [self.start()]
-        time.sleep(3)  # the first one makes the tables
-        self.processes.append(self.start())
-        time.sleep(3)
+        # The first one makes the tables.
+        self.processes = [asyncio.run(self.start()), asyncio.run(self.start())]
 
-    def start(self) -> subprocess.Popen[bytes]:
-        log = (self._folder / f"log-{time.monotonic_ns()}").open("wb")
+    async def start(self) -> subprocess.Popen[bytes]:
+        """One more of them, once it serves; no supervisor ends the old one before."""
+        path = self._folder / f"log-{time.monotonic_ns()}"
         fd = self.sock.fileno()
-        return subprocess.Popen(
-            self._command, env=self._variables, stderr=log, pass_fds=(3,) if fd == 3 else (fd, 3),
-            preexec_fn=lambda: os.dup2(fd, 3), cwd=self._folder,  # noqa: PLW1509 - there are no threads yet
-        )  # fmt: skip
+        with path.open("wb") as log:
+            process = subprocess.Popen(  # noqa: ASYNC220 - it is forked in a millisecond
+                self._command, env=self._variables, stderr=log, pass_fds=(3,) if fd == 3 else (fd, 3),
+                preexec_fn=lambda: os.dup2(fd, 3), cwd=self._folder,  # noqa: PLW1509 - there are no threads yet
+            )  # fmt: skip
+        while b'"serving"' not in path.read_bytes():
+            if process.poll() is not None:
+                raise SystemExit(path.read_text())
+            await asyncio.sleep(0.05)
+        return process
 
     def rss_mb(self) -> float:
         def of(pid: int) -> float:
@@ -138,8 +143,7 @@ async def run(service: Service, check: str, other: str) -> bool:
         for number in range(RESTARTS):
             await asyncio.sleep(0.5)
             old = service.processes[number % 2]
-            fresh = service.start()
-            await asyncio.sleep(2.5)  # it is ready within this
+            fresh = await service.start()
             old.send_signal(signal.SIGTERM)
             await asyncio.to_thread(old.wait, 30)
             service.processes[number % 2] = fresh

@@ -209,6 +209,10 @@ def test_sigterm_under_load_says_not_ready_and_answers_for_the_grace_time(tmp_pa
             service.process.terminate()
             service.until(lambda: len(service.events("stopping")) == 2)
             assert service.ask("/readyz") == 503
+            connection = HTTPConnection("127.0.0.1", service.port, timeout=10)
+            connection.request("GET", "/v1/check/fine.example")
+            assert connection.getresponse().headers["Connection"] == "close"
+            connection.close()
             time.sleep(GRACE * 0.6)
         assert load.statuses[200] > 100
         assert set(load.statuses) == {200}
