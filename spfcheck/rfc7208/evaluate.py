@@ -7,27 +7,24 @@ verdict. Nothing here waits, and nothing raises for what the DNS or a record doe
 from __future__ import annotations
 
 from collections.abc import Generator
-from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from spfcheck.rfc7208.explain import explanation
+from spfcheck.rfc7208.initial import decide, steps_of, verdict_of
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS, STRICT, Budget, Policy
-from spfcheck.rfc7208.lookup import Question, Reply, Rtype
+from spfcheck.rfc7208.lookup import Question, Reply
 from spfcheck.rfc7208.message import Message, ascii_domain, client
+from spfcheck.rfc7208.plan import PLANS, plan_of
 from spfcheck.rfc7208.ranges import Ranges, normalise
-from spfcheck.rfc7208.record import Result, published
-from spfcheck.rfc7208.strand import Decided, Path, Strand
+from spfcheck.rfc7208.record import Result
+from spfcheck.rfc7208.strand import Decided, Strand
+from spfcheck.rfc7208.swift import swiftly
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause, Cell, Partition, PathStep, Verdict
 from spfcheck.rfc7208.walk import Walk
 
 __all__ = ["check_host", "partition"]
-
-# A named tuple made directly: its own constructor takes three times as long, which a bulk run notices.
-_new = tuple.__new__
-_path_step = partial(tuple.__new__, PathStep)
-_TXT = Rtype.TXT
 
 
 def check_host(
@@ -48,26 +45,30 @@ def check_host(
     name, for ``%{h}``. *trace* asks for an event a step, *explain* for the domain's own text with a fail (6.2), which
     may take one more question. *receiver* and *timestamp* (Unix seconds) are what ``%{r}`` and ``%{t}`` stand for.
 
-    Raises `ValueError` only where *ip* is no address.
+    Raises `ValueError`, at once, where *ip* is no address, and nothing else.
     """
     family, address = client(ip)
-    name = ascii_domain(domain)
+    if policy is STRICT and not (trace or explain):
+        plan = PLANS.get((domain, family)) or plan_of(domain, family)
+        if plan is not None:
+            return swiftly(plan, address, sender, helo)
+    message = Message(domain, sender or "", helo or "", receiver, timestamp)
+    return _evaluated(message, family, address, policy, Tracer() if trace else None, explain)
+
+
+def _evaluated(
+    message: Message, family: int, address: int, policy: Policy, tracer: Tracer | None, explain: bool
+) -> Generator[Question, Reply, Verdict]:
+    """check_host() by any policy, traced and explained where that is asked for."""
+    name = ascii_domain(message.domain)
     if name is None:
         return Verdict(result=Result.NONE, cause=Cause.INVALID_DOMAIN)
-    tracer = Tracer() if trace else None
-    message = _new(Message, (name, sender or "", helo or "", receiver, timestamp))
-    walk = Walk(family, message, policy, tracer)
-    budget = Budget(policy)
-    (decided,) = yield from _evaluate(walk, name, Strand(((address, address),), budget))
+    walk = Walk(family, message._replace(domain=name), policy, tracer)
+    (decided,) = yield from decide(walk, name, Strand(((address, address),), Budget(policy)))
     text = None
     if explain and decided.result is Result.FAIL:
         text = yield from explanation(walk, decided)
-    budget = decided.strand.budget
-    trace_events = tuple(tracer.events) if tracer else ()
-    counters = (budget.lookups, budget.voids, budget.questions)
-    return _new(
-        Verdict, (decided.result, decided.cause, _path(decided), text, *counters, decided.failure, trace_events)
-    )
+    return verdict_of(decided, text, tuple(tracer.events) if tracer else ())
 
 
 def partition(
@@ -104,40 +105,8 @@ def partition(
     if not addresses:
         return Partition(family=family, cells=())
     walk = Walk(family, Message(name, sender, helo), policy, ceiling=ceiling)
-    decided = yield from _evaluate(walk, name, Strand(addresses, Budget(policy)))
+    decided = yield from decide(walk, name, Strand(addresses, Budget(policy)))
     return Partition(family=family, cells=_cells(decided), complete=walk.complete)
-
-
-def _evaluate(walk: Walk, domain: str, strand: Strand) -> Generator[Question, Reply, list[Decided]]:
-    """Find the record of *domain* (RFC 7208 4.4, 4.5) and evaluate it."""
-    tracer = walk.tracer
-    if tracer is not None:
-        tracer.begin(domain, None, 0)
-    question = _new(Question, (domain, _TXT))
-    reply = walk.known(question, strand.budget) or walk.learn(question, (yield question))
-    found = published(reply.records)
-    path: Path = ((domain, None, None),)
-    failure = None
-    if reply.failed:
-        result, cause, failure = Result.TEMPERROR, Cause.DNS_FAILURE, question
-    elif found == 0:
-        result, cause = Result.NONE, Cause.NO_DOMAIN if reply.nxdomain else Cause.NO_RECORD
-    elif isinstance(found, int):
-        result, cause = Result.PERMERROR, Cause.MULTIPLE_RECORDS
-    elif found.problems:
-        result, cause, path = Result.PERMERROR, Cause.SYNTAX_ERROR, ((domain, found, None),)
-    else:
-        if tracer is not None:
-            tracer.found(None, None)
-        return (yield from walk.evaluate(found, domain, strand, (domain,)))
-    if tracer is not None:
-        tracer.found(result, cause)
-    return [Decided(strand, result, cause, path, failure)]
-
-
-def _path(decided: Decided) -> tuple[PathStep, ...]:
-    path = decided.path
-    return (_new(PathStep, path[0]),) if len(path) == 1 else tuple(map(_path_step, path))
 
 
 def _cells(decided: list[Decided]) -> tuple[Cell, ...]:
@@ -153,7 +122,7 @@ def _cells(decided: list[Decided]) -> tuple[Cell, ...]:
             addresses=normalise(one for item in group for one in item.strand.addresses),
             result=result,
             cause=cause,
-            path=_path(group[0]),
+            path=steps_of(group[0].path),
             lookups=lookups,
             void_lookups=voids,
             questions=questions,

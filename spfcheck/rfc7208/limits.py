@@ -100,7 +100,7 @@ class Budget:
         twin.void_names = self.void_names
         return twin
 
-    def state(self) -> tuple[int, int, int, frozenset[Question]]:
+    def state(self) -> tuple[object, ...]:
         """All that later terms can depend on."""
         return self.lookups, self.voids, self.questions, self.void_names
 

@@ -73,16 +73,21 @@ class Walk:
         return reply
 
     def evaluate(
-        self, record: Record, domain: str, strand: Strand, stack: tuple[str, ...]
+        self,
+        record: Record,
+        domain: str,
+        strand: Strand,
+        stack: tuple[str, ...],
+        steps: Sequence[Step | Run] | None = None,
     ) -> Generator[Question, Reply, list[Decided]]:
         """Sort the addresses of *strand* by what *record*, published at *domain*, says of them.
 
-        *stack* holds the domains that led here, this one included.
+        *stack* holds the domains that led here, this one included. *steps* are those to go through, if not all.
         """
         level = Level(record, domain, stack)
         tracer = self.tracer
         strands: Sequence[Strand] = (strand,)
-        for step in program(record, self._family, tracer is not None):
+        for step in program(record, self._family, tracer is not None) if steps is None else steps:
             kind = step.kind
             following: list[Strand] = []
             for part in strands:
