@@ -14,7 +14,7 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 __all__ = ["answer_of", "evidence_of"]
 
 
-_new_evidence = maker(Evidence)
+_new_evidence = maker(Evidence, in_order=True)
 # The name and the value of an enum's member take longer to find than a place in a dict.
 _TYPES = {rtype: rtype.name for rtype in Rtype}
 _A, _AAAA, _TXT = Rtype.A, Rtype.AAAA, Rtype.TXT
@@ -23,22 +23,24 @@ _OUTCOMES = {outcome: outcome.value for outcome in Outcome}
 
 def evidence_of(answer: Answer) -> Evidence:
     """One DNS answer as plain values."""
+    rtype = answer.question.rtype
+    # By position, in the order of the fields: a quarter of the time went into their names.
     return _new_evidence(
-        name=answer.question.name,
-        type=_TYPES[answer.question.rtype],
-        outcome=_OUTCOMES[answer.outcome],
-        data=tuple([_plain(answer.question.rtype, item) for item in answer.records]) if answer.records else (),
-        ttl=answer.ttl,
-        resolver=answer.resolver,
-        authenticated=answer.authenticated,
-        soa_seen=answer.soa_seen,
-        ms=answer.took_ms,
-        chain=answer.chain,
-        rcode=answer.rcode,
-        stale=answer.stale,
-        illegal_cname=answer.illegal_cname,
-        detail=answer.detail,
-        received_at=answer.received_at,
+        answer.question.name,
+        _TYPES[rtype],
+        _OUTCOMES[answer.outcome],
+        tuple([_plain(rtype, item) for item in answer.records]) if answer.records else (),
+        answer.ttl,
+        answer.resolver,
+        answer.authenticated,
+        answer.soa_seen,
+        answer.took_ms,
+        answer.chain,
+        answer.rcode,
+        answer.stale,
+        answer.illegal_cname,
+        answer.detail,
+        answer.received_at,
     )
 
 

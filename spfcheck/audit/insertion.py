@@ -34,7 +34,7 @@ def inserted(plain: Plain, needed: Sequence[str], get: Get, ours: Ours) -> Remed
         raise NotPlain
     refusals: list[Refusal] = []
     for text, edit in _ladder(plain, needed):
-        proposed = read_plain(text, domain, plain.memory)
+        proposed = read_plain(text, domain, plain.memory, plain)
         if proposed.resolve(_with(plain, get)):
             raise NotPlain
         made = prove_plain(plain, proposed, ours, plain.answers.__getitem__)

@@ -11,15 +11,17 @@ __all__ = ["maker"]
 T = TypeVar("T")
 
 
-def maker(kind: type[T]) -> Callable[..., T]:
+def maker(kind: type[T], *, in_order: bool = False) -> Callable[..., T]:
     """A constructor of *kind*, a frozen dataclass with slots: the same arguments, the same object, less time.
 
+    With *in_order* it takes the fields in their order also where *kind* wants their names.
     A frozen dataclass sets each field through ``object.__setattr__``. A twin of the same layout that is not frozen sets
     them directly, and becomes a *kind* then.
     """
 
     def like(one: Field[Any]) -> Any:
-        return field(default=one.default, default_factory=one.default_factory, kw_only=one.kw_only)
+        by_name = one.kw_only and not in_order
+        return field(default=one.default, default_factory=one.default_factory, kw_only=by_name)
 
     def become(made: Any) -> None:
         made.__class__ = kind

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from spfcheck.audit.known import Get, Known, Memory, known_include, node_of, shared_by
 from spfcheck.audit.making import maker
@@ -38,6 +38,9 @@ class NotPlain(Exception):  # noqa: N818 - an outcome, not an error
     """The record is not plain, or an answer that it rests on is worth a word."""
 
 
+_NO_VOIDS: Mapping[int, int] = {4: 0, 6: 0}
+
+
 class Part:
     """One term, where it stands, and what it comes to once the answers are there that it needs.
 
@@ -45,7 +48,15 @@ class Part:
     family sees, in its order; *void* are those questions of the survey that came back empty, in its order.
     """
 
-    __slots__ = ("held", "known", "lookups", "name", "ready", "start", "steps", "term", "text", "void", "voids")
+    # Defaults of the class and not slots: most parts keep most of them, and setting them was most of making one.
+    known: Known | None = None
+    held: Mapping[int, Ranges] = {4: (), 6: ()}
+    steps: Mapping[int, Sequence[Answer]] = {4: (), 6: ()}
+    void: Sequence[Question] = ()
+    voids: Mapping[int, int] = _NO_VOIDS
+    lookups = 0
+    """What it costs with all that it leads to."""
+    ready = True
 
     def __init__(self, text: str, start: int, term: Term | None, name: str) -> None:
         self.text = text
@@ -53,25 +64,18 @@ class Part:
         self.term = term
         """None for a network of which nothing is to be said."""
         self.name = name
-        self.known: Known | None = None
-        self.held: Mapping[int, Ranges] = _NOTHING
-        self.steps: Mapping[int, list[Answer]] = _NO_STEPS
-        self.void: list[Question] = _NO_QUESTIONS
-        self.voids: Mapping[int, int] = _NO_VOIDS
-        self.lookups = 0
-        """What it costs with all that it leads to."""
-        self.ready = True
+
+    def at(self, start: int) -> Part:
+        """The same part at another place."""
+        other = Part.__new__(Part)
+        other.__dict__.update(self.__dict__)
+        other.start = start
+        return other
 
     @property
     def span(self) -> tuple[int, int]:
         """Where the term stands in the record."""
         return self.start, self.start + len(self.text)
-
-
-_NOTHING: Mapping[int, Ranges] = {4: (), 6: ()}
-_NO_STEPS: Mapping[int, list[Answer]] = {4: [], 6: []}
-_NO_QUESTIONS: list[Question] = []
-_NO_VOIDS = {4: 0, 6: 0}
 
 
 class Plain:
@@ -227,34 +231,37 @@ def is_quiet(answer: Answer) -> bool:
     )
 
 
-def read_plain(text: str, domain: str, memory: Memory) -> Plain:
+def read_plain(text: str, domain: str, memory: Memory, like: Plain | None = None) -> Plain:
     """The terms of *text*, published at *domain*. Raises `NotPlain` for every record that is more than that.
 
-    Nothing may be to be said of a single term, and none may stand twice.
+    Nothing may be to be said of a single term, and none may stand twice. What *like*, another record of the domain, has
+    found out about a term holds here as well.
     """
     if not text.isascii() or not text.isprintable():
         raise NotPlain
     words = text.split()
+    terms = memory.terms
     parts: list[Part] = []
     seen: set[object] = set()
+    known = {part.text: part for part in like.parts} if like is not None else {}
     position = len("v=spf1")
-    costly = 0
     for word in words[1:-1]:
         position = text.index(word, position)
-        term = memory.terms.get(word)
-        network = _usual(word) if term is None else None
-        if network is not None:
+        same = known.get(word)
+        if same is not None:
+            part = same.at(position)
+            seen.add(word)
+        elif (term := terms.get(word)) is None and (network := _usual(word)) is not None:
             part = Part(word, position, None, "")
             part.held = {4: (network,), 6: ()}
             seen.add(network)
         else:
             part = _part(term or _read(word, memory), position, domain, seen)
-            costly += not part.ready
         position += len(word)
         parts.append(part)
-    if not parts or len(seen) < len(parts) or costly > MOST_COSTLY:
+    if not parts or len(seen) < len(parts) or len(parts) - sum([part.ready for part in parts]) > MOST_COSTLY:
         raise NotPlain
-    last = memory.terms.get(words[-1]) or _read(words[-1], memory)
+    last = terms.get(words[-1]) or _read(words[-1], memory)
     if last.name != "all":
         raise NotPlain
     return Plain(text, domain, memory, parts, Part(words[-1], text.index(words[-1], position), last, ""), last.result)
@@ -262,17 +269,23 @@ def read_plain(text: str, domain: str, memory: Memory) -> Plain:
 
 def _part(term: Term, start: int, domain: str, seen: set[object]) -> Part:
     """The part that *term* is; what it asks for goes to *seen*."""
-    part = Part(term.text, start, term, term.target or domain)
-    if term.network is not None:
+    target = term.target
+    part = Part(term.text, start, term, target or domain)
+    if term.name == "include":
+        if target == domain:
+            raise NotPlain
+        seen.add(target)
+        part.ready = False
+    elif term.network is not None:
         if next(network_findings(term, domain), None) is not None:
             raise NotPlain
         part.held = {4: (), 6: (), term.family or 4: (term.network,)}
         seen.add(term.network)
-        return part
-    if term.name == "all" or (term.name == "include" and part.name == domain):
+    elif term.name == "all":
         raise NotPlain
-    part.ready = False
-    seen.add(part.name if term.name == "include" else key(term, domain))
+    else:
+        part.ready = False
+        seen.add(key(term, domain))
     return part
 
 

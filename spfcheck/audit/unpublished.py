@@ -15,7 +15,7 @@ from spfcheck.audit.manual import not_here
 from spfcheck.audit.near import near_misses
 from spfcheck.audit.plain import NotPlain, is_quiet, read_plain
 from spfcheck.audit.plain_proof import prove_plain
-from spfcheck.audit.remedy import skeleton_of
+from spfcheck.audit.remedy import NONE, skeleton_of
 from spfcheck.audit.report import Remedy, RemedyKind, Status
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.walk import spf_texts
@@ -41,9 +41,13 @@ class _Answers:
         self._get = get
         self.seen: dict[Question, Answer] = {}
 
+    def get(self, question: Question) -> Answer | None:
+        """The answer that is at hand."""
+        return self.seen.get(question) or self._get(question)
+
     def need(self, *questions: Question) -> list[Answer]:
         """The answers to *questions*; raises `_Wanted` for those that are not at hand, `NotPlain` for a failure."""
-        found = [self.seen.get(question) or self._get(question) for question in questions]
+        found = [self.get(question) for question in questions]
         missing = [question for question, answer in zip(questions, found, strict=True) if answer is None]
         if missing:
             raise _Wanted(missing)
@@ -64,57 +68,55 @@ def unpublished(domain: str, answer: Answer, get: Get, memory: Memory, ours: Our
 
     Raises `NotPlain`.
     """
-    if near_misses(answer.records) or not is_editable(domain):
+    if near_misses(answer.records):
         raise NotPlain
     answers = _Answers(get)
     answers.seen[answer.question] = answer
-    networks = tuple(remembered(place, Result.NONE, "", memory) for place in range(len(memory.places)))
-    found = Found(Status.ACTION_NEEDED, Result.NONE, Result.NONE, networks, [], _NOWHERE, answers.seen, [])
-    if answer.nxdomain:
-        found.findings.append(finding(Code.DOMAIN_NOT_FOUND, domain))
-        found.remedy = Remedy(
-            kind=RemedyKind.MANUAL, name=domain, certificate=not_here("nxdomain-organisation", domain)
-        )
-        return found
+    networks = tuple([remembered(place, Result.NONE, "", memory) for place in range(len(memory.places))])
+    found = Found(Status.ACTION_NEEDED, Result.NONE, Result.NONE, networks, [], NONE, answers.seen, [])
     try:
-        typed, mail = answers.need(Question(domain, Rtype.SPF), Question(domain, Rtype.MX))
-        if spf_texts(typed):
-            raise NotPlain
-        found.findings.append(finding(Code.NO_RECORD, domain))
-        if not any(name for _, name in mail.records):
-            found.findings.append(finding(Code.NO_MX, domain))
-        _publish(domain, answers, memory, ours, found)
+        if answer.nxdomain:
+            found.findings.append(finding(Code.DOMAIN_NOT_FOUND, domain))
+            certificate = not_here("nxdomain-organisation", domain)
+            found.remedy = Remedy(kind=RemedyKind.MANUAL, name=domain, certificate=certificate)
+        else:
+            _first_record(domain, answers, memory, ours, found)
     except _Wanted as wanted:
         return wanted.questions
+    if not is_editable(domain):
+        raise NotPlain
     return found
 
 
-_NOWHERE = Remedy(kind=RemedyKind.NONE)
-
-
-def _publish(domain: str, answers: _Answers, memory: Memory, ours: Ours, found: Found) -> None:
-    """Put a record into *found* that is proven (repair P)."""
+def _first_record(domain: str, answers: _Answers, memory: Memory, ours: Ours, found: Found) -> None:
+    """Put into *found* what is to be said of a domain without a record, and the record that is proven (repair P)."""
+    typed, mail = answers.need(Question(domain, Rtype.SPF), Question(domain, Rtype.MX))
+    if spf_texts(typed):
+        raise NotPlain
     skeleton, why = skeleton_of(domain, answers.sure)
-    get = answers.sure
     for text in dict.fromkeys(_ladder(skeleton, ours)):
         proposed = read_plain(text, domain, memory)
-        missing = proposed.resolve(lambda question: answers.seen.get(question) or answers._get(question))  # noqa: SLF001
+        missing = proposed.resolve(answers.get)
         if missing:
             raise _Wanted(missing)
-        made = prove_plain(None, proposed, ours, get)
+        made = prove_plain(None, proposed, ours, answers.sure)
         if isinstance(made, Proof):
-            answers.seen.update(proposed.answers)
-            found.known = [part.known for part in proposed.parts if part.known is not None]
-            found.remedy = Remedy(
-                kind=RemedyKind.PUBLISH,
-                name=domain,
-                value=text,
-                strings=split_strings(text),
-                edits=(f"A record is published where there is none. {why}",),
-                proof=made.facts(),
-            )
-            return
-    raise NotPlain
+            break
+    else:
+        raise NotPlain
+    answers.seen.update(proposed.answers)
+    found.known = [part.known for part in proposed.parts if part.known is not None]
+    found.findings.append(finding(Code.NO_RECORD, domain))
+    if not any(name for _, name in mail.records):
+        found.findings.append(finding(Code.NO_MX, domain))
+    found.remedy = Remedy(
+        kind=RemedyKind.PUBLISH,
+        name=domain,
+        value=text,
+        strings=split_strings(text),
+        edits=(f"A record is published where there is none. {why}",),
+        proof=made.facts(),
+    )
 
 
 def _ladder(skeleton: str, ours: Ours) -> Iterator[str]:
