@@ -130,9 +130,9 @@ class Stage:
             [BIN, *words], env=self.environment, cwd=self.directory, capture_output=True, text=True, check=False
         )
 
-    def start(self, *words: str, poison: str = "") -> Worker:
-        """A worker; under *poison* one that some domain makes raise, or kills."""
-        command: list[str | Path] = [BIN] if not poison else [sys.executable, "-m", "tests.cluster.poisoned", poison]
+    def start(self, *words: str, poison: bool = False) -> Worker:
+        """A worker; under *poison* one that some domain kills."""
+        command: list[str | Path] = [sys.executable, "-m", "tests.cluster.poisoned"] if poison else [BIN]
         worker = Worker(self, len(self.workers), [*command, "worker", *words])
         self.workers.append(worker)
         return worker

@@ -113,9 +113,9 @@ def test_tables_that_are_not_there_are_one_sentence(tmp_path: Path, address: str
 
 def test_a_worker_ends_in_order_and_hands_back_what_it_has(tmp_path: Path, address: str) -> None:
     """Each time in the middle of a chunk; it costs no attempt, and the next one goes on at once."""
-    with stage(tmp_path, address, 3_000, 30, NIGHT_STALLED_SECONDS="30") as s:
+    with stage(tmp_path, address, 2_000, 20, NIGHT_STALLED_SECONDS="30") as s:
         plan_id = s.begin()
-        for _ in range(4):
+        for _ in range(2):
             worker = s.start("--queues", "audit", "night")
             wait(lambda worker=worker: bool(worker.events("chunk-claimed")), 60.0, s.trouble)  # type: ignore[misc]
             assert worker.end() == 0, worker.log.read_text()
@@ -130,7 +130,7 @@ def test_a_worker_ends_in_order_and_hands_back_what_it_has(tmp_path: Path, addre
 
 
 def test_nights_that_begin_at_once_make_one_plan(tmp_path: Path, address: str) -> None:
-    """By the clock of three workers, and by two hands; and one machine plans nothing meanwhile."""
+    """By the clock of two workers, and by two hands; and one machine plans nothing meanwhile."""
     with stage(tmp_path, address, 600, 6, NIGHT_AT="* * * * * */2", NOTIFY_ENABLED="false") as s:
         with ThreadPoolExecutor(2) as pool:
             begun = list(pool.map(lambda _: s.spfcheck("night", "begin"), range(2)))
@@ -138,9 +138,9 @@ def test_nights_that_begin_at_once_make_one_plan(tmp_path: Path, address: str) -
         refused = s.spfcheck("notify", "plan")
         assert refused.returncode == 2
         assert "Workers are making plan-" in refused.stderr
-        for _ in range(3):
+        for _ in range(2):
             s.start("--queues", "audit", "night")
-        wait(lambda: s.ask("SELECT count(*) FROM plans")[0][0] >= 3, 60.0, s.trouble)
+        wait(lambda: s.ask("SELECT count(*) FROM plans")[0][0] >= 2, 60.0, s.trouble)
         for worker in s.workers:
             assert worker.end() == 0
         engine = database.open_engine(address)

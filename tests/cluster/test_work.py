@@ -17,13 +17,14 @@ from procrastinate.jobs import Status
 from sqlalchemy.engine import Engine
 
 from spfcheck.api.gauges import LedgerGauges
+from spfcheck.audit.report import Report
 from spfcheck.cluster.errands import see_jobs
 from spfcheck.cluster.rescue import Rescue
 from spfcheck.cluster.work import Work
 from spfcheck.intercom import Intercom
 from spfcheck.notify import nights as nights_module
-from spfcheck.notify.checks import Health
-from spfcheck.notify.chunks import ChunkState, shared
+from spfcheck.notify.checks import DnsChecks, Health
+from spfcheck.notify.chunks import Chunks, ChunkState, shared
 from spfcheck.notify.nights import Night, NightState
 from tests.notify.world import World, broken, world
 
@@ -146,6 +147,30 @@ async def test_a_worker_whose_resolver_lies_examines_nothing(tmp_path: Path, pos
         assert trouble == "This worker may not judge: The resolver invents addresses."
         await d.work.audit_chunk(plan_id, 0, 2)
         assert d.night().state is NightState.DECIDING
+
+
+async def test_a_check_that_raises_gives_up_its_chunk_and_no_other(tmp_path: Path, postgres_engine: Engine) -> None:
+    async def night(self: DnsChecks, name: str, *, opinion: bool) -> Report:
+        if name == NAMES[3]:
+            raise ZeroDivisionError("a record nobody had thought of")
+        return await honest(self, name, opinion=opinion)
+
+    honest = DnsChecks.night
+    async with people(tmp_path, NAMES[:10]) as w, desk(w, postgres_engine, small_floor=5) as d:
+        plan_id = await d.begun()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(DnsChecks, "night", night)
+            patch.setattr(Chunks.cut, "__defaults__", (5,))
+            await d.work.plan_night(plan_id, 1)
+            for number in (0, 1, 0, 0, 0):
+                await d.work.audit_chunk(plan_id, number, 1)
+        await d.work.finish_plan(plan_id, 1)
+        (given_up,) = d.work.chunks.progress(plan_id).given_up
+        assert given_up == (0, 5, "It ended in ZeroDivisionError: a record nobody had thought of")
+        with postgres_engine.begin() as connection:
+            connection.execute(sa.text("UPDATE plans SET approved_by = 'mira'"))
+        await d.work.send_messages(plan_id, 1)
+        assert sorted(email for email, _ in w.sent) == [f"owner@{name}" for name in NAMES[5:10]]
 
 
 async def test_the_guards_hold_workers_as_they_hold_one_machine(tmp_path: Path, postgres_engine: Engine) -> None:
