@@ -38,25 +38,26 @@ class _Refused(Exception):  # noqa: N818 - an outcome, not an error
         self.refusal = Refusal(invariant, why, lookups)
 
 
-def prove(case: Case, proposal: Proposal) -> Proof | Refusal:
+def prove(case: Case, proposal: Proposal, *, by_parts: bool = True) -> Proof | Refusal:
     """Accept or refuse *proposal* for *case*.
 
+    *by_parts*: where both records are plain, a proof by what their terms hold is enough (`plain_proof`).
     Raises `Missing` where DNS answers are wanted that are not at hand.
     """
     try:
-        return _prove(case, proposal)
+        return _prove(case, proposal, by_parts)
     except _Refused as refused:
         return refused.refusal
     except Unanswered as failed:
         return Refusal("unknown", f"The DNS did not answer {failed}.")
 
 
-def _prove(case: Case, proposal: Proposal) -> Proof:
+def _prove(case: Case, proposal: Proposal, by_parts: bool) -> Proof:
     new = _form(case, proposal)
     base = base_of(case)
     if isinstance(base, NoBase):
         raise _Refused("base", "What is published has no single reading.")
-    if base is not None:
+    if base is not None and by_parts:
         quick = _plainly(case, base, new)
         if quick is not None:
             return quick

@@ -10,15 +10,18 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 
 from bench.corpus import CORPUS, INCLUDE, OURS_TEXTS, CorpusLookup, read_corpus
+from bench.customers import customers as bench_customers
 from spfcheck.audit.examine import examine, examine_by, prepare
 from spfcheck.audit.ordinary import Attempt
+from spfcheck.audit.proof import Proof, Proposal, prove
 from spfcheck.audit.report import Report, as_json
 from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.audit.walk import Witness
 from spfcheck.resolver.types import Answer, Lookup, Question, Rtype
 from spfcheck.resolver.zone import Zone, ZoneLookup
+from tests.audit.cases import case_of
 from tests.audit.golden_file import GOLDEN, OURS, Golden
-from tests.audit.zones import Generated, zones
+from tests.audit.zones import Generated, customers, zones
 from tests.profile import scale
 
 
@@ -64,6 +67,12 @@ async def both(domain: str, lookup: Lookup, ours: Ours) -> bool:
         new_id=lambda: "id",
     )
     assert text(quick) == text(long)
+    if quick.remedy.proof is not None:
+        delete = tuple(one.value for one in quick.remedy.delete)
+        proposal = Proposal(quick.remedy.name, quick.remedy.value, delete)
+        proof = prove(case_of(domain, lookup, ours), proposal, by_parts=False)
+        assert isinstance(proof, Proof), "the prover for every record proves it as well"
+        assert proof.facts() == quick.remedy.proof
     again = await examine(domain, lookup, ours, clock=lambda: 5.0, new_id=lambda: "id")
     assert text(again) == text(long)
     return True
@@ -88,6 +97,26 @@ def test_generated(generated: Generated) -> None:
         event(str(await both("customer.example", lookup, await prepare(OURS, lookup))))
 
     asyncio.run(go())
+
+
+@given(customers())
+@settings(max_examples=scale(250, 5_000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_generated_customers(generated: Generated) -> None:
+    """Records as customers have them: hosts with and without addresses, limits met and passed, ours in and out."""
+
+    async def go() -> None:
+        lookup = Cached(ZoneLookup(Zone.parse(generated.text)))
+        event(str(await both("customer.example", lookup, await prepare(OURS, lookup))))
+
+    asyncio.run(go())
+
+
+async def test_customers_as_the_bench_has_them() -> None:
+    made = bench_customers(scale(250, 4_000), seed=5)
+    lookup = Cached(ZoneLookup(Zone.parse(made.zone)))
+    ours = await prepare([SenderProfile(name="mail", include=INCLUDE)], lookup)
+    quick = [await both(domain, lookup, ours) for domain in made.domains]
+    assert sum(quick) > 0.9 * len(quick), "nearly all go the quick way"
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="LOUD: the corpus is not at ../shared/corpus; real records untested")

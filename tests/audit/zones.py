@@ -130,3 +130,54 @@ def zones(draw: st.DrawFn) -> Generated:
     ipv6 = [] if draw(st.booleans()) else ["customer.example AAAA 2001:db8:9::9"]
     lines = [FIXED, OURS, *ipv6, *inner, *(f'customer.example TXT "{text}"' for text in published)]
     return Generated("\n".join(lines), published)
+
+
+PROVIDERS = """
+p0.example TXT "v=spf1 ip4:192.0.2.128/26 ip6:2001:db8:365::/48 ~all"
+p1.example TXT "v=spf1 include:p0.example include:p2.example ?all"
+p2.example TXT "v=spf1 ip4:198.51.100.0/25 ip4:192.0.2.160/27 -all"
+p3.example TXT "v=spf1 include:p1.example include:p2.example ip4:203.0.113.64/26 ~all"
+p4.example TXT "v=spf1 include:p3.example ~all"
+p5.example TXT "v=spf1 ip4:203.0.113.0/29 ip4:198.51.100.64/26 ~all"
+p6.example TXT "v=spf1 ip4:192.0.2.1 -ip4:192.0.2.2 ~all"
+"""
+_addresses = {
+    "A": st.lists(
+        st.sampled_from(["192.0.2.1", "192.0.2.130", "203.0.113.5", "198.51.100.3"]), max_size=2, unique=True
+    ),
+    "AAAA": st.lists(st.sampled_from(["2001:db8:1::1", "2001:db8:5::1", "2001:db8:365::9"]), max_size=1),
+}
+
+
+@st.composite
+def customers(draw: st.DrawFn) -> Generated:
+    """A customer whose record is plain or nearly so, and hosts of which some have no address of a family or at all."""
+    lines = [PROVIDERS, OURS]
+    for host in ("customer.example", "m1.example", "m2.example", "w.example"):
+        for rtype, addresses in _addresses.items():
+            lines += [f"{host} {rtype} {address}" for address in draw(addresses)]
+    mail = draw(
+        st.lists(st.sampled_from(["m1.example", "m2.example", "nowhere.example", "."]), max_size=2, unique=True)
+    )
+    lines += [f"customer.example MX {10 + place} {host}" for place, host in enumerate(mail)]
+    words = ["a", "mx", "a:w.example", "a:gone.example", "a:gone2.example", "mx:w.example", "a:m1.example/28", "mx//64"]
+    words += [
+        "ip4:81.2.3.4",
+        "ip4:81.2.0.0/16",
+        "ip4:192.0.2.128/27",
+        "ip4:203.0.113.2",
+        "ip6:2a00:1::/48",
+        "ip4:10.0.0.1",
+    ]
+    words += [f"include:p{number}.example" for number in range(7)]
+    terms = draw(st.lists(st.sampled_from(words), max_size=7, unique=True))
+    if draw(st.booleans()):
+        terms.insert(draw(st.integers(0, len(terms))), draw(own))
+    terms.append(draw(st.sampled_from(["-all", "~all", "~all", "?all", "+all", ""])))
+    text = draw(st.sampled_from(["v=spf1 ", "V=SPF1  "])) + " ".join(terms)
+    others = draw(
+        st.lists(st.sampled_from(["MS=ms1", "spf tells", "v=DMARC1; p=none", "all the best -all"]), max_size=2)
+    )
+    published = (text,) if draw(st.integers(0, 4)) else ()
+    lines += [f'customer.example TXT "{one}"' for one in (*others, *published)]
+    return Generated("\n".join(lines), published)

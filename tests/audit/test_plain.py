@@ -1,0 +1,107 @@
+"""What plain records rest on: terms read by a shorter way, answers of which nothing is to be said, the prover's no."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.customers import INCLUDE, Kind, customers
+from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.known import memory_of
+from spfcheck.audit.plain import NotPlain, _usual, is_quiet, read_plain
+from spfcheck.audit.plain_proof import prove_plain
+from spfcheck.audit.proof import Proof
+from spfcheck.audit.review import answers_of, network_findings
+from spfcheck.audit.senders import SenderProfile
+from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
+from spfcheck.resolver.zone import Zone, ZoneLookup
+from spfcheck.rfc7208.grammar import read_term
+from spfcheck.rfc7208.record import Problem, Result
+from tests.audit.cases import Everything, case_of
+from tests.audit.test_proof import sabotages
+
+octets = st.one_of(
+    st.integers(0, 260).map(str), st.sampled_from(["0", "00", "010", "10", "127", "172", "192", "255", "", "1a"])
+)
+words = st.builds(
+    lambda word, address, prefix: f"{word}:{'.'.join(address)}{prefix}",
+    st.sampled_from(["ip4", "ip4", "ip4", "IP4", "+ip4", "-ip4", "ip6"]),
+    st.lists(octets, min_size=3, max_size=5) | st.lists(octets, min_size=4, max_size=4),
+    st.one_of(
+        st.just(""), st.integers(0, 40).map("/{}".format), st.sampled_from(["/", "/08", "/16 ", "//24", "/24/24", "\n"])
+    ),
+)
+
+
+@given(words)
+def test_a_usual_network_is_what_the_grammar_reads(word: str) -> None:
+    network = _usual(word)
+    problems: list[Problem] = []
+    term = read_term(word, 0, problems)
+    if network is not None:
+        assert not problems
+        assert (term.network, term.result) == (network, Result.PASS)
+        assert next(network_findings(term, "customer.example"), None) is None
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(16, 32))
+def test_most_networks_are_usual(address: int, prefix: int) -> None:
+    base = address >> (32 - prefix) << (32 - prefix)
+    word = f"ip4:{base >> 24}.{base >> 16 & 255}.{base >> 8 & 255}.{base & 255}/{prefix}"
+    assert (_usual(word) is None) is (base >> 24 in (10, 100, 127, 169, 172, 192))
+
+
+answers = st.builds(
+    Answer,
+    question=st.builds(Question, st.just("n.example"), st.sampled_from(Rtype)),
+    outcome=st.sampled_from(Outcome),
+    records=st.just(()),
+    took_ms=st.sampled_from([0.0, 1_999.0, 2_000.0, 2_001.0]),
+    soa_seen=st.booleans(),
+    illegal_cname=st.booleans(),
+    stale=st.booleans(),
+)
+
+
+@given(answers)
+def test_a_quiet_answer_is_one_of_which_nothing_is_said(answer: Answer) -> None:
+    # An answer has records exactly if its outcome is ok.
+    shown = Answer(
+        question=answer.question,
+        outcome=answer.outcome,
+        records=((b"x",),) if answer.outcome is Outcome.OK else (),
+        took_ms=answer.took_ms,
+        soa_seen=answer.soa_seen,
+        illegal_cname=answer.illegal_cname,
+        stale=answer.stale,
+    )
+    assert is_quiet(shown) is (next(answers_of({shown.question: shown}), None) is None)
+
+
+async def test_the_plain_prover_refuses_every_sabotage() -> None:
+    """Of a first record, and of one in place of another."""
+    made = customers(120, seed=9)
+    lookup = ZoneLookup(Zone.parse(made.zone))
+    ours = await prepare([SenderProfile(name="mail", include=INCLUDE)], lookup)
+    memory = memory_of(ours)
+    spoilt = 0
+    for domain, kind in zip(made.domains, made.kinds, strict=True):
+        remedy = (await examine(domain, lookup, ours)).remedy
+        if not remedy.value or kind not in (Kind.NO_RECORD, Kind.WORKS, Kind.VOID):
+            continue
+        case = case_of(domain, lookup, ours)
+        everything = Everything(lookup)
+        base = None
+        if case.texts:
+            base = read_plain(case.texts[0].decode(), domain, memory)
+            assert base.resolve(everything.get) == []
+        for name, value in [("nothing", remedy.value), *sabotages(remedy.value, case)]:
+            try:
+                proposed = read_plain(value, domain, memory)
+                assert proposed.resolve(everything.get) == []
+                proof = prove_plain(base, proposed, ours, everything.__getitem__)
+            except NotPlain:
+                continue
+            assert isinstance(proof, Proof) is (name == "nothing"), (domain, name, value)
+            spoilt += name != "nothing"
+    assert spoilt > 60
