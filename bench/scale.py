@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import time
@@ -91,7 +92,8 @@ class Needs:
     domain_gigabytes: float
     member_gigabytes: float
     found_gigabytes: float
-    """Also about what the process holds in memory that makes the plan."""
+    finish_gigabytes: float
+    """In the memory of the process that makes the plan, at least."""
     send_hours: float
     sendable: float
     """Messages that the API's limit lets out in ten hours at most."""
@@ -124,6 +126,7 @@ def needs(costs: Costs, domains: int, assumed: Assumed = ASSUMED) -> Needs:
         domain_gigabytes=domains * ledger.domain_bytes / GIGA,
         member_gigabytes=contacts * ledger.member_bytes / GIGA,
         found_gigabytes=domains * assumed.broken * audit.found_bytes / GIGA,
+        finish_gigabytes=domains * assumed.broken * audit.found_memory / GIGA,
         send_hours=messages / min(assumed.sends, requests / assumed.calls) / HOUR,
         sendable=requests / assumed.calls * 10 * HOUR,
         ledger_gigabytes=messages * 730 * ledger.message_bytes / GIGA,
@@ -143,6 +146,7 @@ def cost_rows(costs: Costs) -> list[tuple[str, str, str]]:
         ("a question: resolver's CPU", f"{audit.resolver_cpu * 1e6:.0f} us", "Unbound, cold, all before its authority"),
         ("one process that audits", f"{audit.rate_one:,.0f} domains/s", f"{audit.broken:.0%} of them broken"),
         ("two such processes", f"{audit.rate_two:,.0f} domains/s", "resolver and authority on the same cores"),
+        ("two such processes: CPU of a domain", f"{audit.cpu_two:.2f} times", "of one's; each has a cache of its own"),
         *(
             (
                 f"a night by `spfcheck worker`, {night.workers} at once",
@@ -151,6 +155,7 @@ def cost_rows(costs: Costs) -> list[tuple[str, str, str]]:
             )
             for night in costs.nights
         ),
+        ("a finding: memory to make the plan", f"{audit.found_memory / 1e3:.1f} kB", "at least, by tracemalloc"),
         ("a worker: memory", f"{audit.rss_mb:.0f} MB", f"{audit.domains:,} domains"),
         ("a contact: planner's CPU", f"{costs.contact_cpu * 1e6:.0f} us", "read over HTTP, mapped, kept"),
         ("a message: the ledger on SQLite", f"{ledger.sqlite_message * 1e3:.1f} ms", "each step on the disk"),
@@ -177,16 +182,17 @@ def night_rows(nights: Sequence[Needs]) -> list[tuple[str, ...]]:
         ("reading them: hours within our share of the API", lambda n: f"{n.read_hours:.1f}"),
         ("reading them: core-hours (one planner)", lambda n: f"{n.read_core_hours:.1f}"),
         ("auditing: core-hours", lambda n: f"{n.audit_core_hours:,.1f}"),
-        ("auditing: worker processes", lambda n: f"{max(1, round(n.audit_cores + 0.5)):,}"),
+        ("auditing: worker processes", lambda n: f"{math.ceil(n.audit_cores):,}"),
         ("questions to resolvers", lambda n: _short(n.questions)),
         ("questions a second", lambda n: f"{n.questions_second:,.0f}"),
-        ("resolver cores", lambda n: f"{max(1, round(n.resolver_cores + 0.5)):,}"),
+        ("resolver cores", lambda n: f"{math.ceil(n.resolver_cores):,}"),
         ("writing what was seen: hours, one after the other", lambda n: f"{n.write_hours:.2f}"),
         ("Postgres log (WAL) of that", lambda n: _room(n.log_gigabytes)),
         ("settling: minutes", lambda n: f"{n.settle_minutes:.1f}"),
         ("table of domains", lambda n: _room(n.domain_gigabytes)),
         ("audience of the night under way", lambda n: _room(n.member_gigabytes)),
-        ("what was found, in the table and in the finisher's memory", lambda n: _room(n.found_gigabytes)),
+        ("what was found, in the database", lambda n: _room(n.found_gigabytes)),
+        ("what was found, in the finisher's memory", lambda n: _room(n.finish_gigabytes)),
         ("messages in a usual night", lambda n: _short(n.messages)),
         ("sending them: hours at `rate_per_second`", lambda n: f"{n.send_hours:.1f}"),
         ("messages that our share of the API allows in 10 hours", lambda n: _short(n.sendable)),
@@ -198,7 +204,7 @@ def night_rows(nights: Sequence[Needs]) -> list[tuple[str, ...]]:
 def _short(number: float) -> str:
     for size, unit in ((1e9, "billion"), (1e6, "million")):
         if number >= size:
-            return f"{number / size:,.{0 if number >= 10 * size else 1}f} {unit}"
+            return f"{number / size:,.{0 if number >= 10 * size else 1}f}".removesuffix(".0") + f" {unit}"
     return f"{round(number, -3):,.0f}" if number >= 10_000 else f"{number:,.0f}"
 
 
@@ -208,9 +214,9 @@ def _room(gigabytes: float) -> str:
     return f"{gigabytes:,.{0 if gigabytes >= 10 else 1}f} GB"
 
 
-def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table as a document has it, figures to the right."""
-    marks = ["---", *("---:" for _ in columns[1:])]
+def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int] = (0,)) -> str:
+    """A table as a document has it: figures to the right, and the columns of *words* to the left."""
+    marks = ["---" if number in words else "---:" for number in range(len(columns))]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (columns, marks, *rows))
 
 
@@ -218,7 +224,7 @@ def blocks(costs: Costs, where: str) -> dict[str, str]:
     """The two tables of docs/scale.md, by name."""
     nights = [needs(costs, size) for size in SIZES]
     return {
-        "measured": f"{where}\n\n{markdown(('what', 'measured', 'how'), cost_rows(costs))}",
+        "measured": f"{where}\n\n{markdown(('what', 'measured', 'how'), cost_rows(costs), (0, 2))}",
         "nights": markdown(("a night of", *(f"{_short(size)} domains" for size in SIZES)), night_rows(nights)),
     }
 

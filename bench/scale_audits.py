@@ -40,8 +40,12 @@ class Audits:
     rate_two: float
     broken: float
     """Share of the domains behind the two rates."""
+    cpu_two: float
+    """Processor time of a domain by two workers, against one: each has to ask for what customers share."""
     found_bytes: float
     """What the database holds of a domain that is not fine until the plan is made."""
+    found_memory: float
+    """What the process that makes the plan holds of it, at least."""
     servers: str
     domains: int
 
@@ -74,7 +78,9 @@ def audits(quick: bool) -> Audits:
         rate_one=one["domains"] / one["seconds"],
         rate_two=two["domains"] / two["seconds"],
         broken=broken / one["domains"],
+        cpu_two=two["cpu"] / two["domains"] / (one["cpu"] / one["domains"]),
         found_bytes=one["found_bytes"],
+        found_memory=one["found_memory"],
         servers=servers.what,
         domains=len(made.domains),
     )
@@ -102,7 +108,7 @@ def _run(servers: Stack, domains: Sequence[str], count: int) -> dict[str, Any]:
         "sound": [name for one in told for name in one["sound"]],
         "seconds": max(one["seconds"] for one in told),
         "rss_mb": max(one["rss_mb"] for one in told),
-        "found_bytes": total["found_bytes"] / count,
+        **{name: total[name] / count for name in ("found_bytes", "found_memory")},
     }
 
 

@@ -7,9 +7,11 @@ It does what `spfcheck worker` does for a chunk, all but the database. A line of
 from __future__ import annotations
 
 import json
+import pickle
 import resource
 import sys
 import time
+import tracemalloc
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from spfcheck.audit.report import Status
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.notify.checks import DnsChecks
 from spfcheck.notify.chunks import CHUNK
-from spfcheck.notify.plan import Examiner
+from spfcheck.notify.plan import Examined, Examiner
 from spfcheck.notify.policy import Guards
 from spfcheck.resolver.stub import Resolver
 
@@ -49,6 +51,7 @@ async def audit(host: str, port: int, domains: list[str]) -> dict[str, Any]:
         seconds, cpu = time.monotonic() - began, time.process_time() - before
         tally = examiner.tally
         texts = [json.dumps(asdict(one), default=str) for one in found[:1_000]]
+        memory = _memory(found[:1_000])
         return {
             "domains": sum(tally.statuses.values()),
             "seconds": seconds,
@@ -60,7 +63,17 @@ async def audit(host: str, port: int, domains: list[str]) -> dict[str, Any]:
             "failed": tally.failed,
             "opinions": tally.opinions,
             "found_bytes": sum(map(len, texts)) / max(1, len(texts)),
+            "found_memory": memory / max(1, len(texts)),
         }
+
+
+def _memory(found: list[Examined]) -> int:
+    """Bytes that *found* and the texts of their rows take in the process that makes the plan."""
+    tracemalloc.start()
+    held = [(pickle.loads(pickle.dumps(one)), json.dumps(asdict(one), default=str)) for one in found]
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return taken if held else 0
 
 
 if __name__ == "__main__":

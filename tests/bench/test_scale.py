@@ -13,7 +13,7 @@ from bench.scale_ledger import Databases
 COSTS = Costs(
     audits=Audits(
         sound_cpu=0.001, broken_cpu=0.011, questions=3.0, resolver_cpu=1e-4, rss_mb=100.0, rate_one=500.0,
-        rate_two=800.0, broken=0.3, found_bytes=500.0, servers="Unbound", domains=1_000,
+        rate_two=800.0, broken=0.3, cpu_two=1.1, found_bytes=500.0, found_memory=1e3, servers="Unbound", domains=1_000,
     ),
     databases=Databases(
         sqlite_message=0.01, postgres_message=0.02, message_bytes=4_000.0, sighting=36e-6, sighting_log=200.0,
@@ -36,6 +36,7 @@ def test_what_a_night_needs_follows_from_its_costs() -> None:
     assert night.messages == pytest.approx(10_800)
     assert night.send_hours == pytest.approx(3.0)
     assert night.found_gigabytes == pytest.approx(0.54)
+    assert night.finish_gigabytes == pytest.approx(1.08)
     assert night.ledger_gigabytes == pytest.approx(10_800 * 730 * 4e-6)
 
 
