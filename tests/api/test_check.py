@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from spfcheck.api.app import ReportIds
 from spfcheck.api.context import SERVICE
 from tests.api.running import ZONE, SlowLookup, make_keys, running, settings_of
 
@@ -78,6 +79,14 @@ async def test_two_requests_sent_at_once_are_answered_in_turn() -> None:
     first, second, third = [part.partition(b"\r\n\r\n")[2] for part in re.split(rb"(?=HTTP/1\.[01] )", text) if part]
     assert json.loads(first)["status"] == "ok"
     assert json.loads(second) == json.loads(third)
+
+
+def test_report_ids_never_repeat_and_use_all_their_characters() -> None:
+    new_id = ReportIds()
+    made = [new_id() for _ in range(20_000)]
+    assert len(set(made)) == len(made)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{22}", one) for one in made)
+    assert all(len({one[place] for one in made}) == 64 for place in range(22))
 
 
 async def test_a_thousand_who_ask_at_once_cost_one_check() -> None:
