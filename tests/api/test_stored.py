@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,17 +16,30 @@ from spfcheck.api.stored import StoredReports, prune, upgrade
 from spfcheck.audit.report import as_json
 from spfcheck.demo import customers
 from spfcheck.notify.database import open_engine
+from tests import postgres
 from tests.api.running import ZONE, running, settings_of
 from tests.web.test_pages import a_report
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = open_engine(f"sqlite:///{tmp_path}/x.sqlite3")
-    upgrade(made)
-    upgrade(made)
-    yield made
-    made.dispose()
+@pytest.fixture(scope="module")
+def server() -> Iterator[str | None]:
+    with postgres.running() as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, server: str | None, tmp_path: Path) -> Iterator[Engine]:
+    with contextlib.ExitStack() as stack:
+        url = f"sqlite:///{tmp_path}/x.sqlite3"
+        if request.param == "postgresql":
+            if server is None:
+                pytest.skip("POSTGRES IS NOT INSTALLED: keeping reports in it was not tested")
+            url = stack.enter_context(postgres.database(server))
+        made = open_engine(url)
+        upgrade(made)
+        upgrade(made)
+        yield made
+        made.dispose()
 
 
 async def entries(number: int) -> list[Entry]:
