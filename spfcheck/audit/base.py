@@ -49,6 +49,13 @@ def base_of(case: Case) -> Base | NoBase | None:
 
     Raises `Missing` or `Unanswered` where that hangs on DNS answers.
     """
+    if "base" not in case.found:
+        case.found["base"] = _base_of(case)
+    found: Base | NoBase | None = case.found["base"]
+    return found
+
+
+def _base_of(case: Case) -> Base | NoBase | None:
     meant = case.texts or case.typed or case.near
     if not meant:
         return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.tree import Survey, survey
@@ -54,6 +55,8 @@ class Case:
     typed: tuple[bytes, ...]
     ours: Ours
     answers: Mapping[Question, Answer]
+    found: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What was concluded once for whoever asks again; answers come in, but never change."""
 
     def answer(self, question: Question) -> Answer:
         """The answer to *question*; raises `Missing` where it is not at hand."""

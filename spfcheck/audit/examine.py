@@ -209,7 +209,10 @@ async def _repair(look: Look, outcome: Outcome) -> None:
         try:
             outcome.remedy = propose(case, needed, look.name)
         except Missing as missing:
-            await asyncio.gather(*(_with_tree(question, look.witness) for question in missing.questions))
+            if len(missing.questions) == 1:
+                await _with_tree(missing.questions[0], look.witness)
+            else:
+                await asyncio.gather(*(_with_tree(question, look.witness) for question in missing.questions))
         except (Blocked, Unanswered):
             break
         else:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from spfcheck.audit.base import Base
 from spfcheck.audit.case import Case
+from spfcheck.audit.known import memory_of
+from spfcheck.audit.plain import NotPlain, read_plain
 from spfcheck.rfc7208.limits import UNLIMITED
 from spfcheck.rfc7208.ranges import Network, Ranges, everything, format_network, subtract, to_networks, union
+from spfcheck.rfc7208.record import parse
 
 __all__ = ["newly_authorised"]
 
@@ -18,6 +23,11 @@ def newly_authorised(case: Case, base: Base) -> tuple[str, ...]:
 
     What is published mostly authorises nobody: it is no record, several, or one that cannot be read.
     """
+    found = _by_parts(case, base)
+    return _by_cells(case, base) if found is None else found
+
+
+def _by_cells(case: Case, base: Base) -> tuple[str, ...]:
     published = case.texts[0].decode("latin-1") if len(case.texts) == 1 else ""
     by_term: dict[str, list[tuple[int, Network]]] = {}
     for family in (4, 6):
@@ -31,10 +41,39 @@ def newly_authorised(case: Case, base: Base) -> tuple[str, ...]:
                 found[term.text] = union(found.get(term.text, ()), cell.addresses)
         for words, ranges in found.items():
             by_term.setdefault(words, []).extend((family, network) for network in to_networks(ranges, family))
-    return tuple(_line(words, networks) for words, networks in by_term.items())
+    return _lines(base, by_term)
 
 
-def _line(words: str, networks: list[tuple[int, Network]]) -> str:
+def _by_parts(case: Case, base: Base) -> tuple[str, ...] | None:
+    """The same for a plain base where what is published authorises nobody; None for any other."""
+    if len(case.texts) == 1 and parse(case.texts[0]).valid:
+        return None
+    try:
+        plain = read_plain(base.record.text, case.domain, memory_of(case.ours))
+        if plain.resolve(case.answers.get):
+            return None
+    except NotPlain:
+        return None
+    by_term: dict[str, list[tuple[int, Network]]] = {}
+    for family in (4, 6):
+        taken = [case.ours.allowed[family]]
+        for part in plain.parts:
+            rest = part.held[family]
+            for ranges in taken:
+                rest = subtract(rest, ranges) if rest else rest
+            taken.append(part.held[family])
+            if rest:
+                by_term.setdefault(part.text, []).extend((family, one) for one in to_networks(rest, family))
+    return _lines(base, by_term)
+
+
+def _lines(base: Base, by_term: Mapping[str, Sequence[tuple[int, Network]]]) -> tuple[str, ...]:
+    """A line for each term that authorises something, in the order of the record."""
+    words = dict.fromkeys(term.text for term in base.record.terms)
+    return tuple(_line(one, by_term[one]) for one in words if one in by_term)
+
+
+def _line(words: str, networks: Sequence[tuple[int, Network]]) -> str:
     shown = ", ".join(format_network(network, family) for family, network in networks[:MOST_NETWORKS])
     more = len(networks) - MOST_NETWORKS
     return f"{words}: {shown}" + (f" and {more} more" if more > 0 else "")

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.customers import INCLUDE, Kind, customers
+from spfcheck.audit.base import Base, base_of
 from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.intent import _by_cells, _by_parts
 from spfcheck.audit.known import memory_of
 from spfcheck.audit.plain import NotPlain, _usual, is_quiet, read_plain
 from spfcheck.audit.plain_proof import prove_plain
@@ -19,6 +21,7 @@ from spfcheck.rfc7208.grammar import read_term
 from spfcheck.rfc7208.record import Problem, Result
 from tests.audit.cases import Everything, case_of
 from tests.audit.test_proof import sabotages
+from tests.profile import scale
 
 octets = st.one_of(
     st.integers(0, 260).map(str), st.sampled_from(["0", "00", "010", "10", "127", "172", "192", "255", "", "1a"])
@@ -76,6 +79,23 @@ def test_a_quiet_answer_is_one_of_which_nothing_is_said(answer: Answer) -> None:
         stale=answer.stale,
     )
     assert is_quiet(shown) is (next(answers_of({shown.question: shown}), None) is None)
+
+
+async def test_what_a_mended_record_authorises_is_the_same_by_parts_and_by_cells() -> None:
+    made = customers(scale(2_500, 20_000), seed=4)
+    lookup = ZoneLookup(Zone.parse(made.zone))
+    ours = await prepare([SenderProfile(name="mail", include=INCLUDE)], lookup)
+    compared = 0
+    for domain, kind in zip(made.domains, made.kinds, strict=True):
+        if kind is not Kind.SYNTAX:
+            continue
+        case = case_of(domain, lookup, ours)
+        base = base_of(case)
+        if isinstance(base, Base):
+            parts = _by_parts(case, base)
+            compared += parts is not None
+            assert parts is None or parts == _by_cells(case, base)
+    assert compared >= 15
 
 
 async def test_the_plain_prover_refuses_every_sabotage() -> None:
