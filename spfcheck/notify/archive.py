@@ -314,20 +314,18 @@ class Archive:
         with reading(self.engine) as connection:
             return str(connection.scalar(sa.select(facts.c.value).where(facts.c.name == name)) or "")
 
-    def set_fact(self, name: str, value: str) -> None:
-        """Set a single value."""
-        with writing(self.engine) as connection:
-            _set_fact(connection, name, value)
-
     def same_key(self, people: People) -> None:
         """Make sure that people stand for the same hashes as ever; raises `NotifyError`.
 
         Under another key everybody would be a stranger, and be told again.
         """
-        known, mine = self.fact("hash-key"), people.fingerprint()
-        if not known:
-            self.set_fact("hash-key", mine)
-        elif known != mine:
+        mine = people.fingerprint()
+        if self.fact("hash-key") != mine:
+            with writing(self.engine) as connection:
+                # Many workers may begin a ledger at once: the first one's key is the ledger's.
+                insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+                connection.execute(insert(facts).values(name="hash-key", value=mine).on_conflict_do_nothing())
+        if self.fact("hash-key") != mine:
             raise NotifyError("SPFCHECK_NOTIFY_HASH_KEY is not the key that this ledger was begun with.")
 
     def fine_rows(self, plan_id: str, after: str, limit: int = 1000) -> list[PlanRow]:
@@ -352,8 +350,9 @@ class Archive:
 
 
 def _set_fact(connection: Connection, name: str, value: str) -> None:
-    if not connection.execute(sa.update(facts).where(facts.c.name == name).values(value=value)).rowcount:
-        connection.execute(sa.insert(facts).values(name=name, value=value))
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(facts).values(name=name, value=value)
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
 
 def _documents(connection: Connection, table: sa.Table, plan_id: str) -> Iterator[str]:

@@ -13,11 +13,12 @@ from sqlalchemy.engine import Connection, Engine
 
 from spfcheck.cluster.errands import Errands
 from spfcheck.notify import database
-from spfcheck.notify.archive import Sighting
+from spfcheck.notify.archive import Archive, Sighting
+from spfcheck.notify.audience import People
 from spfcheck.notify.checks import Health
 from spfcheck.notify.chunks import Chunks, ChunkState, Claim, Examination, total
 from spfcheck.notify.evidence import Judgement
-from spfcheck.notify.model import Reason
+from spfcheck.notify.model import NotifyError, Reason
 from spfcheck.notify.nights import ATTEMPTS, Errand, Night, Nights, NightState, StaleError, Task, progress_of
 from spfcheck.notify.plan import Examined, Tally
 from spfcheck.notify.roster import Gathered, Member
@@ -276,6 +277,15 @@ def test_what_a_night_was_given_up_for_is_kept(nights: Nights, asked: Asked) -> 
     assert after is not None
     assert (after.state, after.trouble) == (NightState.FAILED, "The token is refused.")
     assert nights.begin(due=2, now=4.0, max_age=DAY), "the next night begins all the same"
+
+
+def test_many_workers_may_begin_a_ledger_at_once_and_with_one_key_only(engine: Engine) -> None:
+    archive = Archive(engine, "w1")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: archive.same_key(People(b"ours")), range(16)))
+    with pytest.raises(NotifyError, match="is not the key that this ledger was begun with"):
+        archive.same_key(People(b"theirs"))
+    archive.same_key(People(b"ours"))
 
 
 async def test_a_page_of_the_audience_counts_what_is_new_in_it(nights: Nights) -> None:
