@@ -47,7 +47,7 @@ class Worker:
         self.process.kill()
         self.process.wait()
 
-    def end(self, seconds: float = 20.0) -> int:
+    def end(self, seconds: float = 60.0) -> int:
         self.process.terminate()
         return self.process.wait(seconds)
 
@@ -160,7 +160,7 @@ class Stage:
         rows = self.ask("SELECT count(*) FROM letters WHERE state = %s", state)
         return rows[0][0] if rows else 0
 
-    def until(self, state: str, seconds: float = 90.0) -> None:
+    def until(self, state: str, seconds: float = 240.0) -> None:
         wait(lambda: self.state() in (state, "failed"), seconds, self.trouble)
         assert self.state() == state, self.trouble()
 

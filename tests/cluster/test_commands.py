@@ -117,12 +117,12 @@ def test_a_worker_ends_in_order_and_hands_back_what_it_has(tmp_path: Path, addre
         plan_id = s.begin()
         for _ in range(2):
             worker = s.start("--queues", "audit", "night")
-            wait(lambda worker=worker: bool(worker.events("chunk-claimed")), 60.0, s.trouble)  # type: ignore[misc]
+            wait(lambda worker=worker: bool(worker.events("chunk-claimed")), 240.0, s.trouble)  # type: ignore[misc]
             assert worker.end() == 0, worker.log.read_text()
             assert s.chunks("running") == 0
             assert s.ask("SELECT max(attempts) FROM chunks WHERE state = 'waiting'")[0][0] in (0, None)
         s.start("--queues", "audit", "night")
-        wait(lambda: s.state() == "sending", 60.0, s.trouble)
+        wait(lambda: s.state() == "sending", 240.0, s.trouble)
         s.every_domain_once(plan_id)
         s.start("--queues", "send")
         s.until("done")
@@ -140,7 +140,7 @@ def test_nights_that_begin_at_once_make_one_plan(tmp_path: Path, address: str) -
         assert "Workers are making plan-" in refused.stderr
         for _ in range(2):
             s.start("--queues", "audit", "night")
-        wait(lambda: s.ask("SELECT count(*) FROM plans")[0][0] >= 2, 60.0, s.trouble)
+        wait(lambda: s.ask("SELECT count(*) FROM plans")[0][0] >= 2, 240.0, s.trouble)
         for worker in s.workers:
             assert worker.end() == 0
         engine = database.open_engine(address)
