@@ -16,7 +16,7 @@ import dns.name
 import dns.rdataclass
 import dns.rdatatype
 
-from .names import LONGEST_LABEL, LONGEST_NAME
+from .names import LONGEST_LABEL, LONGEST_NAME, is_below
 
 __all__ = [
     "AA",
@@ -58,8 +58,8 @@ _RR = struct.Struct("!HHIH").unpack_from
 _PAIR = struct.Struct("!HH").unpack_from
 _LAST_TTL = 0x7FFFFFFF
 _A, _NS, _CNAME, _SOA, _PTR, _MX, _TXT, _AAAA, _OPT_TYPE, _SPF = 1, 2, 5, 6, 12, 15, 16, 28, 41, 99
-_OUR_TXT = (0xC00C, _TXT, 1)  # the owner is a pointer to the question
-_NOT_USUAL = QR | _OPCODE | TC | 15
+_USUAL_TYPES = frozenset((_TXT, _A, _AAAA, _MX))
+_NOT_USUAL = QR | _OPCODE | TC
 _POINTED_RR = struct.Struct("!HHHIH").unpack_from
 _NAMES = frozenset((_NS, _CNAME, _PTR))
 _TEXTS = frozenset((_TXT, _SPF))
@@ -201,29 +201,67 @@ def _read_additional(packet: bytes, position: int, count: int) -> tuple[bool, in
     return edns, extended, errors
 
 
-def read_usual(packet: bytes, question: bytes) -> tuple[int, int, bytes] | None:
-    """Flags, TTL and text of what nearly every packet is: one TXT record of one string under our question, no error.
+def read_usual(packet: bytes, question: bytes) -> tuple[int, int, list[Any]] | None:
+    """Flags, TTL and values of what nearly every packet is: records of the type asked for under our question, no error.
 
-    Anything else is None, and `read` says what it is. *question* as `question_bytes` writes it.
+    For TXT, A, AAAA and MX, and an empty list with the TTL of the SOA where there is none of them, in the forms that
+    `Record` has. Anything else is None, and `read` says what it is. *question* as `question_bytes` writes it.
     """
-    end = 12 + len(question)
-    if packet[4:end] != b"\0\1\0\1\0\0\0\1" + question or len(packet) < end + 13:
-        return None
-    pointer, rtype, rclass, ttl, length = _POINTED_RR(packet, end)
-    start = end + 12
-    end = start + length
-    if (
-        packet[start] + 1 != length
-        or (pointer, rtype, rclass) != _OUR_TXT
-        or packet[end : end + 3] != b"\0\0\x29"
-        or packet[end + 5 : end + 6] != b"\0"  # the response code is not extended
-        or packet[end + 9 :] != b"\0\0"  # no options, and the end of the packet
-    ):
+    position = 12 + len(question)
+    if packet[4:6] != b"\0\1" or not packet.startswith(question, 12):
         return None
     flags = packet[2] << 8 | packet[3]
     if flags & _NOT_USUAL != QR:
         return None
-    return flags, ttl if ttl <= _LAST_TTL else 0, packet[start + 1 : end]
+    try:
+        if packet[6:12] == b"\0\0\0\1\0\1":
+            ttl, position = _usual_soa(packet, position, question[:-4])
+            values: list[Any] = []
+        elif packet[8:12] == b"\0\0\0\1" and not flags & 15:
+            ttl, position, values = _usual_values(packet, position, question)
+        else:
+            return None
+    except (_DeclinedError, IndexError, struct.error):
+        return None
+    if (
+        packet[position : position + 3] != b"\0\0\x29"
+        or packet[position + 5 : position + 6] != b"\0"  # the response code is not extended
+        or packet[position + 9 :] != b"\0\0"  # no options, and the end of the packet
+    ):
+        return None
+    return flags, ttl, values
+
+
+def _usual_values(packet: bytes, position: int, question: bytes) -> tuple[int, int, list[Any]]:
+    """The lowest TTL, where the records end, and the values of an answer section that holds nothing else."""
+    kind = question[-3]
+    lowest = _LAST_TTL
+    values: list[Any] = []
+    for _ in range(packet[6] << 8 | packet[7]):
+        pointer, rtype, rclass, ttl, length = _POINTED_RR(packet, position)
+        start = position + 12
+        position = start + length
+        if (pointer, rtype, rclass) != (0xC00C, kind, 1) or position > len(packet):
+            raise _DeclinedError
+        if kind == _TXT and packet[start] + 1 == length:
+            values.append((packet[start + 1 : position],))
+        else:
+            values.append(_value(packet, rtype, start, position))
+        lowest = min(lowest, ttl if ttl <= _LAST_TTL else 0)
+    if not values or kind not in _USUAL_TYPES:
+        raise _DeclinedError
+    return lowest, position, values
+
+
+def _usual_soa(packet: bytes, position: int, name: bytes) -> tuple[int, int]:
+    """How long there is nothing by the only record of the authority section (RFC 2308 5), and where it ends."""
+    owner, position = _name(packet, position)
+    rtype, rclass, ttl, length = _RR(packet, position)
+    start = position + 10
+    end = start + length
+    if rtype != _SOA or rclass != 1 or end > len(packet) or not is_below(name, owner):
+        raise _DeclinedError
+    return min(ttl if ttl <= _LAST_TTL else 0, _value(packet, rtype, start, end)), end
 
 
 def _value(packet: bytes, rtype: int, start: int, end: int) -> Any:
