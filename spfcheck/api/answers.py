@@ -100,9 +100,9 @@ def entry_answer(
     known = request.headers.get("If-None-Match")
     unchanged = known is not None and etag in known
     content = entry.summary if view == "summary" else entry.full
-    if not unchanged and may_be_sealed(request) and not service.readiness.stopping:
+    if not unchanged and may_be_sealed(request):
         extra = fields(more) if more else ""
-        return Sealed(f"{service.json_fields}ETag: {etag}\r\nCache-Control: {lasts}\r\n{extra}", content)
+        return Sealed(200, f"{service.json_fields}ETag: {etag}\r\nCache-Control: {lasts}\r\n{extra}", content)
     headers = {"ETag": etag, "Cache-Control": lasts, **more}
     return web.Response(status=304, headers=headers) if unchanged else json_answer(content, headers)
 

@@ -14,7 +14,8 @@ from aiohttp import web
 from spfcheck.api.context import CALLER, NOTES, REQUEST_ID, SERVICE, Service
 from spfcheck.api.guard import NOBODY, caller_of, demand
 from spfcheck.api.keys import Scope
-from spfcheck.api.problems import Kind, Problem, response, to_problem
+from spfcheck.api.problems import Kind, Problem, content, headers, to_problem
+from spfcheck.api.sealed import Sealed, fields, may_be_sealed
 from spfcheck.api.telemetry import Tracing, note_request
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -143,7 +144,14 @@ async def _answer(request: web.Request, handler: Handler, service: Service, rout
         request[NOTES]["problem"] = problem.kind.slug
         if route is not None and route.page and PAGE_ERROR in request.app:
             return request.app[PAGE_ERROR](request, problem)
-        return response(problem, request[REQUEST_ID])
+        return _refusal(request, service, problem)
+
+
+def _refusal(request: web.Request, service: Service, problem: Problem) -> web.StreamResponse:
+    status, body, told = problem.kind.value.status, content(problem, request[REQUEST_ID]), headers(problem)
+    if may_be_sealed(request):
+        return Sealed(status, fields({**service.protection, **told}), body)
+    return web.Response(status=status, body=body, headers=told)
 
 
 def _report(request: web.Request, service: Service, route: Route | None, status: int, seconds: float) -> None:
@@ -162,13 +170,13 @@ def _report(request: web.Request, service: Service, route: Route | None, status:
 
 async def add_headers(request: web.Request, answer: web.StreamResponse) -> None:
     """Add to every answer, streamed ones and errors too, what protects whoever reads it in a browser."""
-    headers = answer.headers
+    given = answer.headers
     protection = request.app[SERVICE].protection
-    headers["Server"] = protection["Server"]
+    given["Server"] = protection["Server"]
     for name, value in protection.items():
-        headers.setdefault(name, value)
-    headers.setdefault("Cache-Control", "no-store")
+        given.setdefault(name, value)
+    given.setdefault("Cache-Control", "no-store")
     if REQUEST_ID not in request:  # it names no path at all (`OPTIONS *`, CONNECT): aiohttp refuses it by itself
         _begin(request)
         _report(request, request.app[SERVICE], None, answer.status, 0.0)
-    headers["X-Request-Id"] = request[REQUEST_ID]
+    given["X-Request-Id"] = request[REQUEST_ID]

@@ -142,7 +142,7 @@ def to_problem(error: BaseException) -> Problem:
     return Problem(Kind.INTERNAL, "Something went wrong on our side; it has been logged.")
 
 
-def response(problem: Problem, request_id: str) -> web.Response:
+def content(problem: Problem, request_id: str) -> bytes:
     """*problem* as RFC 9457 has it."""
     meaning = problem.kind.value
     body: dict[str, Any] = {
@@ -153,9 +153,9 @@ def response(problem: Problem, request_id: str) -> web.Response:
         **problem.extra,
         "request_id": request_id,
     }
-    return web.Response(
-        body=json.dumps(body).encode(),
-        status=meaning.status,
-        headers={"Cache-Control": "no-store", **problem.headers},
-        content_type="application/problem+json",
-    )
+    return json.dumps(body).encode("ascii")
+
+
+def headers(problem: Problem) -> dict[str, str]:
+    """The headers of *problem*; none of them holds what a caller wrote."""
+    return {"Content-Type": "application/problem+json", "Cache-Control": "no-store", **problem.headers}

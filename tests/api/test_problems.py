@@ -156,3 +156,23 @@ async def test_what_names_no_route_is_refused_with_all_headers(target: str, capf
 async def test_allow_names_the_methods_of_the_route(method: str, path: str, allowed: str) -> None:
     async with running() as client, client.request(method, path) as answer:
         assert (answer.status, answer.headers["Allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize("path", ["/v1/check/https%3A%2F%2Ffine.example", "/v1/nothing", "/v1/check?x=%0d%0aX-Evil:1"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "https://spf.company.example"])
+async def test_every_way_of_asking_gets_the_same_refusal(path: str, url: str) -> None:
+    """A refusal whose bytes are ready is one that aiohttp would make."""
+    asked: list[tuple[int, dict[str, str], bytes]] = []
+    async with running(settings_of(public_url=url)) as client:
+        for head in ("GET {} HTTP/1.1", "GET {} HTTP/1.0", "HEAD {} HTTP/1.1"):
+            lines = (head.format(path), "Host: localhost", "Connection: close", "X-Request-Id: same-for-all", "", "")
+            status, headers, body = await raw(client, "\r\n".join(lines))
+            told = {name.lower(): value for name, value in headers.items()}
+            del told["date"]
+            told.pop("connection", None)
+            asked.append((status, told, body or asked[0][2]))
+    assert asked[1:] == asked[:1] * 2
+    status, headers, body = asked[0]
+    assert json.loads(body)["status"] == status
+    assert headers["content-length"] == str(len(body))
+    assert ("strict-transport-security" in headers) == url.startswith("https")
