@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from spfcheck.rfc7208.initial import steps_of
 from spfcheck.rfc7208.kept import Kept
 from spfcheck.rfc7208.lookup import Question, Reply
 from spfcheck.rfc7208.strand import Decided
@@ -56,7 +55,7 @@ class Way:
         self.result = decided.result
         """What a redirect ends in; a mechanism that matches has its own."""
         self.cause = decided.cause
-        self.path = steps_of(decided.path[1:])
+        self.path = decided.path[1:]
         """The way on from the term."""
         self.lookups, self.voids, self.questions = budget.lookups, budget.voids, budget.questions
 

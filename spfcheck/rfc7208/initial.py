@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from functools import partial
 
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.record import Result, published
@@ -11,11 +10,10 @@ from spfcheck.rfc7208.strand import Decided, Path, Strand
 from spfcheck.rfc7208.verdict import Cause, Event, PathStep, Verdict
 from spfcheck.rfc7208.walk import Walk
 
-__all__ = ["decide", "steps_of", "verdict_of"]
+__all__ = ["decide", "verdict_of"]
 
 # A named tuple made directly: its own constructor takes three times as long, which a bulk run notices.
 _new = tuple.__new__
-_path_step = partial(tuple.__new__, PathStep)
 _TXT = Rtype.TXT
 
 
@@ -27,7 +25,7 @@ def decide(walk: Walk, domain: str, strand: Strand) -> Generator[Question, Reply
     question = _new(Question, (domain, _TXT))
     reply = walk.known(question, strand.budget) or walk.learn(question, (yield question))
     found = published(reply.records)
-    path: Path = ((domain, None, None),)
+    path: Path = (PathStep(domain, None, None),)
     failure = None
     if reply.failed:
         result, cause, failure = Result.TEMPERROR, Cause.DNS_FAILURE, question
@@ -36,7 +34,7 @@ def decide(walk: Walk, domain: str, strand: Strand) -> Generator[Question, Reply
     elif isinstance(found, int):
         result, cause = Result.PERMERROR, Cause.MULTIPLE_RECORDS
     elif found.problems:
-        result, cause, path = Result.PERMERROR, Cause.SYNTAX_ERROR, ((domain, found, None),)
+        result, cause, path = Result.PERMERROR, Cause.SYNTAX_ERROR, (PathStep(domain, found, None),)
     else:
         if tracer is not None:
             tracer.found(None, None)
@@ -46,14 +44,8 @@ def decide(walk: Walk, domain: str, strand: Strand) -> Generator[Question, Reply
     return [Decided(strand, result, cause, path, failure)]
 
 
-def steps_of(path: Path) -> tuple[PathStep, ...]:
-    """A path as it is handed out."""
-    return (_new(PathStep, path[0]),) if len(path) == 1 else tuple(map(_path_step, path))
-
-
 def verdict_of(decided: Decided, explanation: str | None = None, trace: tuple[Event, ...] = ()) -> Verdict:
     """What is *decided* of a single address, as it is handed out."""
     budget = decided.strand.budget
     counters = (budget.lookups, budget.voids, budget.questions)
-    path = steps_of(decided.path)
-    return _new(Verdict, (decided.result, decided.cause, path, explanation, *counters, decided.failure, trace))
+    return _new(Verdict, (decided.result, decided.cause, decided.path, explanation, *counters, decided.failure, trace))

@@ -134,7 +134,8 @@ class Run:
         if not pieces:
             return [], addresses
         rest = subtract(addresses, tuple(zip(self.lows, self.highs, strict=True)))
-        return [(term, normalise(found)) for term, found in pieces.items()], rest
+        # Neither ranges of a term nor those of a set touch one another, so what they have in common does not either.
+        return [(term, tuple(found)) for term, found in pieces.items()], rest
 
 
 def program(record: Record, family: int, detailed: bool = False) -> tuple[Step | Run, ...]:

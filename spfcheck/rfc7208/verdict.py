@@ -153,8 +153,7 @@ class Verdict(NamedTuple):
         return step.domain if step else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class Cell(NamedTuple):
     """A set of addresses that one and the same evaluation is true for."""
 
     addresses: Ranges

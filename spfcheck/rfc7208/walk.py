@@ -20,7 +20,7 @@ from spfcheck.rfc7208.ranges import addresses, size
 from spfcheck.rfc7208.record import Record, Result, published
 from spfcheck.rfc7208.strand import Decided, Level, Strand, UnansweredError, leave_hosts, leave_networks, merged
 from spfcheck.rfc7208.trace import Tracer
-from spfcheck.rfc7208.verdict import Cause
+from spfcheck.rfc7208.verdict import Cause, PathStep
 
 __all__ = ["Walk"]
 
@@ -114,7 +114,7 @@ class Walk:
         # RFC 7208 4.7: nothing matched and there is no redirect.
         if tracer is not None:
             tracer.default(domain, len(stack) - 1, strands[0].budget)
-        end = ((domain, record, None),)
+        end = (level.step(None),)
         level.decided.extend(Decided(part, Result.NEUTRAL, Cause.DEFAULT, end) for part in strands)
         return level.decided
 
@@ -135,7 +135,7 @@ class Walk:
                 for single in singles:
                     rest += yield from evaluate(level, step, single)
                 return rest
-        strand.depends = (*strand.depends, (level.domain, level.record, step.term))
+        strand.depends = (*strand.depends, level.step(step.term))
         try:
             strand.budget.term()
             # The answer that does not match is a void one, except for the record of another domain.
@@ -243,10 +243,13 @@ class Walk:
         if isinstance(found, int):
             # 5.2, 6.1: no record is permerror, and so is more than one (4.5).
             missing = Cause.INCLUDE_NO_RECORD if is_include else Cause.REDIRECT_NO_RECORD
-            return level.permerror(strand, term, Cause.MULTIPLE_RECORDS if found else missing, (target, None, None))
+            return level.permerror(
+                strand, term, Cause.MULTIPLE_RECORDS if found else missing, PathStep(target, None, None)
+            )
         if found.problems:
-            return level.permerror(strand, term, Cause.SYNTAX_ERROR, (target, found, None))
+            return level.permerror(strand, term, Cause.SYNTAX_ERROR, PathStep(target, found, None))
         rest: list[Strand] = []
+        here = level.step(term)
         for inner in (yield from self.evaluate(found, target, strand, (*level.stack, target))):
             result = inner.result
             if is_include:
@@ -256,7 +259,7 @@ class Walk:
                     # 5.2: fail, softfail and neutral are "not match".
                     rest.append(inner.strand)
                     continue
-            inner.path = ((level.domain, level.record, term), *inner.path)
+            inner.path = (here, *inner.path)
             level.decided.append(inner)
         return rest
 
