@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from spfcheck.api import frame
 from spfcheck.api.ceilings import QuotaTable, SharedQuotas
-from spfcheck.api.checks import Bench, Checks, OurSenders, ReportKeeper
+from spfcheck.api.checks import Bench, Checks, ReportKeeper
 from spfcheck.api.context import SERVICE, Readiness, Service
 from spfcheck.api.entries import Shelf, wall_clock
 from spfcheck.api.fleet import WRITE_SECONDS, Fleet
@@ -26,6 +26,7 @@ from spfcheck.api.keys import Key, Keyring, parse_line
 from spfcheck.api.leases import Leases
 from spfcheck.api.logs import RequestLines
 from spfcheck.api.metrics import Metrics
+from spfcheck.api.ours import OurSenders
 from spfcheck.api.params import MAX_BODY
 from spfcheck.api.problems import protection
 from spfcheck.api.quota import Ceiling, Quotas, Rate

@@ -9,13 +9,14 @@ from aiohttp import web
 
 from spfcheck.api.answers import answer_in_time, answer_of, busy, entry_answer, find_report, json_answer, spend_quota
 from spfcheck.api.batch import batch
-from spfcheck.api.checks import LaneFullError, one_check
+from spfcheck.api.checks import LaneFullError
 from spfcheck.api.context import NOTES, Service, service_of
 from spfcheck.api.entries import to_bytes
 from spfcheck.api.frame import Route
 from spfcheck.api.hosts import host_question, judge, verdict_document
 from spfcheck.api.keys import Scope
 from spfcheck.api.metrics import Metrics
+from spfcheck.api.ours import one_check
 from spfcheck.api.params import StrictBody, body, choice, flag, query, whole
 from spfcheck.api.problems import Kind, Problem
 from spfcheck.audit.names import domain_name

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from spfcheck.api.checks import one_check
+from spfcheck.api.ours import one_check
 from spfcheck.audit.ours import prepare
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.cli import COULD_NOT_CHECK, FINE

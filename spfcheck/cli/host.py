@@ -10,8 +10,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from spfcheck.api.checks import one_check
 from spfcheck.api.hosts import HostQuestion, host_question, judge, verdict_document
+from spfcheck.api.ours import one_check
 from spfcheck.audit.names import shown
 from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND
 from spfcheck.cli.answers import lookup_for
