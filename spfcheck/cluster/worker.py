@@ -129,6 +129,7 @@ class Process:
         """Serve until *stop* is set; what is in hand then goes back to the others."""
         log.info("worker-started", queues=sorted(self._queues), concurrency=self._concurrency)
         beside = [self._name(queue) for queue in sorted(self._queues - {Queue.AUDIT})]
+        asyncio.get_running_loop().set_exception_handler(_heed)
         side = [asyncio.create_task(self._beat()), asyncio.create_task(self._pass_on_stop())]
         try:
             await self._open()
@@ -192,6 +193,15 @@ class Process:
         log.info("worker-ending")
         for worker in self._serving.values():
             worker.stop()  # type: ignore[no-untyped-call]
+
+
+def _heed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tell in a line that the engine could not note the end of a job; `Rescue` ends it, and the ledger knows anyway."""
+    error = context.get("exception")
+    if isinstance(error, ProcrastinateException):
+        log.warning("job-not-ended", why=str(error.__cause__ or error)[:300])
+    else:
+        loop.default_exception_handler(context)
 
 
 def _connector(url: str, stalled: float) -> PsycopgConnector:
