@@ -80,13 +80,7 @@ class Settlement:
         held = any(brake.tripped for brake in evaluated)
         baseline = self._archive.baseline()
         if not held:
-            self._archive.accept(
-                total.plan_id,
-                min_runs=self._guards.min_runs,
-                min_seconds=self._guards.min_between_runs,
-                baseline=bool(baseline),
-                now=total.started,
-            )
+            self._accept(total, baseline=bool(baseline))
         planner = planning.Planner(self._ledger, self._archive, self._stops, self._guards, total.started)
         rows, intents = planner.decide(total.examined, total.roster)
         reasons: dict[str, int] = {}
@@ -119,6 +113,15 @@ class Settlement:
         else:
             self._archive.mark_accepted(plan.id)
         return plan
+
+    def _accept(self, total: Sum, *, baseline: bool) -> None:
+        self._archive.accept(
+            total.plan_id,
+            min_runs=self._guards.min_runs,
+            min_seconds=self._guards.min_between_runs,
+            baseline=baseline,
+            now=total.started,
+        )
 
     def _night(self, total: Sum) -> Night:
         tally, around = total.tally, total.around
