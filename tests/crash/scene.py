@@ -53,6 +53,7 @@ QUIET = 0.7
 """Seconds: more than the lag, the slowest acceptance and the claim's age together."""
 CLAIM_MAX_AGE = 0.25
 READ_TIMEOUT = 0.4
+PATIENCE = 60.0
 SHARE = 0.01
 
 POLICY = replace(
@@ -228,7 +229,8 @@ def serve(run: Run, ready: Callable[[str], None]) -> None:
 
 async def plan(run: Run, url: str) -> str:
     """Make the night's plan and approve it."""
-    async with _notifier(run, url, wait=False) as notifier:
+    # No fault falls on the plan, and a busy machine must not count as one.
+    async with _notifier(run, url, wait=False, read_timeout=PATIENCE) as notifier:
         made = await notifier.plan()
         assert not made.tripped, made.tripped
         assert len(made.intents) == run.messages, (made.totals, made.reasons)
@@ -236,13 +238,13 @@ async def plan(run: Run, url: str) -> str:
         return made.id
 
 
-def _notifier(run: Run, url: str, *, wait: bool) -> Any:
+def _notifier(run: Run, url: str, *, wait: bool, read_timeout: float = READ_TIMEOUT) -> Any:
     import contextlib
 
     @contextlib.asynccontextmanager
     async def entered() -> Any:
         settings = run.settings(url)
-        timeout = httpx.Timeout(connect=2.0, read=READ_TIMEOUT, write=2.0, pool=2.0)
+        timeout = httpx.Timeout(connect=2.0, read=read_timeout, write=2.0, pool=2.0)
         lock = NoLock() if run.mutant == "no-lock" else None
         checks = await KnownChecks.examined()
         async with (
