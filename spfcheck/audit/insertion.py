@@ -11,7 +11,7 @@ from typing import Any
 from spfcheck.audit.case import split_strings
 from spfcheck.audit.claims import Proof, Refusal
 from spfcheck.audit.known import Get
-from spfcheck.audit.names import is_public_suffix, registrable
+from spfcheck.audit.names import is_registered
 from spfcheck.audit.plain import NotPlain, Part, Plain, read_plain
 from spfcheck.audit.plain_proof import prove_plain
 from spfcheck.audit.report import DeleteRecord, Remedy, RemedyKind
@@ -19,19 +19,14 @@ from spfcheck.audit.senders import Ours
 from spfcheck.audit.vendors import vendor_of
 from spfcheck.rfc7208.ranges import subtract
 
-__all__ = ["inserted", "is_editable"]
-
-
-def is_editable(domain: str) -> bool:
-    """The domain was registered by its owner; what may be editable only in part goes the long way (repair I8)."""
-    return registrable(domain) == domain and not is_public_suffix(domain)
+__all__ = ["inserted"]
 
 
 def inserted(plain: Plain, needed: Sequence[str], get: Get, ours: Ours) -> Remedy:
     """The remedy for *plain*, which does not authorise *needed*. Raises `NotPlain`."""
     domain = plain.domain
-    if not is_editable(domain):
-        raise NotPlain
+    if not is_registered(domain):
+        raise NotPlain  # what may be editable only in part goes the long way (repair I8)
     refusals: list[Refusal] = []
     for text, edit in _ladder(plain, needed):
         proposed = read_plain(text, domain, plain.memory, plain)

@@ -15,7 +15,7 @@ from typing import Any
 
 import idna
 
-__all__ = ["NotADomainName", "domain_name", "is_public_suffix", "registrable", "shown", "unicode_name"]
+__all__ = ["NotADomainName", "domain_name", "is_public_suffix", "is_registered", "registrable", "shown", "unicode_name"]
 
 MAX_NAME = 253
 """Characters of a name in text form: 255 octets on the wire less the root label and one length (RFC 1035 2.3.4)."""
@@ -231,6 +231,11 @@ def _suffixes() -> Any:
 def registrable(domain: str) -> str:
     """The part of *domain* that its owner registered, such as ``example.co.uk``; the domain itself at a suffix."""
     return str(_suffixes().privatesuffix(domain) or domain)
+
+
+def is_registered(domain: str) -> bool:
+    """True for a domain that its owner registered as it is: neither a public suffix nor a name below what was."""
+    return bool(_suffixes().privatesuffix(domain) == domain)
 
 
 def is_public_suffix(domain: str) -> bool:

@@ -21,6 +21,7 @@ from spfcheck.audit.senders import Ours
 from spfcheck.audit.status import headline
 from spfcheck.audit.unpublished import unpublished
 from spfcheck.resolver.types import Answer, Lookup
+from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
 from spfcheck.rfc7208.lookup import Question, Rtype
 
 __all__ = ["Attempt"]
@@ -80,7 +81,7 @@ class Attempt:
         found = self._conclude(answer)
         if isinstance(found, list):
             self.missing = found
-            if len(found) > MOST_MISSING:
+            if len(found) > MOST_MISSING or len(self.answers) + len(found) > AUDIT_QUESTIONS:
                 raise NotPlain
             return None
         return self._assemble(found, clock(), new_id())

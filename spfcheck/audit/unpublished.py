@@ -9,9 +9,9 @@ from spfcheck.audit.claims import Proof
 from spfcheck.audit.conclusion import Found
 from spfcheck.audit.course import remembered
 from spfcheck.audit.findings import Code, finding
-from spfcheck.audit.insertion import is_editable
 from spfcheck.audit.known import Get, Memory
 from spfcheck.audit.manual import not_here
+from spfcheck.audit.names import is_registered
 from spfcheck.audit.near import near_misses
 from spfcheck.audit.plain import NotPlain, is_quiet, read_plain
 from spfcheck.audit.plain_proof import prove_plain
@@ -83,8 +83,8 @@ def unpublished(domain: str, answer: Answer, get: Get, memory: Memory, ours: Our
             _first_record(domain, answers, memory, ours, found)
     except _Wanted as wanted:
         return wanted.questions
-    if not is_editable(domain):
-        raise NotPlain
+    if not is_registered(domain):
+        raise NotPlain  # what may be editable only in part goes the long way (repair I8)
     return found
 
 

@@ -19,6 +19,7 @@ from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.audit.walk import Witness
 from spfcheck.resolver.types import Answer, Lookup, Question, Rtype
 from spfcheck.resolver.zone import Zone, ZoneLookup
+from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
 from tests.audit.cases import case_of
 from tests.audit.golden_file import GOLDEN, OURS, Golden
 from tests.audit.zones import Generated, customers, zones
@@ -178,3 +179,32 @@ async def test_an_answer_that_comes_later_is_used() -> None:
     assert early.missing == [Question("inner.example", Rtype.TXT)]
     await examine("customer.example", lookup, ours)
     assert attempt().report(lambda: 1.0, lambda: "id") is not None
+
+
+async def test_the_quick_way_asks_no_more_than_the_long_one_may() -> None:
+    """A tree that is wide and deep is left to the long way, which stops at its ceiling."""
+    lines = ['_spf.mail.example TXT "v=spf1 ip4:203.0.113.0/24 -all"']
+    wide = " ".join(f"include:w{number}.example" for number in range(20))
+    lines.append(f'customer.example TXT "v=spf1 {wide} -all"')
+    for number in range(20):
+        for depth in range(25):
+            name = f"w{number}.example" if not depth else f"d{depth}.w{number}.example"
+            lines.append(f'{name} TXT "v=spf1 include:d{depth + 1}.w{number}.example -all"')
+
+    class Counting(Cached):
+        asked = 0
+
+        def cached(self, question: Question) -> Answer | None:
+            return self.answers.get(question)
+
+        async def ask(self, question: Question) -> Answer:
+            self.asked += question not in self.answers
+            answer = Cached.cached(self, question)
+            assert answer is not None
+            return answer
+
+    lookup = Counting(ZoneLookup(Zone.parse("\n".join(lines))))
+    ours = await prepare(OURS, lookup)
+    report = await examine("customer.example", lookup, ours)
+    assert lookup.asked <= AUDIT_QUESTIONS + 1
+    assert report.lookups > 10
