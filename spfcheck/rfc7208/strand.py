@@ -94,7 +94,8 @@ class Level:
 
     def matched(self, strand: Strand, term: Term) -> None:
         """All of *strand* matches *term* (RFC 7208 4.6.2)."""
-        self.decided.append(Decided(strand, term.result, _MATCHED, (self.step(term),)))
+        step = _new(PathStep, (self.domain, self.record, term))
+        self.decided.append(Decided(strand, term.result, _MATCHED, (step,)))
 
     def permerror(self, strand: Strand, term: Term, cause: Cause, *beyond: PathStep) -> tuple[()]:
         """All of *strand* ends in permerror at *term*, and nothing is left; *beyond* is what the term led to."""

@@ -249,7 +249,7 @@ class Walk:
         if found.problems:
             return level.permerror(strand, term, Cause.SYNTAX_ERROR, PathStep(target, found, None))
         rest: list[Strand] = []
-        here = level.step(term)
+        here: PathStep | None = None
         for inner in (yield from self.evaluate(found, target, strand, (*level.stack, target))):
             result = inner.result
             if is_include:
@@ -259,6 +259,7 @@ class Walk:
                     # 5.2: fail, softfail and neutral are "not match".
                     rest.append(inner.strand)
                     continue
+            here = here or level.step(term)
             inner.path = (here, *inner.path)
             level.decided.append(inner)
         return rest
