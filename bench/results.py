@@ -88,6 +88,12 @@ def _readme(
         f"{machine['memory_gb']} GB, CPython {machine['python']}, {machine['system']}; the mean load of the last "
         f"quarter of an hour was {machine['load']}. `latest.json` has the same for programs."
     )
+    if machine["load"] > machine["cores"] + 1:
+        yield ""
+        yield (
+            "**The machine had other work to do.** Rates and times are then too low for whoever has one thread only, as "
+            "we have; the columns of CPU time hold."
+        )
     yield ""
     for name in pictures:
         yield f"![{name.removesuffix('.svg')}]({name})"
