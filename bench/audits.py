@@ -56,7 +56,7 @@ def rows_of(engines: Sequence[Engine], runs: Runs, wrong: Mapping[str, str], suf
     rows = []
     for engine in engines:
         rates = [one.rate for one in runs[engine.key]]
-        spread = f"{min(rates):,.0f} {max(rates):,.0f}"
+        spread = f"{min(rates):,.0f} to {max(rates):,.0f}"
         cells = [f"{rate_of(runs[engine.key]):,.0f}", spread, f"{cpu_of(runs[engine.key]):.3f}"]
         rows.append([engine.title + suffix, *cells, wrong.get(engine.key, "")])
     return rows

@@ -91,7 +91,7 @@ def _readme(
     if machine["load"] > machine["cores"] + 1:
         yield ""
         yield (
-            "**The machine had other work to do.** Rates and times are then too low for whoever has one thread only, as "
+            "**The machine had other work to do.** Rates and times are then worst for whoever has one thread only, as "
             "we have; the columns of CPU time hold."
         )
     yield ""
