@@ -13,7 +13,7 @@ from spfcheck.audit.findings import Code
 from spfcheck.audit.judge import FAMILIES, worst
 from spfcheck.audit.known import Known, Memory
 from spfcheck.audit.making import maker
-from spfcheck.audit.plain import NotPlain, Part, Plain
+from spfcheck.audit.plain import NotPlain, Part, Plain, Stop
 from spfcheck.audit.report import SenderNetwork, TreeNode
 from spfcheck.audit.senders import OurNetwork, Ours
 from spfcheck.rfc7208.limits import LENIENT, STRICT, Budget, LimitExceededError, Policy
@@ -24,16 +24,6 @@ from spfcheck.rfc7208.verdict import Cause
 __all__ = ["Standing", "Stop", "remembered", "standing", "stop_of", "touching", "voids_before"]
 
 _new_network = maker(SenderNetwork)
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Where a limit ends the evaluation: at the part *index*, by way of *via*."""
-
-    index: int
-    cause: Cause
-    voids: int
-    via: str
 
 
 @dataclass(slots=True)
@@ -53,6 +43,13 @@ def stop_of(plain: Plain, family: int, policy: Policy = STRICT) -> Stop | None:
     """
     if plain.lookups <= STRICT.lookups and plain.voids[family] <= STRICT.voids:
         return None
+    asked = (family, policy.name)
+    if asked not in plain.stops:
+        plain.stops[asked] = _stop_of(plain, family, policy)
+    return plain.stops[asked]
+
+
+def _stop_of(plain: Plain, family: int, policy: Policy) -> Stop | None:
     budget = Budget(policy)
     for index, part in enumerate(plain.parts):
         if not part.lookups:

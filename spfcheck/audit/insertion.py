@@ -12,8 +12,9 @@ from spfcheck.audit.case import split_strings
 from spfcheck.audit.claims import Proof, Refusal
 from spfcheck.audit.known import Get
 from spfcheck.audit.names import is_registered
-from spfcheck.audit.plain import NotPlain, Part, Plain, read_plain
+from spfcheck.audit.plain import NotPlain, Part, Plain
 from spfcheck.audit.plain_proof import prove_plain
+from spfcheck.audit.plain_text import read_plain
 from spfcheck.audit.report import DeleteRecord, Remedy, RemedyKind
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.vendors import vendor_of

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from spfcheck.audit.base import Base
 from spfcheck.audit.case import Case
 from spfcheck.audit.known import memory_of
-from spfcheck.audit.plain import NotPlain, read_plain
+from spfcheck.audit.plain import NotPlain
+from spfcheck.audit.plain_text import read_plain
 from spfcheck.rfc7208.limits import UNLIMITED
 from spfcheck.rfc7208.ranges import Network, Ranges, everything, format_network, subtract, to_networks, union
 from spfcheck.rfc7208.record import parse

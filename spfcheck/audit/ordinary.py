@@ -15,7 +15,8 @@ from spfcheck.audit.evidence import evidence_of
 from spfcheck.audit.known import lifetimes, memory_of
 from spfcheck.audit.making import maker
 from spfcheck.audit.near import is_continuation, near_misses
-from spfcheck.audit.plain import NotPlain, Plain, is_quiet, read_plain
+from spfcheck.audit.plain import NotPlain, Plain, is_quiet
+from spfcheck.audit.plain_text import read_plain
 from spfcheck.audit.report import NOT_ASKED, Identity, Report
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.status import headline

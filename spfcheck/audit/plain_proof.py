@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 
 from spfcheck.audit.case import split_strings
 from spfcheck.audit.claims import LOOKUPS, Proof, Refusal, for_nobody
-from spfcheck.audit.course import Stop, stop_of, touching, voids_before
+from spfcheck.audit.course import stop_of, touching, voids_before
 from spfcheck.audit.judge import FAMILIES
-from spfcheck.audit.plain import NotPlain, Part, Plain
+from spfcheck.audit.plain import NotPlain, Part, Plain, Stop
 from spfcheck.audit.senders import Ours
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question

@@ -16,8 +16,9 @@ from spfcheck.audit.case import STRING_BYTES, Case, Unanswered, split_strings
 from spfcheck.audit.claims import LOOKUPS, Proof, Proposal, Refusal, for_nobody
 from spfcheck.audit.known import memory_of
 from spfcheck.audit.mend import WIDEST_V4, WIDEST_V6
-from spfcheck.audit.plain import NotPlain, read_plain
+from spfcheck.audit.plain import NotPlain
 from spfcheck.audit.plain_proof import prove_plain
+from spfcheck.audit.plain_text import read_plain
 from spfcheck.audit.terms import ends_in, ignored_own, is_own, key
 from spfcheck.audit.tree import State, Survey
 from spfcheck.audit.walk import live_terms

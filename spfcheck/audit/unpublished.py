@@ -13,8 +13,9 @@ from spfcheck.audit.known import Get, Memory
 from spfcheck.audit.manual import not_here
 from spfcheck.audit.names import is_registered
 from spfcheck.audit.near import near_misses
-from spfcheck.audit.plain import NotPlain, is_quiet, read_plain
+from spfcheck.audit.plain import NotPlain, is_quiet
 from spfcheck.audit.plain_proof import prove_plain
+from spfcheck.audit.plain_text import read_plain
 from spfcheck.audit.remedy import NONE, skeleton_of
 from spfcheck.audit.report import Remedy, RemedyKind, Status
 from spfcheck.audit.senders import Ours

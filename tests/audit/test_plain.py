@@ -10,8 +10,9 @@ from spfcheck.audit.base import Base, base_of
 from spfcheck.audit.examine import examine, prepare
 from spfcheck.audit.intent import _by_cells, _by_parts
 from spfcheck.audit.known import memory_of
-from spfcheck.audit.plain import NotPlain, _usual, is_quiet, read_plain
+from spfcheck.audit.plain import NotPlain, is_quiet
 from spfcheck.audit.plain_proof import prove_plain
+from spfcheck.audit.plain_text import read_plain, usual_network
 from spfcheck.audit.proof import Proof
 from spfcheck.audit.review import answers_of, network_findings
 from spfcheck.audit.senders import SenderProfile
@@ -38,7 +39,7 @@ words = st.builds(
 
 @given(words)
 def test_a_usual_network_is_what_the_grammar_reads(word: str) -> None:
-    network = _usual(word)
+    network = usual_network(word)
     problems: list[Problem] = []
     term = read_term(word, 0, problems)
     if network is not None:
@@ -51,7 +52,7 @@ def test_a_usual_network_is_what_the_grammar_reads(word: str) -> None:
 def test_most_networks_are_usual(address: int, prefix: int) -> None:
     base = address >> (32 - prefix) << (32 - prefix)
     word = f"ip4:{base >> 24}.{base >> 16 & 255}.{base >> 8 & 255}.{base & 255}/{prefix}"
-    assert (_usual(word) is None) is (base >> 24 in (10, 100, 127, 169, 172, 192))
+    assert (usual_network(word) is None) is (base >> 24 in (10, 100, 127, 169, 172, 192))
 
 
 answers = st.builds(
