@@ -8,9 +8,9 @@ FROM python:3.13-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 RUN python -m venv /app
-COPY requirements/build.txt requirements/run.txt requirements/
+COPY requirements/build.txt requirements/image.txt requirements/
 RUN /app/bin/python -m pip install --require-hashes --no-deps -r requirements/build.txt \
- && /app/bin/python -m pip install --require-hashes --no-deps --no-build-isolation -r requirements/run.txt
+ && /app/bin/python -m pip install --require-hashes --no-deps --no-build-isolation -r requirements/image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY spfcheck spfcheck
 RUN /app/bin/python -m pip install --no-deps --no-build-isolation . \

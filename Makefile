@@ -75,11 +75,13 @@ screenshots: $(VENV)/.dev
 	@SCREENSHOTS=screenshots $(BIN)/python -m pytest -n0 tests/web/test_browser.py -k screenshots $(ARGS)
 
 # Locks name packages and hashes, never an index. Needs uv.
+LOCK := uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header
 lock:
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header requirements/build.in -o requirements/build.txt
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header pyproject.toml -o requirements/run.txt
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 --no-header requirements/peers.in -o requirements/peers.txt
+	$(LOCK) requirements/build.in -o requirements/build.txt
+	$(LOCK) pyproject.toml -o requirements/run.txt
+	$(LOCK) pyproject.toml --extra cluster --extra otel -c requirements/run.txt -o requirements/image.txt
+	$(LOCK) pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) requirements/peers.in -o requirements/peers.txt
 
 clean:
 	rm -rf $(VENV) $(PEERS) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
