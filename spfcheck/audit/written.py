@@ -176,7 +176,8 @@ def _evidence(report: Report) -> Iterator[str]:
             yield found[1]
             continue
         text = _answer(one)
-        yield text if one.name.endswith(own) else _keep(one, text)
+        # Only the answers for includes are the same objects in other reports.
+        yield _keep(one, text) if one.type == "TXT" and not one.name.endswith(own) else text
 
 
 def _answer(one: Evidence) -> str:
