@@ -132,7 +132,7 @@ def http(quick: bool) -> Table:
 
 
 def _table(quick: bool) -> Table:
-    rounds, count = (3, 3_000) if quick else (9, 10_000)
+    rounds, count = (9, 3_000) if quick else (15, 6_000)
     key, made = new_key([Scope.CHECK], os.urandom)
     with Server(constant) as plain, Server(ours, made.line()) as served:
         cold = single(served, [get(f"c{number}.example", key) for number in range(DOMAINS)])
