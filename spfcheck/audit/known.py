@@ -195,7 +195,7 @@ def _learn(target: str, first: Answer, get: Get, memory: Memory) -> Known | None
         answers[first.question] = first
         texts = spf_texts(first)
         record = parse(texts[0]) if len(texts) == 1 else None
-        if record is None or not record.valid or not _holds_networks(record):
+        if record is None or not _all_hold_networks(record, target, ask):
             return None
         # The partition asks for every record of the tree: nothing matches everywhere in a set of networks.
         parts = {family: run(partition(everything(family), family, target), ask) for family in FAMILIES}
@@ -229,6 +229,24 @@ def _learn(target: str, first: Answer, get: Get, memory: Memory) -> Known | None
     del memory.unfit[target]
     memory.known[target] = one
     return one
+
+
+def _all_hold_networks(record: Record, target: str, ask: Callable[[Question], Answer]) -> bool:
+    """Whether every record of the tree holds networks, as far as it is no loop: asked before it is evaluated."""
+    seen = {target}
+    todo = [record]
+    while todo:
+        one = todo.pop()
+        if not one.valid or not _holds_networks(one):
+            return False
+        for term in one.terms:
+            if term.name == "include" and term.target is not None and term.target not in seen:
+                seen.add(term.target)
+                texts = spf_texts(ask(Question(term.target, Rtype.TXT)))
+                if len(texts) != 1:
+                    return False
+                todo.append(parse(texts[0]))
+    return True
 
 
 def _holds_networks(record: Record) -> bool:
