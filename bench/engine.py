@@ -23,7 +23,7 @@ from bench.peers.timing import Job, Run, cpu, job
 from spfcheck.audit.examine import Ours, examine, prepare
 from spfcheck.audit.report import Report
 from spfcheck.audit.senders import SenderProfile
-from spfcheck.audit.written import report_text
+from spfcheck.audit.written import json_bytes
 from spfcheck.resolver.drive import drive
 from spfcheck.resolver.stub import Resolver
 from spfcheck.rfc7208.evaluate import check_host
@@ -41,7 +41,7 @@ def judge_by(resolver: Resolver, ours: Ours, work: Job) -> Judge:
 
     async def by_audit(domain: str) -> str:
         report = await examine(domain, resolver.with_deadline(), ours, opinion=work.variant == "opinion")
-        assert report_text(report).encode("ascii")
+        assert json_bytes(report)
         return _result(report, network)
 
     return by_check_host if work.variant == "check_host" else by_audit

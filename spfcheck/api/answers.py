@@ -11,10 +11,11 @@ from aiohttp import web
 
 from spfcheck.api.checks import LaneFullError, Served, Source
 from spfcheck.api.context import CALLER, NOTES, Service
-from spfcheck.api.entries import Entry, summary_of, to_bytes
+from spfcheck.api.entries import Entry, summary_of
 from spfcheck.api.problems import Kind, Problem
 from spfcheck.api.quota import Decision
 from spfcheck.api.sealed import Sealed, fields, may_be_sealed
+from spfcheck.audit.written import json_bytes
 
 RETRY_SECONDS = 2
 """When to ask again while a check is going on; most end within it."""
@@ -88,7 +89,7 @@ def answer_of(
     else:
         document = pending_document(domain, service)
     chosen = summary_of(document) if view == "summary" else document
-    return json_answer(to_bytes({**chosen, "retry_after_s": RETRY_SECONDS}), rate)
+    return json_answer(json_bytes({**chosen, "retry_after_s": RETRY_SECONDS}), rate)
 
 
 def entry_answer(

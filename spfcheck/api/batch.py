@@ -16,10 +16,10 @@ from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
 from spfcheck.api.context import CALLER, NOTES, Service, service_of
-from spfcheck.api.entries import to_bytes
 from spfcheck.api.params import StrictBody, choice, query, sentence
 from spfcheck.api.problems import Kind, Problem
 from spfcheck.audit.names import NotADomainName, domain_name
+from spfcheck.audit.written import json_bytes
 
 MAX_LINE = 2_048
 """Bytes of a line: a name and its braces need a tenth of it."""
@@ -190,7 +190,7 @@ def _refusal(number: int, detail: str, likely: str | None = None, problem: Kind 
     document: dict[str, Any] = {"line": number, "problem": {"type": f"/problems/{problem.slug}", "detail": detail}}
     if likely is not None:
         document["problem"]["likely"] = likely
-    return to_bytes(document) + b"\n"
+    return json_bytes(document) + b"\n"
 
 
 async def chunks(request: web.Request) -> AsyncIterator[list[Line]]:

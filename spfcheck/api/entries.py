@@ -7,11 +7,11 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from spfcheck.audit.report import Report, as_json
-from spfcheck.audit.written import report_text, summary_text
+from spfcheck.audit.report import Report
+from spfcheck.audit.written import json_bytes
 
 FRESH_AT_LEAST = 30.0
 """Seconds for which a report is fresh whatever its TTLs: a zone of TTL 0 must not make each request a check."""
@@ -67,30 +67,6 @@ class Entry:
         return loaded
 
 
-_FIELDS: dict[type, tuple[str, ...]] = {}
-
-
-def _shallow(value: Any) -> Any:
-    """One level of what JSON does not know, for the encoder, which asks again for what lies deeper.
-
-    The same as `spfcheck.audit.report.as_json` in a fraction of its time: it was most of what a batch line costs.
-    """
-    kind = type(value)
-    names = _FIELDS.get(kind)
-    if names is None and is_dataclass(kind):
-        names = _FIELDS[kind] = tuple(f.name for f in fields(kind))
-    if names is not None:
-        return {name: getattr(value, name) for name in names}
-    if isinstance(value, Mapping):
-        return {str(key): item for key, item in value.items()}
-    return as_json(value)
-
-
-# Made once: json.dumps makes an encoder for each call that asks for anything. Reports hold no circles.
-_compact = json.JSONEncoder(separators=(",", ":"), default=_shallow, check_circular=False).encode
-_spaced = json.JSONEncoder(default=_shallow, check_circular=False).encode
-
-
 def entry_of(report: Report) -> Entry:
     """*report* made ready to be served."""
     record = report.record
@@ -98,7 +74,7 @@ def entry_of(report: Report) -> Entry:
         report_id=report.report_id,
         domain=report.domain,
         status=str(report.status),
-        full=report_text(report).encode("ascii"),
+        full=json_bytes(report),
         summary=summary_bytes(report),
         checked_at=report.checked_at,
         fresh_until=fresh_until(report),
@@ -133,8 +109,8 @@ def _entry(document: dict[str, Any]) -> Entry:
         report_id=document["report_id"],
         domain=document["domain"],
         status=str(document["status"]),
-        full=to_bytes(document),
-        summary=to_bytes(summary_of(document)),
+        full=json_bytes(document),
+        summary=json_bytes(summary_of(document)),
         checked_at=document["checked_at"],
         fresh_until=_fresh_until(document["status"], document["checked_at"], document["expires_at"]),
         opinion=document["opinion"]["asked"],
@@ -148,12 +124,7 @@ def _entry(document: dict[str, Any]) -> Entry:
 
 
 def _gist(facts: tuple[Any, ...], record: str | None, findings: list[Any]) -> str:
-    return hashlib.sha256(_spaced([*facts, record, findings]).encode("ascii")).hexdigest()[:16]
-
-
-def to_bytes(document: Mapping[str, Any]) -> bytes:
-    """*document* as JSON in ASCII: whatever a stranger's DNS said is escaped, line separators and controls too."""
-    return _compact(document).encode("ascii")
+    return hashlib.sha256(json_bytes([*facts, record, findings])).hexdigest()[:16]
 
 
 def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,7 +145,24 @@ def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def summary_bytes(report: Report) -> bytes:
     """The summary of *report* as JSON, made without the rest of it: that is most of what a report costs to write."""
-    return summary_text(report).encode("ascii")
+    remedy = report.remedy
+    return json_bytes(
+        {
+            "domain": report.domain,
+            "identity": report.identity,
+            "status": report.status,
+            "headline": report.headline,
+            "result": report.result,
+            "lookups": report.lookups,
+            "void_lookups": report.void_lookups,
+            "findings": [{"code": f.code, "severity": f.severity, "domain": f.domain} for f in report.findings],
+            "remedy": {"kind": remedy.kind, "name": remedy.name, "value": remedy.value},
+            "stale": report.stale,
+            "checked_at": report.checked_at,
+            "expires_at": report.expires_at,
+            "report_id": report.report_id,
+        }
+    )
 
 
 class Summaries:

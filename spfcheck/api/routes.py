@@ -11,7 +11,6 @@ from spfcheck.api.answers import answer_in_time, answer_of, busy, entry_answer, 
 from spfcheck.api.batch import batch
 from spfcheck.api.checks import LaneFullError
 from spfcheck.api.context import NOTES, Service, service_of
-from spfcheck.api.entries import to_bytes
 from spfcheck.api.frame import Route
 from spfcheck.api.hosts import host_question, judge, verdict_document
 from spfcheck.api.keys import Scope
@@ -20,6 +19,7 @@ from spfcheck.api.ours import one_check
 from spfcheck.api.params import StrictBody, body, choice, flag, query, whole
 from spfcheck.api.problems import Kind, Problem
 from spfcheck.audit.names import domain_name
+from spfcheck.audit.written import json_bytes
 
 DEFAULT_WAIT_MS = 3_000
 """How long a person or a program waits before it takes what there is."""
@@ -142,7 +142,7 @@ async def post_check_host(request: web.Request) -> web.StreamResponse:
     except LaneFullError as full:
         raise busy(full) from None
     request[NOTES]["result"] = str(verdict.result)
-    return json_answer(to_bytes(verdict_document(verdict)))
+    return json_answer(json_bytes(verdict_document(verdict)))
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:

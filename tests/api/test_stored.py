@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from spfcheck.api import stored
-from spfcheck.api.entries import Entry, Shelf, entry_of, entry_of_document, to_bytes
+from spfcheck.api.entries import Entry, Shelf, entry_of, entry_of_document
 from spfcheck.api.stored import StoredReports, prune, upgrade
 from spfcheck.audit.report import as_json
+from spfcheck.audit.written import json_bytes
 from spfcheck.demo import customers
 from spfcheck.notify.database import open_engine
 from tests import postgres
@@ -143,5 +144,5 @@ async def test_the_short_way_to_bytes_says_the_same_and_the_same_again_from_stor
     for customer in cast.customers:
         report = await a_report(cast.zone, customer.domain, opinion=True)
         entry = entry_of(report)
-        assert entry.full == to_bytes(as_json(report))
+        assert entry.full == json_bytes(as_json(report))
         assert entry_of_document(entry.full) == entry
