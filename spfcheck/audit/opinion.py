@@ -81,7 +81,6 @@ class _Engine:
 
         self._spf = spf
         self.answers: Mapping[Question, Answer] = {}
-        spf.DNSLookup = self._lookup
 
         class Query(spf.query):  # type: ignore[misc]
             """A query that treats explanations as absent: they have no part in a result."""
@@ -101,6 +100,8 @@ class _Engine:
 
     def judge(self, address: str, sender: str, helo: str) -> tuple[str, str]:
         """The result for one address, or an empty text and why there is none."""
+        # Set each time: whoever else uses pyspf in this process sets the same global.
+        self._spf.DNSLookup = self._lookup
         try:
             result, _, _ = self._query(address, sender, helo).check()
         except _UnrecordedError as missing:

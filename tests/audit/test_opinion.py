@@ -52,6 +52,13 @@ async def test_a_message_may_be_sent_when_both_agree() -> None:
     assert report.opinion.may_message
 
 
+async def test_another_user_of_pyspf_in_the_process_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    zone = 'customer.example TXT "v=spf1 ip4:192.0.2.1 -all"'
+    await asked(zone)
+    monkeypatch.setattr("spf.DNSLookup", lambda *_: [])
+    assert (await asked(zone)).opinion.agrees is True
+
+
 async def test_a_known_defect_has_a_name_and_stops_the_message() -> None:
     report = await asked(
         'customer.example TXT "v=spf1 ip4:192.0.2.1 REDIRECT=other.example"\nother.example TXT "v=spf1 -all"'
