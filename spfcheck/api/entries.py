@@ -148,13 +148,7 @@ def summary_bytes(report: Report) -> bytes:
     remedy = report.remedy
     return json_bytes(
         {
-            "domain": report.domain,
-            "identity": report.identity,
-            "status": report.status,
-            "headline": report.headline,
-            "result": report.result,
-            "lookups": report.lookups,
-            "void_lookups": report.void_lookups,
+            **{name: getattr(report, name) for name in SUMMARY_FIELDS},
             "findings": [{"code": f.code, "severity": f.severity, "domain": f.domain} for f in report.findings],
             "remedy": {"kind": remedy.kind, "name": remedy.name, "value": remedy.value},
             "stale": report.stale,
