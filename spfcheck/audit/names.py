@@ -186,10 +186,11 @@ def _likely(text: str) -> str | None:
         return None
     clean = "".join(char for char in text if char.isspace() or unicodedata.category(char) not in {"Cc", "Cf"})
     # A slip ("example, com") is told from a sentence ("example.com, please") by whether a top-level domain follows.
+    tight = _first_name(_TIGHT_SLIP.sub(".", clean.strip()))
     joined = _first_name(_SLIP.sub(".", clean.strip()))
-    if joined is not None and _suffixes().publicsuffix(joined, accept_unknown=False):
-        return joined
-    return _first_name(_TIGHT_SLIP.sub(".", clean.strip())) or joined
+    if joined is None or joined == tight:
+        return tight
+    return joined if tight is None or _suffixes().publicsuffix(joined, accept_unknown=False) else tight
 
 
 def _first_name(text: str) -> str | None:
