@@ -7,7 +7,6 @@ audit judges our senders, of whose networks CLIENT should be a part: its result 
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import ipaddress
 import platform
@@ -19,7 +18,7 @@ from pathlib import Path
 import uvloop
 
 from bench.customers import INCLUDE
-from bench.peers.timing import Job, Run, cpu, job
+from bench.peers.timing import Job, Run, by_lanes, job
 from spfcheck.audit.examine import Ours, examine, prepare
 from spfcheck.audit.report import Report
 from spfcheck.audit.senders import SenderProfile
@@ -81,16 +80,7 @@ async def work_on(work: Job) -> Run:
                 run.results.append(await judge(domain))
                 run.times.append(time.perf_counter() - began)
             return run
-        run.results = [""] * len(work.domains)
-        todo = iter(enumerate(work.domains))
-
-        async def lane() -> None:
-            for place, domain in todo:
-                run.results[place] = await judge(domain)
-
-        began, before = time.perf_counter(), cpu()
-        await asyncio.gather(*(lane() for _ in range(work.in_flight)))
-        run.seconds, run.cpu = time.perf_counter() - began, cpu() - before
+        await by_lanes(work, run, judge)
         run.queries = resolver.counts.sent
         run.rss_mb = most_memory()
     return run

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 import spftrace
-from timing import Job, Run, cpu, job
+from timing import Job, Run, by_lanes, job
 
 
 async def work_on(work: Job) -> Run:
@@ -33,16 +33,7 @@ async def work_on(work: Job) -> Run:
             run.results.append(await judge(domain))
             run.times.append(time.perf_counter() - began)
         return run
-    run.results = [""] * len(work.domains)
-    todo = iter(enumerate(work.domains))
-
-    async def lane() -> None:
-        for place, domain in todo:
-            run.results[place] = await judge(domain)
-
-    began, before = time.perf_counter(), cpu()
-    await asyncio.gather(*(lane() for _ in range(work.in_flight)))
-    run.seconds, run.cpu = time.perf_counter() - began, cpu() - before
+    await by_lanes(work, run, judge)
     return run
 
 
