@@ -107,14 +107,7 @@ class Exchange:
             self.unreachable(server, error)
             return
         self._idents.append((port, ident))
-        packet = query(ident, self.question, self._edns)
-        try:
-            port.socket.send(packet)
-        except (BlockingIOError, InterruptedError):
-            return  # counts as lost on the way; it is sent again
-        except OSError as error:
-            # An error report about an earlier packet may surface here; everyone on this port learns of it.
-            port.fail(error)
+        self._transport.send(port, query(ident, self.question, self._edns))
 
     def received(self, packet: bytes, server: Server) -> None:
         """Take *packet* if it answers the question, else drop it and keep waiting."""

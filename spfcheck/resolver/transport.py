@@ -32,6 +32,8 @@ RECEIVE_BUFFER = 4 * 2**20
 """Bytes; with the system's default, packets are lost from about 200 questions in flight on."""
 BATCH = 64
 """Packets read from one socket before others have their turn."""
+BURST = 32
+"""Packets that are sent together at most: more would keep the first of them waiting."""
 TICK = 0.05
 """Seconds between two looks of the sweeper."""
 MOST_STREAMS = 64
@@ -169,6 +171,7 @@ class Transport:
         self._drawn = 0
         self._most_young = most_in_flight
         self._young = 0
+        self._outgoing: list[tuple[Port, bytes]] = []
         self._queue: deque[Exchange] = deque()
         self.running: set[Exchange] = set()
         self._streams: set[asyncio.Task[None]] = set()
@@ -240,6 +243,30 @@ class Transport:
         pending[ident] = exchange
         return port, ident
 
+    def send(self, port: Port, packet: bytes) -> None:
+        """Send *packet* with the others of this turn of the event loop.
+
+        A resolver on the same machine is woken once for all of them and not by each; that costs as much as the rest of
+        a question.
+        """
+        outgoing = self._outgoing
+        outgoing.append((port, packet))
+        if len(outgoing) == 1:
+            self.loop.call_soon(self._send_all)
+        elif len(outgoing) == BURST:
+            self._send_all()
+
+    def _send_all(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        for port, packet in outgoing:
+            try:
+                port.socket.send(packet)
+            except (BlockingIOError, InterruptedError):
+                continue  # counts as lost on the way; it is sent again
+            except OSError as error:
+                # An error report about an earlier packet may surface here; everyone on this port learns of it.
+                port.fail(error)
+
     def stream(self, exchange: Exchange, server: Server) -> asyncio.Task[None]:
         """Ask again over TCP."""
         task = self.loop.create_task(self._stream(exchange, server), name="dns-tcp")
@@ -252,6 +279,7 @@ class Transport:
         for exchange in [*self.running, *self._queue]:
             exchange.finish(Reading(Outcome.UNREACHABLE, detail="the resolver is being closed"))
         self._queue.clear()
+        self._outgoing.clear()
         for task in list(self._streams):
             task.cancel()
         await asyncio.gather(*self._streams, return_exceptions=True)
