@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from spfcheck.audit.case import STRING_BYTES
 from spfcheck.audit.course import standing
 from spfcheck.audit.findings import Code, finding
 from spfcheck.audit.insertion import inserted
-from spfcheck.audit.known import Get, Known
+from spfcheck.audit.known import Get, Together, together
 from spfcheck.audit.making import maker
-from spfcheck.audit.plain import Part, Plain, authorised
+from spfcheck.audit.plain import NO_VOIDS, Part, Plain, authorised
 from spfcheck.audit.remedy import NONE
 from spfcheck.audit.report import Finding, PublishedRecord, Remedy, SenderNetwork, Status, TreeNode
 from spfcheck.audit.review import length_findings
@@ -22,7 +23,11 @@ from spfcheck.rfc7208.limits import STRICT
 from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.record import Result
 
-__all__ = ["Found", "conclude"]
+__all__ = ["Asking", "Found", "conclude"]
+
+T = TypeVar("T")
+Asking = Generator[list[Question], None, T]
+"""What yields the questions that it has to have answered before it goes on, and gives a T at its end."""
 
 _new_record = maker(PublishedRecord)
 _new_node = maker(TreeNode)
@@ -39,7 +44,7 @@ class Found:
     findings: list[Finding]
     remedy: Remedy
     answers: Mapping[Question, Answer]
-    known: Iterable[Known]
+    together: Together
     record: PublishedRecord | None = None
     tree: TreeNode | None = None
     lookups: int = 0
@@ -51,7 +56,7 @@ def conclude(plain: Plain, strings: tuple[bytes, ...], ttl: int, get: Get, ours:
     """The conclusion about a plain record, published as *strings*. Raises `NotPlain`."""
     stands = standing(plain, ours)
     result = stands.result
-    findings = list(_said(plain))
+    findings = _said(plain)
     status, remedy = Status.OK, NONE
     if stands.voids or result is not Result.PASS:
         terms = [part.term for part in plain.parts if part.term is not None]
@@ -61,6 +66,7 @@ def conclude(plain: Plain, strings: tuple[bytes, ...], ttl: int, get: Get, ours:
     if result is not Result.PASS:
         remedy = inserted(plain, needed_includes(stands.networks, ours), get, ours)
     domain, text = plain.domain, plain.text
+    includes = together([part.known for part in plain.parts if part.known is not None], plain.memory)
     return Found(
         status,
         result,
@@ -69,36 +75,38 @@ def conclude(plain: Plain, strings: tuple[bytes, ...], ttl: int, get: Get, ours:
         findings,
         remedy,
         plain.answers,
-        [part.known for part in plain.parts if part.known is not None],
-        _new_record(name=domain, text=text, strings=tuple([part.decode("latin-1") for part in strings]), ttl=ttl),
-        _new_node(term=domain, domain=domain, cost=0, total=plain.lookups, record=text, children=plain.nodes()),
+        includes,
+        _new_record(domain, text, tuple([part.decode("latin-1") for part in strings]), ttl),
+        _new_node(domain, domain, 0, plain.lookups, record=text, children=plain.nodes()),
         plain.lookups,
         max(plain.voids.values()),
-        authorised(plain),
+        authorised(plain, includes),
     )
 
 
-def _said(plain: Plain) -> Iterator[Finding]:
+def _said(plain: Plain) -> list[Finding]:
     """Everything that holds of the record, whoever sends, as `review` says it."""
     domain = plain.domain
+    found: list[Finding] = []
     if len(plain.text) > STRING_BYTES:
-        yield from length_findings(len(plain.text), domain)
+        found += length_findings(len(plain.text), domain)
     if plain.result is Result.NEUTRAL:
-        yield finding(Code.NEUTRAL_ALL, domain, plain.end.span)
+        found.append(finding(Code.NEUTRAL_ALL, domain, plain.spans()[-1]))
     if plain.lookups > STRICT.lookups:
         shown = str(plain.lookups)
-        yield finding(Code.LOOKUP_LIMIT, domain, count=plain.lookups, shown=shown, at_least=False)
+        found.append(finding(Code.LOOKUP_LIMIT, domain, count=plain.lookups, shown=shown, at_least=False))
     elif plain.lookups >= STRICT.lookups - 1:
-        yield finding(Code.LOOKUP_LIMIT_NEAR, domain, count=plain.lookups)
-    for part in plain.parts:
-        if part.void:
-            yield from _void(part, domain)
+        found.append(finding(Code.LOOKUP_LIMIT_NEAR, domain, count=plain.lookups))
+    if plain.voids is not NO_VOIDS:
+        for part, span in zip(plain.parts, plain.spans(), strict=False):
+            found += _void(part, span, domain)
+    return found
 
 
-def _void(part: Part, domain: str) -> Iterator[Finding]:
+def _void(part: Part, span: tuple[int, int], domain: str) -> Iterator[Finding]:
     empty: dict[str, list[str]] = {}
     for name, rtype in part.void:
         empty.setdefault(name, []).append(rtype.name)
     for name, types in empty.items():
         kinds = " or ".join(types)
-        yield finding(Code.VOID_LOOKUP, domain, part.span, term=part.text, name=name, type=kinds)
+        yield finding(Code.VOID_LOOKUP, domain, span, term=part.text, name=name, type=kinds)

@@ -58,7 +58,7 @@ def _stop_of(plain: Plain, family: int, policy: Policy) -> Stop | None:
         try:
             for _ in range(part.lookups):
                 budget.term()
-            for answer in part.steps[family]:
+            for answer in part.steps(family):
                 if not answer.records:
                     budget.void(answer.question, nxdomain=answer.nxdomain)
         except LimitExceededError as error:

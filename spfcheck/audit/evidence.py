@@ -14,7 +14,7 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 __all__ = ["answer_of", "evidence_of"]
 
 
-_new_evidence = maker(Evidence, in_order=True)
+_new_evidence = maker(Evidence)
 # The name and the value of an enum's member take longer to find than a place in a dict.
 _TYPES = {rtype: rtype.name for rtype in Rtype}
 _A, _AAAA, _TXT = Rtype.A, Rtype.AAAA, Rtype.TXT

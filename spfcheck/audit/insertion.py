@@ -61,10 +61,10 @@ def _ladder(plain: Plain, needed: Sequence[str]) -> Iterator[tuple[str, str]]:
     text = plain.text
     kept: list[str] = []
     position = len("v=spf1")
-    for part in plain.parts:
+    for part, (_, stop) in zip(plain.parts, plain.spans(), strict=False):
         if part not in old:
-            kept.append(text[position : part.start + len(part.text)])
-        position = part.start + len(part.text)
+            kept.append(text[position:stop])
+        position = stop
     new = "".join(f" include:{name}" for name in needed)
     shown = new.strip()
     verb = "moves" if old else "is added"

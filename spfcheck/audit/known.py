@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, proxy
 
 from spfcheck.audit.evidence import evidence_of
@@ -11,6 +12,7 @@ from spfcheck.audit.judge import FAMILIES, via
 from spfcheck.audit.report import Evidence, SenderNetwork, TreeNode
 from spfcheck.audit.review import answers_of
 from spfcheck.audit.senders import OurNetwork, Ours
+from spfcheck.audit.shared import SharedEvidence, SharedNode, shared
 from spfcheck.audit.tree import State, survey
 from spfcheck.audit.vendors import vendor_of
 from spfcheck.audit.walk import spf_texts
@@ -18,11 +20,14 @@ from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.ranges import Ranges, everything, intersect, size
+from spfcheck.rfc7208.ranges import Ranges, everything, intersect, size, union
 from spfcheck.rfc7208.record import Record, Result, Term, parse
 from spfcheck.rfc7208.verdict import Cell, Partition
 
-__all__ = ["Get", "Known", "Memory", "known_include", "lifetimes", "memory_of", "node_of", "shared_by"]
+if TYPE_CHECKING:
+    from spfcheck.audit.plain import Part
+
+__all__ = ["Get", "Known", "Memory", "Together", "known_include", "lifetimes", "memory_of", "node_of", "together"]
 
 MOST_REMEMBERED = 8_192
 """Includes, terms and the like that are remembered; some kilobytes each at most."""
@@ -43,7 +48,7 @@ class Known:
     passing: Mapping[int, Ranges]
     cells: Mapping[int, tuple[Cell, ...]]
     answers: tuple[tuple[Question, Answer], ...]
-    evidence: Mapping[Question, Evidence]
+    evidence: Mapping[Question, SharedEvidence]
     root: TreeNode
     ways: tuple[str | None, ...]
     """By the place of each of our networks: the way to it, empty where it is not held, None where it is in part."""
@@ -57,8 +62,20 @@ class Known:
     """Seconds that those of its answers live that carry no time of arrival."""
     until: float
     """Unix time until which the others live."""
-    nodes: dict[tuple[str, int], TreeNode] = field(default_factory=dict)
-    """Its picture, by the words of the include and the lookups spent in front of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What several includes come to that stand in one record, whatever else does, and we ourselves."""
+
+    known: tuple[Known, ...]
+    evidence: Mapping[Question, Evidence]
+    """What they and we rest on."""
+    count: int
+    """IPv4 addresses that pass in any of them."""
+    lifetime: float
+    until: float
+    """How long all that lives, as of `Known`."""
 
 
 class Memory:
@@ -70,11 +87,14 @@ class Memory:
         "known",
         "lifetime",
         "names",
+        "nodes",
         "ours",
+        "parts",
         "places",
         "seen",
         "shared",
         "terms",
+        "together",
         "unfit",
         "until",
     )
@@ -94,19 +114,29 @@ class Memory:
         """What is said of all of them where one include, in these words, holds each."""
         self.shared: dict[tuple[Known, Known], int] = {}
         """How many IPv4 addresses pass in both of two includes."""
+        self.parts: dict[str, Part] = {}
+        """Includes as records write them."""
+        self.nodes: dict[tuple[Part, int], SharedNode] = {}
+        """Their pictures, by the lookups spent in front of them."""
+        self.together: dict[frozenset[Known], Together] = {}
         self.places = tuple((sender, network) for sender in ours.senders for network in sender.networks)
-        self.evidence = {question: evidence_of(answer) for question, answer in ours.answers.items()}
+        self.evidence = {question: shared(evidence_of(answer)) for question, answer in ours.answers.items()}
         self.lifetime, self.until = lifetimes(ours.answers.values())
 
     def trim(self) -> None:
         """Forget everything when there is too much: what is used comes back at once."""
-        if len(self.known) + len(self.seen) + len(self.unfit) + len(self.terms) + len(self.shared) > MOST_REMEMBERED:
-            self.known.clear()
-            self.seen.clear()
-            self.held.clear()
-            self.shared.clear()
-            self.unfit.clear()
-            self.terms.clear()
+        kept: list[dict[Any, Any]] = [
+            self.known,
+            self.seen,
+            self.shared,
+            self.unfit,
+            self.terms,
+            self.parts,
+            self.nodes,
+        ]
+        if sum([len(one) for one in kept]) > MOST_REMEMBERED:
+            for one in (*kept, self.held, self.together):
+                one.clear()
 
 
 _FOREVER = float("inf")
@@ -217,7 +247,7 @@ def _learn(target: str, first: Answer, get: Get, memory: Memory) -> Known | None
         passing=passing,
         cells={family: part.cells for family, part in parts.items()},
         answers=tuple(answers.items()),
-        evidence={question: evidence_of(answer) for question, answer in answers.items()},
+        evidence={question: shared(evidence_of(answer)) for question, answer in answers.items()},
         root=found.root,
         ways=tuple(_way_to(parts[network.family], network) for _, network in memory.places),
         touches=any(intersect(passing[family], memory.ours.allowed[family]) for family in FAMILIES),
@@ -267,20 +297,17 @@ def _is_include(term: Term) -> bool:
     return term.name == "include" and term.target is not None
 
 
-def node_of(one: Known, text: str, before: int) -> TreeNode:
+def node_of(one: Known, text: str, before: int) -> SharedNode:
     """The picture of an include, written *text*, when *before* lookups are spent in front of it."""
-    node = one.nodes.get((text, before))
-    if node is None:
-        node = one.nodes[text, before] = TreeNode(
-            term=text,
-            domain=one.target,
-            cost=1,
-            total=before + 1 + one.lookups,
-            record=one.root.record,
-            vendor=vendor_of(one.target),
-            children=tuple(_shifted(child, before + 1) for child in one.root.children),
-        )
-    return node
+    return SharedNode(
+        term=text,
+        domain=one.target,
+        cost=1,
+        total=before + 1 + one.lookups,
+        record=one.root.record,
+        vendor=vendor_of(one.target),
+        children=tuple(_shifted(child, before + 1) for child in one.root.children),
+    )
 
 
 def _shifted(node: TreeNode, by: int) -> TreeNode:
@@ -304,6 +331,40 @@ def _way_to(parts: Partition, network: OurNetwork) -> str | None:
     if held != network.ranges:
         return None
     return via(next(cell for cell in parts.cells if intersect(cell.addresses, network.ranges)).path)
+
+
+def together(includes: Iterable[Known], memory: Memory) -> Together:
+    """What *includes* come to side by side."""
+    which = frozenset(includes)
+    found = memory.together.get(which)
+    if found is None:
+        known = tuple(which)
+        evidence: dict[Question, Evidence] = dict(memory.evidence)
+        for one in known:
+            evidence.update(one.evidence)
+        found = Together(
+            known,
+            evidence,
+            _count(known, memory),
+            min([memory.lifetime, *[one.lifetime for one in known]]),
+            min([memory.until, *[one.until for one in known]]),
+        )
+        if len(memory.together) >= MOST_REMEMBERED:  # of these alone there may be very many
+            memory.together.clear()
+        memory.together[which] = found
+    return found
+
+
+def _count(known: Sequence[Known], memory: Memory) -> int:
+    count = sum([one.count for one in known])
+    pairs = 0
+    for place, one in enumerate(known):
+        for other in known[:place]:
+            both = shared_by(one, other, memory)
+            pairs += both > 0
+            count -= both
+    # Three sets can only have an address in common where each two of them have one.
+    return count if pairs < 3 else size(union(*(one.passing[4] for one in known)))
 
 
 def shared_by(one: Known, other: Known, memory: Memory) -> int:

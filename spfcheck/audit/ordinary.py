@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from spfcheck.audit.conclusion import Found, conclude
+from spfcheck.audit.conclusion import Asking, Found, conclude
 from spfcheck.audit.evidence import evidence_of
-from spfcheck.audit.known import lifetimes, memory_of
+from spfcheck.audit.known import memory_of
 from spfcheck.audit.making import maker
 from spfcheck.audit.near import is_continuation, near_misses
-from spfcheck.audit.plain import NotPlain, Plain, is_quiet
+from spfcheck.audit.plain import NotPlain, is_quiet
 from spfcheck.audit.plain_text import read_plain
 from spfcheck.audit.report import NOT_ASKED, Identity, Report
 from spfcheck.audit.senders import Ours
@@ -44,76 +44,71 @@ class Attempt:
     asked in between belongs into `answers`, so that one check sees one view of the DNS.
     """
 
-    __slots__ = ("_domain", "_identity", "_judged", "_lookup", "_memory", "_ours", "_plain", "answers", "missing")
+    __slots__ = ("_course", "_domain", "_identity", "_judged", "_lookup", "_ours", "answers", "missing")
 
     def __init__(self, lookup: Lookup, domain: str, judged: str, ours: Ours, identity: tuple[str, str]) -> None:
         self._lookup = lookup
         self._domain = domain
         self._judged = judged
         self._ours = ours
-        self._memory = memory_of(ours)
         self._identity = identity
-        self._plain: Plain | None = None
+        self._course = self._conclude()
         self.answers: dict[Question, Answer] = {}
         self.missing: list[Question] = []
 
     def report(self, clock: Callable[[], float], new_id: Callable[[], str]) -> Report | None:
         """The report, or None where answers are `missing` or the domain is not ordinary."""
         try:
-            return self._report(clock, new_id)
+            self.missing = missing = next(self._course)
+            if len(missing) > MOST_MISSING or len(self.answers) + len(missing) > AUDIT_QUESTIONS:
+                self.missing = []
         except NotPlain:
             self.missing = []
-            return None
+        except StopIteration as done:
+            return self._assemble(done.value, clock(), new_id())
+        return None
 
     def _get(self, question: Question) -> Answer | None:
         return self.answers.get(question) or self._ours.answers.get(question) or self._lookup.cached(question)
 
-    def _report(self, clock: Callable[[], float], new_id: Callable[[], str]) -> Report | None:
-        question = Question(self._judged, Rtype.TXT)
-        if question in self._ours.answers:
+    def _conclude(self) -> Asking[Found]:
+        get, domain, ours = self._get, self._judged, self._ours
+        question = Question(domain, Rtype.TXT)
+        if question in ours.answers:
             raise NotPlain
-        answer = self._get(question)
+        answer = get(question)
         if answer is None:
-            self.missing = [question]
-            return None
-        self.answers[question] = answer
+            yield [question]
+            answer = self.answers[question]
+        else:
+            self.answers[question] = answer
         if answer.chain or not is_quiet(answer):
             raise NotPlain
-        found = self._conclude(answer)
-        if isinstance(found, list):
-            self.missing = found
-            if len(found) > MOST_MISSING or len(self.answers) + len(found) > AUDIT_QUESTIONS:
-                raise NotPlain
-            return None
-        return self._assemble(found, clock(), new_id())
-
-    def _conclude(self, answer: Answer) -> Found | list[Question]:
-        """The conclusion, or what has to be asked first."""
-        plain = self._plain
+        memory = memory_of(ours)
         strings = _the_record(answer)
         if strings is None:
-            return unpublished(self._judged, answer, self._get, self._memory, self._ours)
-        if plain is None:
-            text = b"".join(strings).decode("latin-1")
-            plain = self._plain = read_plain(text, self._judged, self._memory)
-            plain.answers[answer.question] = answer
-        missing = plain.resolve(self._get)
-        return missing or conclude(plain, strings, answer.ttl, self._get, self._ours)
+            return (yield from unpublished(domain, answer, get, memory, ours))
+        plain = read_plain(b"".join(strings).decode("latin-1"), domain, memory)
+        plain.answers[question] = answer
+        while missing := plain.resolve(get):
+            yield missing
+        return conclude(plain, strings, answer.ttl, get, ours)
 
     def _assemble(self, found: Found, now: float, report_id: str) -> Report:
-        memory = self._memory
-        evidence = memory.evidence.copy()
-        lifetime, until = lifetimes(found.answers.values())
-        lifetime, until = min(lifetime, memory.lifetime), min(until, memory.until)
-        for known in found.known:
-            evidence.update(known.evidence)
-            lifetime, until = min(lifetime, known.lifetime), min(until, known.until)
-        for question, one in found.answers.items():
-            evidence[question] = evidence_of(one)
+        together = found.together
+        evidence = dict(together.evidence)
+        lifetime, until = together.lifetime, together.until
+        for question, answer in found.answers.items():
+            if question not in evidence:
+                evidence[question] = evidence_of(answer)
+                if answer.received_at:
+                    until = min(until, answer.received_at + answer.ttl)
+                else:
+                    lifetime = min(lifetime, float(answer.ttl))
         return _new_report(
             report_id=report_id,
             domain=self._domain,
-            identity=_new_identity(mail_from=self._identity[0], helo=self._identity[1]),
+            identity=_new_identity(*self._identity),
             status=found.status,
             headline=headline(self._judged, found.status, found.findings, found.remedy),
             result=found.result._value_,

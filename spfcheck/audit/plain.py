@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from spfcheck.audit.known import Get, Known, Memory, known_include, node_of, shared_by
+from spfcheck.audit.known import Get, Known, Memory, Together, known_include, node_of
 from spfcheck.audit.making import maker
 from spfcheck.audit.report import TreeNode
 from spfcheck.audit.review import SLOW_MS
@@ -21,10 +21,10 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.macro import host_name
 from spfcheck.rfc7208.program import hosts
 from spfcheck.rfc7208.ranges import BITS, Ranges, size, union
-from spfcheck.rfc7208.record import Result, Term
+from spfcheck.rfc7208.record import Term
 from spfcheck.rfc7208.verdict import Cause
 
-__all__ = ["NotPlain", "Part", "Plain", "Stop", "authorised", "is_quiet"]
+__all__ = ["NO_VOIDS", "NotPlain", "Part", "Plain", "Stop", "authorised", "is_quiet"]
 
 _ANSWERS = frozenset({Outcome.OK, Outcome.NODATA, Outcome.NXDOMAIN})
 _new_node = maker(TreeNode)
@@ -36,44 +36,39 @@ class NotPlain(Exception):  # noqa: N818 - an outcome, not an error
     """The record is not plain, or an answer that it rests on is worth a word."""
 
 
-_NO_VOIDS: Mapping[int, int] = {4: 0, 6: 0}
+NO_VOIDS: Mapping[int, int] = {4: 0, 6: 0}
 
 
 class Part:
-    """One term, where it stands, and what it comes to once the answers are there that it needs.
+    """One term, and what it comes to once the answers are there that it needs.
 
-    *name* is what it asks for. *held* are its addresses by family. *steps* are the answers that an evaluation of a
-    family sees, in its order; *void* are those questions of the survey that came back empty, in its order.
+    *name* is what it asks for; two terms of one *key* match the same. *held* are its addresses by family. *hosts* are
+    the answers with the addresses of each of its hosts, in the order of an evaluation, and *first* is what named them.
+    *void* are those of its questions that came back empty, in the order of the survey.
+
+    What it comes to never changes again, so an include, and what a record shares with a proposed one, is one object.
     """
 
     # Defaults of the class and not slots: most parts keep most of them, and setting them was most of making one.
     known: Known | None = None
     held: Mapping[int, Ranges] = {4: (), 6: ()}
-    steps: Mapping[int, Sequence[Answer]] = {4: (), 6: ()}
+    first: Sequence[Answer] = ()
+    hosts: Sequence[tuple[Answer, Answer]] = ()
     void: Sequence[Question] = ()
-    voids: Mapping[int, int] = _NO_VOIDS
+    voids: Mapping[int, int] = NO_VOIDS
     lookups = 0
     """What it costs with all that it leads to."""
-    ready = True
 
-    def __init__(self, text: str, start: int, term: Term | None, name: str) -> None:
+    def __init__(self, text: str, term: Term | None, name: str, key: object) -> None:
         self.text = text
-        self.start = start
         self.term = term
         """None for a network of which nothing is to be said."""
         self.name = name
+        self.key = key
 
-    def at(self, start: int) -> Part:
-        """The same part at another place."""
-        other = Part.__new__(Part)
-        other.__dict__.update(self.__dict__)
-        other.start = start
-        return other
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """Where the term stands in the record."""
-        return self.start, self.start + len(self.text)
+    def steps(self, family: int) -> Sequence[Answer]:
+        """The answers that an evaluation of *family* sees, in its order."""
+        return [*self.first, *(pair[family == 6] for pair in self.hosts)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,34 +84,64 @@ class Stop:
 class Plain:
     """A plain record, published at *domain*: its parts in front of the end, the end, and the answers of its own."""
 
-    __slots__ = ("answers", "domain", "end", "lookups", "memory", "parts", "result", "stops", "text", "voids")
+    __slots__ = (
+        "answers",
+        "domain",
+        "end",
+        "lookups",
+        "memory",
+        "parts",
+        "result",
+        "stops",
+        "text",
+        "voids",
+        "waiting",
+    )
 
-    def __init__(self, text: str, domain: str, memory: Memory, parts: list[Part], end: Part, result: Result) -> None:
+    def __init__(
+        self, text: str, domain: str, memory: Memory, parts: list[Part], end: Part, waiting: Sequence[int]
+    ) -> None:
         self.text = text
         self.domain = domain
         self.memory = memory
         self.parts = parts
         self.end = end
-        self.result = result
+        assert end.term is not None
+        self.result = end.term.result
         """What the end says."""
         self.answers: dict[Question, Answer] = {}
         self.stops: dict[tuple[int, str], Stop | None] = {}
         """What was found out about limits, by family and policy."""
+        self.waiting = waiting
+        """The places of the parts that are still to be resolved."""
         self.lookups = 0
-        self.voids: Mapping[int, int] = _NO_VOIDS
+        self.voids: Mapping[int, int] = NO_VOIDS
 
     def resolve(self, get: Get) -> list[Question]:
         """Find what each part comes to; returns what has to be asked first. Raises `NotPlain`."""
         missing: list[Question] = []
+        parts = self.parts
+        waiting: list[int] = []
+        for place in self.waiting:
+            part = parts[place]
+            term = part.term
+            assert term is not None
+            if term.name == "include":
+                found = self._include(part, get, missing)
+            else:
+                found = self._hosts(part, term, get, missing)
+            if found is None:
+                waiting.append(place)
+            else:
+                parts[place] = found
+        self.waiting = waiting
+        if not waiting:
+            self._count()
+        return missing
+
+    def _count(self) -> None:
         lookups = four = six = 0
         for part in self.parts:
-            if not part.ready:
-                term = part.term
-                assert term is not None
-                if term.name == "include":
-                    self._include(part, get, missing)
-                else:
-                    self._hosts(part, term, get, missing)
             lookups += part.lookups
             if part.void:
                 four += part.voids[4]
@@ -124,36 +149,55 @@ class Plain:
         self.lookups = lookups
         if four or six:
             self.voids = {4: four, 6: six}
-        return missing
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Where the parts stand in the record, and the end."""
+        found: list[tuple[int, int]] = []
+        position = len("v=spf1")
+        for word in [*[part.text for part in self.parts], self.end.text]:
+            start = self.text.index(word, position)
+            position = start + len(word)
+            found.append((start, position))
+        return found
 
     def nodes(self) -> tuple[TreeNode, ...]:
         """The picture of the terms, as `spfcheck.audit.tree.survey` draws it."""
         found: list[TreeNode] = []
         total = 0
+        drawn = self.memory.nodes
         for part in self.parts:
-            known = part.known
-            if known is not None:
-                found.append(node_of(known, part.text, total))
+            if not part.lookups:
+                found.append(_new_node(part.text, "", 0, total))
+            elif part.known is not None:
+                node = drawn.get((part, total))
+                if node is None:
+                    self.memory.trim()
+                    node = drawn[part, total] = node_of(part.known, part.text, total)
+                found.append(node)
                 total += part.lookups
-            elif part.lookups:
+            else:
                 total += 1
                 words = _words(part) if part.void else ""
-                found.append(_new_node(term=part.text, domain=part.name, cost=1, total=total, answer=words))
-            else:
-                found.append(_new_node(term=part.text, domain="", cost=0, total=total))
-        found.append(_new_node(term=self.end.text, domain="", cost=0, total=total))
+                found.append(_new_node(part.text, part.name, 1, total, answer=words))
+        found.append(_new_node(self.end.text, "", 0, total))
         return tuple(found)
 
-    def _include(self, part: Part, get: Get, missing: list[Question]) -> None:
+    def _include(self, part: Part, get: Get, missing: list[Question]) -> Part | None:
         before = len(missing)
         known = known_include(part.name, get, self.memory, missing)
-        if known is not None:
-            part.known = known
-            part.held = known.passing
-            part.lookups = 1 + known.lookups
-            part.ready = True
-        elif len(missing) == before:
-            raise NotPlain
+        if known is None:
+            if len(missing) == before:
+                raise NotPlain
+            return None
+        if known is part.known:
+            return part
+        part = Part(part.text, part.term, part.name, part.key)
+        part.known = known
+        part.held = known.passing
+        part.lookups = 1 + known.lookups
+        self.memory.trim()
+        self.memory.parts[part.text] = part
+        return part
 
     def _ask(self, question: Question, get: Get, missing: list[Question]) -> Answer | None:
         answer = self.answers.get(question)
@@ -167,60 +211,61 @@ class Plain:
                 self.answers[question] = answer
         return answer
 
-    def _hosts(self, part: Part, term: Term, get: Get, missing: list[Question]) -> None:
+    def _hosts(self, part: Part, term: Term, get: Get, missing: list[Question]) -> Part | None:
         """What an ``a`` or ``mx`` comes to (RFC 7208 5.3, 5.4)."""
-        part.lookups = 1
         first: list[Answer] = []
-        if term.name == "a":
-            names = order = [part.name]
-        else:
+        names = order = [part.name]
+        if term.name == "mx":
             answer = self._ask(_new(Question, (part.name, _MX)), get, missing)
             if answer is None:
-                return
-            if len(answer.records) > MX_HOSTS:
-                raise NotPlain
+                return None
             first.append(answer)
-            names = order = [exchange for _, exchange in answer.records if exchange]
-            if len(names) > 1:
-                order = [exchange for _, exchange in sorted(answer.records) if exchange]
-                if len(set(names)) < len(names):
-                    raise NotPlain
-            for name in names:
-                if host_name(name) != name:
-                    raise NotPlain
+            names, order = _exchanges(answer)
         before = len(missing)
-        found: dict[str, tuple[Answer | None, Answer | None]] = {}
+        found: dict[str, tuple[Answer, Answer]] = {}
         for name in names:
             four = self._ask(_new(Question, (name, _A)), get, missing)
-            found[name] = (four, self._ask(_new(Question, (name, _AAAA)), get, missing))
-        if len(missing) == before:
-            self._found(part, term, first, found, order)  # type: ignore[arg-type]
-
-    def _found(
-        self, part: Part, term: Term, first: list[Answer], found: dict[str, tuple[Answer, Answer]], order: list[str]
-    ) -> None:
-        part.ready = True
-        held: dict[int, Ranges] = {}
-        steps: dict[int, list[Answer]] = {}
-        voids: dict[int, int] = {}
+            six = self._ask(_new(Question, (name, _AAAA)), get, missing)
+            if four is not None and six is not None:
+                found[name] = four, six
+        if len(missing) > before:
+            return None
+        part.lookups = 1
+        part.first = first
+        part.hosts = pairs = [found[name] for name in order]
+        part.held = {4: _held(pairs, 0, term.cidr4), 6: _held(pairs, 1, term.cidr6)}
         void = [answer.question for answer in first if not answer.records]
-        for place, family, prefix in ((0, 4, term.cidr4), (1, 6, term.cidr6)):
-            answers = [found[name][place] for name in order]
-            addresses = [address for answer in answers for address in answer.records]
-            if len(addresses) == 1 and prefix == BITS[family]:
-                held[family] = ((addresses[0], addresses[0]),)
-            else:
-                held[family] = hosts(tuple(addresses), prefix, family) if addresses else ()
-            steps[family] = first + answers
-            voids[family] = len(void)
-        part.held, part.steps = held, steps
+        voids = {4: len(void), 6: len(void)}
         for pair in found.values():
-            for place, family in ((0, 4), (1, 6)):
-                if not pair[place].records:
-                    void.append(pair[place].question)
+            for family, one in zip((4, 6), pair, strict=True):
+                if not one.records:
+                    void.append(one.question)
                     voids[family] += 1
         if void:
             part.void, part.voids = void, voids
+        return part
+
+
+def _exchanges(answer: Answer) -> tuple[list[str], list[str]]:
+    """The mail hosts of an MX answer as they came, and as they are tried. Raises `NotPlain`."""
+    names = [exchange for _, exchange in answer.records if exchange]
+    order = names
+    if len(names) > 1:
+        order = [exchange for _, exchange in sorted(answer.records) if exchange]
+    if len(answer.records) > MX_HOSTS or len(set(names)) < len(names) or [host_name(one) for one in names] != names:
+        raise NotPlain
+    return names, order
+
+
+def _held(pairs: Sequence[tuple[Answer, Answer]], place: int, prefix: int) -> Ranges:
+    """The addresses of the hosts that an evaluation of one family takes, widened to *prefix*."""
+    addresses = [address for pair in pairs for address in pair[place].records]
+    if not addresses:
+        return ()
+    family = 6 if place else 4
+    if len(addresses) == 1 and prefix == BITS[family]:
+        return ((addresses[0], addresses[0]),)
+    return hosts(tuple(addresses), prefix, family)
 
 
 def _words(part: Part) -> str:
@@ -241,23 +286,16 @@ def is_quiet(answer: Answer) -> bool:
     )
 
 
-def authorised(plain: Plain) -> int:
-    """How many IPv4 addresses the parts hold together, whatever the limits say."""
-    knowns = [part.known for part in plain.parts if part.known is not None]
+def authorised(plain: Plain, together: Together) -> int:
+    """How many IPv4 addresses the parts hold, whatever the limits say; *together* are the includes among them."""
     own = [part.held[4] for part in plain.parts if part.known is None and part.held[4]]
-    mine: Ranges = union(*own) if len(own) > 1 else own[0] if own else ()
-    count = sum(one.count for one in knowns) + size(mine)
-    pairs = 0
-    for place, one in enumerate(knowns):
-        both = _overlap(mine, one)
-        pairs += both > 0
-        count -= both
-        for other in knowns[:place]:
-            both = shared_by(one, other, plain.memory)
-            pairs += both > 0
-            count -= both
-    # Three sets can only have an address in common where each two of them have one.
-    return count if pairs < 3 else size(union(mine, *(one.passing[4] for one in knowns)))
+    if not own:
+        return together.count
+    mine: Ranges = own[0] if len(own) == 1 else union(*own)
+    shared = [both for one in together.known if (both := _overlap(mine, one))]
+    if len(shared) > 1:  # an address may be in several
+        return size(union(mine, *(one.passing[4] for one in together.known)))
+    return together.count + size(mine) - sum(shared)
 
 
 def _overlap(few: Ranges, one: Known) -> int:

@@ -30,52 +30,47 @@ def read_plain(text: str, domain: str, memory: Memory, like: Plain | None = None
     if not text.isascii() or not text.isprintable():
         raise NotPlain
     words = text.split()
-    terms = memory.terms
+    same = {part.text: part for part in like.parts} if like is not None else {}
     parts: list[Part] = []
-    seen: set[object] = set()
-    known = {part.text: part for part in like.parts} if like is not None else {}
-    position = len("v=spf1")
-    for word in words[1:-1]:
-        position = text.index(word, position)
-        same = known.get(word)
-        if same is not None:
-            part = same.at(position)
-            seen.add(word)
-        elif (term := terms.get(word)) is None and (network := usual_network(word)) is not None:
-            part = Part(word, position, None, "")
-            part.held = {4: (network,), 6: ()}
-            seen.add(network)
-        else:
-            part = _part(term or _read(word, memory), position, domain, seen)
-        position += len(word)
+    waiting: list[int] = []
+    for place, word in enumerate(words[1:-1]):
+        part = same.get(word)
+        if part is None:
+            part = memory.parts.get(word) or _part(word, domain, memory)
+            if part.term is not None and part.term.cost:
+                waiting.append(place)
         parts.append(part)
-    if not parts or len(seen) < len(parts) or len(parts) - sum([part.ready for part in parts]) > MOST_COSTLY:
+    keys = {part.key for part in parts}
+    end = memory.parts.get(words[-1]) or _part(words[-1], domain, memory)
+    if not parts or len(keys) < len(parts) or not keys.isdisjoint((domain, _ALL)) or end.key != _ALL:
         raise NotPlain
-    last = terms.get(words[-1]) or _read(words[-1], memory)
-    if last.name != "all":
+    if len(waiting) > MOST_COSTLY:
         raise NotPlain
-    return Plain(text, domain, memory, parts, Part(words[-1], text.index(words[-1], position), last, ""), last.result)
+    return Plain(text, domain, memory, parts, end, waiting)
 
 
-def _part(term: Term, start: int, domain: str, seen: set[object]) -> Part:
-    """The part that *term* is; what it asks for goes to *seen*."""
-    target = term.target
-    part = Part(term.text, start, term, target or domain)
+_ALL = ("all",)
+
+
+def _part(word: str, domain: str, memory: Memory) -> Part:
+    """The part that *word* is."""
+    network = usual_network(word)
+    if network is not None:
+        part = Part(word, None, "", network)
+        part.held = {4: (network,), 6: ()}
+        return part
+    term = memory.terms.get(word) or _read(word, memory)
     if term.name == "include":
-        if target == domain:
-            raise NotPlain
-        seen.add(target)
-        part.ready = False
+        return Part(word, term, term.target or "", term.target)
+    part = Part(word, term, term.target or domain, key(term, domain))
+    if part.key == _ALL:
+        memory.trim()
+        memory.parts[word] = part
     elif term.network is not None:
         if next(network_findings(term, domain), None) is not None:
             raise NotPlain
+        part.key = term.network
         part.held = {4: (), 6: (), term.family or 4: (term.network,)}
-        seen.add(term.network)
-    elif term.name == "all":
-        raise NotPlain
-    else:
-        part.ready = False
-        seen.add(key(term, domain))
     return part
 
 

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 from spfcheck.audit.case import split_strings
 from spfcheck.audit.claims import Proof
-from spfcheck.audit.conclusion import Found
+from spfcheck.audit.conclusion import Asking, Found
 from spfcheck.audit.course import remembered
 from spfcheck.audit.findings import Code, finding
-from spfcheck.audit.known import Get, Memory
+from spfcheck.audit.known import Get, Memory, Together, together
 from spfcheck.audit.manual import not_here
 from spfcheck.audit.names import is_registered
 from spfcheck.audit.near import near_misses
 from spfcheck.audit.plain import NotPlain, is_quiet
 from spfcheck.audit.plain_proof import prove_plain
 from spfcheck.audit.plain_text import read_plain
-from spfcheck.audit.remedy import NONE, skeleton_of
-from spfcheck.audit.report import Remedy, RemedyKind, Status
+from spfcheck.audit.remedy import skeleton_of
+from spfcheck.audit.report import Finding, Remedy, RemedyKind, Status
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.walk import spf_texts
 from spfcheck.resolver.types import Answer
@@ -28,11 +28,11 @@ __all__ = ["unpublished"]
 
 
 class _Wanted(Exception):  # noqa: N818 - a request, not an error
-    """Answers that have to be asked for first."""
+    """An answer that has to be asked for first."""
 
-    def __init__(self, questions: list[Question]) -> None:
+    def __init__(self, question: Question) -> None:
         super().__init__()
-        self.questions = questions
+        self.question = question
 
 
 class _Answers:
@@ -42,75 +42,71 @@ class _Answers:
         self._get = get
         self.seen: dict[Question, Answer] = {}
 
-    def get(self, question: Question) -> Answer | None:
-        """The answer that is at hand."""
-        return self.seen.get(question) or self._get(question)
-
-    def need(self, *questions: Question) -> list[Answer]:
-        """The answers to *questions*; raises `_Wanted` for those that are not at hand, `NotPlain` for a failure."""
-        found = [self.get(question) for question in questions]
-        missing = [question for question, answer in zip(questions, found, strict=True) if answer is None]
-        if missing:
-            raise _Wanted(missing)
-        answers = [answer for answer in found if answer is not None]
-        for answer in answers:
+    def sure(self, question: Question) -> Answer:
+        """The answer; raises `_Wanted` where it is not at hand, `NotPlain` for one that is worth a word."""
+        answer = self.seen.get(question)
+        if answer is None:
+            answer = self._get(question)
+            if answer is None:
+                raise _Wanted(question)
             if not is_quiet(answer):
                 raise NotPlain
-            self.seen[answer.question] = answer
-        return answers
-
-    def sure(self, question: Question) -> Answer:
-        """The answer to one question."""
-        return self.need(question)[0]
+            self.seen[question] = answer
+        return answer
 
 
-def unpublished(domain: str, answer: Answer, get: Get, memory: Memory, ours: Ours) -> Found | list[Question]:
-    """The conclusion about *domain*, whose TXT *answer* holds no SPF record, or what has to be asked first.
+def unpublished(domain: str, answer: Answer, get: Get, memory: Memory, ours: Ours) -> Asking[Found]:
+    """The conclusion about *domain*, whose TXT *answer* holds no SPF record; asks for what is missing.
 
     Raises `NotPlain`.
     """
-    if near_misses(answer.records):
-        raise NotPlain
+    if near_misses(answer.records) or not is_registered(domain):
+        raise NotPlain  # what may be editable only in part goes the long way (repair I8)
     answers = _Answers(get)
     answers.seen[answer.question] = answer
     networks = tuple([remembered(place, Result.NONE, "", memory) for place in range(len(memory.places))])
-    found = Found(Status.ACTION_NEEDED, Result.NONE, Result.NONE, networks, [], NONE, answers.seen, [])
-    try:
-        if answer.nxdomain:
-            found.findings.append(finding(Code.DOMAIN_NOT_FOUND, domain))
-            certificate = not_here("nxdomain-organisation", domain)
-            found.remedy = Remedy(kind=RemedyKind.MANUAL, name=domain, certificate=certificate)
-        else:
-            _first_record(domain, answers, memory, ours, found)
-    except _Wanted as wanted:
-        return wanted.questions
-    if not is_registered(domain):
-        raise NotPlain  # what may be editable only in part goes the long way (repair I8)
-    return found
+    if answer.nxdomain:
+        findings = [finding(Code.DOMAIN_NOT_FOUND, domain)]
+        certificate = not_here("nxdomain-organisation", domain)
+        remedy = Remedy(kind=RemedyKind.MANUAL, name=domain, certificate=certificate)
+        rests_on = together([], memory)
+    else:
+        findings, remedy, rests_on = yield from _first_record(domain, answers, get, memory, ours)
+    none, needed = Result.NONE, Status.ACTION_NEEDED
+    return Found(needed, none, none, networks, findings, remedy, answers.seen, rests_on)
 
 
-def _first_record(domain: str, answers: _Answers, memory: Memory, ours: Ours, found: Found) -> None:
-    """Put into *found* what is to be said of a domain without a record, and the record that is proven (repair P)."""
-    typed, mail = answers.need(Question(domain, Rtype.SPF), Question(domain, Rtype.MX))
+def _first_record(
+    domain: str, answers: _Answers, get: Get, memory: Memory, ours: Ours
+) -> Asking[tuple[list[Finding], Remedy, Together]]:
+    """What is to be said of a domain without a record, and the record that is proven (repair P)."""
+    asked = Question(domain, Rtype.SPF), Question(domain, Rtype.MX)
+    while missing := [question for question in asked if get(question) is None]:
+        yield missing
+    typed, mail = [answers.sure(question) for question in asked]
     if spf_texts(typed):
         raise NotPlain
-    skeleton, why = skeleton_of(domain, answers.sure)
-    for text in dict.fromkeys(_ladder(skeleton, ours)):
+    while True:
+        try:
+            skeleton, why = skeleton_of(domain, answers.sure)
+        except _Wanted as wanted:
+            yield [wanted.question]
+        else:
+            break
+    for text in _ladder(skeleton, ours):
         proposed = read_plain(text, domain, memory)
-        missing = proposed.resolve(answers.get)
-        if missing:
-            raise _Wanted(missing)
+        while missing := proposed.resolve(get):
+            yield missing
         made = prove_plain(None, proposed, ours, answers.sure)
         if isinstance(made, Proof):
             break
     else:
         raise NotPlain
     answers.seen.update(proposed.answers)
-    found.known = [part.known for part in proposed.parts if part.known is not None]
-    found.findings.append(finding(Code.NO_RECORD, domain))
+    findings = [finding(Code.NO_RECORD, domain)]
     if not any(name for _, name in mail.records):
-        found.findings.append(finding(Code.NO_MX, domain))
-    found.remedy = Remedy(
+        findings.append(finding(Code.NO_MX, domain))
+    remedy = Remedy(
         kind=RemedyKind.PUBLISH,
         name=domain,
         value=text,
@@ -118,6 +114,7 @@ def _first_record(domain: str, answers: _Answers, memory: Memory, ours: Ours, fo
         edits=(f"A record is published where there is none. {why}",),
         proof=made.facts(),
     )
+    return findings, remedy, together([part.known for part in proposed.parts if part.known is not None], memory)
 
 
 def _ladder(skeleton: str, ours: Ours) -> Iterator[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import codecs
 import json
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from spfcheck.audit.report import as_json
+from spfcheck.audit.report import Report, TreeNode, as_json
+from spfcheck.audit.shared import SharedEvidence, SharedNode
 
 __all__ = ["json_bytes"]
 
@@ -30,9 +33,37 @@ def json_bytes(value: Any) -> bytes:
     In ASCII: whatever a stranger's DNS said is escaped, line separators and controls too.
     """
     try:
-        text = _encode(value)
+        text = _encode(_draft(value) if type(value) is Report else value)
     except UnicodeEncodeError:  # half of a surrogate pair, as a client's JSON can hold it
         return json.dumps(as_json(value), separators=(",", ":")).encode("ascii")
     if text.isascii() and b"\x7f" not in text:
         return text
     return text.decode().replace("\x7f", r"\u007f").encode("ascii", _ESCAPED)
+
+
+_REPORT = [field.name for field in fields(Report)]
+_TREE, _EVIDENCE = _REPORT.index("tree"), _REPORT.index("evidence")
+_NODE = [field.name for field in fields(TreeNode)]
+_report_values, _node_values = attrgetter(*_REPORT), attrgetter(*_NODE)
+_Report, _Node = msgspec.defstruct("_Report", _REPORT), msgspec.defstruct("_Node", _NODE)
+
+
+def _draft(report: Report) -> Any:
+    """*report* with what it shares with others as it was written before: that is most of its JSON."""
+    values = list(_report_values(report))
+    values[_EVIDENCE] = [_piece(one) if type(one) is SharedEvidence else one for one in report.evidence]
+    tree = report.tree
+    if tree is not None:
+        node = list(_node_values(tree))
+        node[-1] = [_piece(one) if type(one) is SharedNode else one for one in tree.children]
+        values[_TREE] = _Node(*node)
+    return _Report(*values)
+
+
+def _piece(one: SharedEvidence | SharedNode) -> msgspec.Raw:
+    try:
+        return one.written
+    except AttributeError:
+        written = msgspec.Raw(json_bytes(one))
+        object.__setattr__(one, "written", written)
+        return written
