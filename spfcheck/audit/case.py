@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from spfcheck.audit.known import memory_of
+from spfcheck.audit.plain import NotPlain, Plain
+from spfcheck.audit.plain_text import read_plain
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.tree import Survey, survey
 from spfcheck.resolver.types import Answer, Outcome
@@ -57,6 +61,8 @@ class Case:
     answers: Mapping[Question, Answer]
     found: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was concluded once for whoever asks again; answers come in, but never change."""
+    plains: dict[str, Plain | None] = field(default_factory=dict, compare=False, repr=False)
+    """The same of texts: what is plain in them."""
 
     def answer(self, question: Question) -> Answer:
         """The answer to *question*; raises `Missing` where it is not at hand."""
@@ -87,11 +93,27 @@ class Case:
 
         return run(partition(ranges, family, self.domain, policy=policy), answer)
 
-    def survey(self, record: Record) -> Survey:
+    def plain(self, text: str) -> Plain | None:
+        """What is read of the valid record *text*, up to its first ``all``, where that is a plain record.
+
+        None as long as answers that it needs are not at hand.
+        """
+        if text not in self.plains:
+            try:
+                plain = read_plain(_read_part(text), self.domain, memory_of(self.ours))
+                if plain.resolve(self.answers.get):
+                    return None
+            except NotPlain:
+                self.plains[text] = None
+            else:
+                self.plains[text] = plain
+        return self.plains[text]
+
+    def survey(self, record: Record, *, drawn: bool = False) -> Survey:
         """The tree below *record*, published at the domain; raises `Missing` until every branch was asked for."""
         overlaid = published_as(self.domain, record.text)
         answers = _Overlaid(overlaid, self.answers)
-        found = survey(record, self.domain, answers)
+        found = survey(record, self.domain, answers, drawn=drawn)
         over = found.lookups > STRICT.lookups
         # Far over the limit, hosts change nothing any more, and there may be more of them than we may ask for.
         wanted = [question for question in found.unasked if question.rtype is Rtype.TXT or not over]
@@ -115,6 +137,15 @@ class _Overlaid(Mapping[Question, Answer]):
 
     def __len__(self) -> int:
         return len(self._answers)
+
+
+_ANY_ALL = re.compile(r" [+?~-]?all(?= )", re.IGNORECASE)
+
+
+def _read_part(text: str) -> str:
+    """The valid record *text* without what follows its first ``all``, which is never read (RFC 7208 5.1)."""
+    found = _ANY_ALL.search(text)
+    return text if found is None else text[: found.end()]
 
 
 def published_as(domain: str, text: str) -> Answer:

@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from spfcheck.audit.base import Base
 from spfcheck.audit.case import Case
-from spfcheck.audit.known import memory_of
-from spfcheck.audit.plain import NotPlain
-from spfcheck.audit.plain_text import read_plain
 from spfcheck.rfc7208.limits import UNLIMITED
 from spfcheck.rfc7208.ranges import Network, Ranges, everything, format_network, subtract, to_networks, union
 from spfcheck.rfc7208.record import parse
@@ -49,11 +46,8 @@ def _by_parts(case: Case, base: Base) -> tuple[str, ...] | None:
     """The same for a plain base where what is published authorises nobody; None for any other."""
     if len(case.texts) == 1 and parse(case.texts[0]).valid:
         return None
-    try:
-        plain = read_plain(base.record.text, case.domain, memory_of(case.ours))
-        if plain.resolve(case.answers.get):
-            return None
-    except NotPlain:
+    plain = case.plain(base.record.text)
+    if plain is None:
         return None
     by_term: dict[str, list[tuple[int, Network]]] = {}
     for family in (4, 6):

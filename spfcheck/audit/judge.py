@@ -14,7 +14,7 @@ from spfcheck.rfc7208.limits import LENIENT, STRICT, Policy
 from spfcheck.rfc7208.lookup import Question, Reply
 from spfcheck.rfc7208.ranges import BITS, Ranges, format_address, intersect
 from spfcheck.rfc7208.record import Result
-from spfcheck.rfc7208.verdict import Cell, Partition, PathStep
+from spfcheck.rfc7208.verdict import Cause, Cell, Partition, PathStep
 
 __all__ = ["PARTIAL", "Judged", "drive", "judge", "sender_networks", "via", "worst"]
 
@@ -111,9 +111,12 @@ async def judge(domain: str, lookup: Lookup, ours: Ours, mail_from: str, helo: s
     address and our networks are large, it is asked for both ends of each.
     """
     strict = await _partitions(domain, lookup, ours, mail_from, helo, STRICT)
-    if all(cell.result is Result.PASS for part in strict.values() for cell in part.cells):
+    cells = [cell for part in strict.values() for cell in part.cells]
+    if all(cell.result is Result.PASS for cell in cells):
         return Judged(strict, strict, {})
-    lenient = await _partitions(domain, lookup, ours, mail_from, helo, LENIENT)
+    lenient = strict
+    if any(cell.void_lookups or cell.cause is Cause.MX_LIMIT for cell in cells):  # all that receivers differ in
+        lenient = await _partitions(domain, lookup, ours, mail_from, helo, LENIENT)
     sampled: dict[tuple[int, int], Result] = {}
     for family, part in strict.items():
         for cell in part.cells:

@@ -81,7 +81,7 @@ def _cost(case: Case, record: Record, needed: Sequence[str]) -> int:
 def no_room(case: Case, record: Record, needed: Sequence[str]) -> dict[str, Any]:
     """The certificate that *record* has no room for our includes: what each term costs, and which choices there are."""
     shortest = least(case, record)
-    found = case.survey(shortest)
+    found = case.survey(shortest, drawn=True)
     assert found.root is not None
     loops = [use for use in found.uses if use.state is State.LOOP]
     if loops:

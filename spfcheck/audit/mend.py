@@ -75,6 +75,8 @@ class _Word:
 class _Work:
     names: Callable[[str], NameKind]
     has_all: bool
+    right: frozenset[str] = frozenset()
+    """Words that are terms as they stand."""
     changes: list[Change] = field(default_factory=list)
 
 
@@ -100,6 +102,7 @@ _IP6_PREFIX = re.compile(r"(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])\Z", re.ASCII)
 _NAME = re.compile(
     r"(?=.*[a-z])[a-z0-9_](?:[a-z0-9_\-.]*[a-z0-9])?\.[a-z][a-z0-9\-]*[a-z0-9]\.?\Z", re.IGNORECASE | re.ASCII
 )
+_ANY_ALL = re.compile(r"[+\-?~\s]all\b", re.IGNORECASE)
 _VERSION = re.compile(r"v=spf1", re.IGNORECASE | re.ASCII)
 _PASTED = r"_?[a-z0-9_\-]*(?:verification|MS)=\S*"
 _ALL_WITH_TOKEN = re.compile(rf"(?P<all>[+\-?~]all)(?P<token>{_PASTED})\Z", re.IGNORECASE | re.ASCII)
@@ -127,7 +130,8 @@ def mend(text: str, names: Callable[[str], NameKind]) -> Mended | Unclear:
 
     *text* is as in `Record.text` (each character one byte). *names* tells what stands behind a bare name.
     """
-    work = _Work(names, bool(re.search(r"[+\-?~\s]all\b", text, re.IGNORECASE)))
+    right = frozenset(term.text for term in parse(text).terms if term.valid)
+    work = _Work(names, bool(_ANY_ALL.search(text)), right)
     readable, origin = _as_characters(text)
     try:
         words = _words(readable, origin, text, work)
@@ -292,7 +296,7 @@ def _valid(text: str) -> Term | None:
 
 def _read_part(word: _Word, work: _Work) -> list[str]:
     text = word.text
-    if _valid(text):
+    if text in work.right or _valid(text):
         return [text]
     made = _mended_whole(word, work)
     if made is not None:

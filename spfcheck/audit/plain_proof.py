@@ -73,10 +73,10 @@ def _ours_pass(
     proposed: Plain, own: Sequence[tuple[int, Part]], stops: dict[int, Stop | None], ours: Ours
 ) -> tuple[int, int] | Refusal:
     """I1: all that our includes authorise passes, and so does all that we send from; the most voids, and the cells."""
-    if not own:
-        return Refusal("I1", "None of our includes is read in the record.")
     if [index for index, _ in touching(proposed, ours)] != [index for index, _ in own]:
         raise NotPlain
+    if not own:
+        return Refusal("I1", "None of our includes is read in the record.")
     worst = cells = 0
     covered: set[str] = set()
     for index, part in own:

@@ -14,11 +14,9 @@ from collections.abc import Sequence
 from spfcheck.audit.base import Base, NoBase, Origin, base_of
 from spfcheck.audit.case import STRING_BYTES, Case, Unanswered, split_strings
 from spfcheck.audit.claims import LOOKUPS, Proof, Proposal, Refusal, for_nobody
-from spfcheck.audit.known import memory_of
 from spfcheck.audit.mend import WIDEST_V4, WIDEST_V6
 from spfcheck.audit.plain import NotPlain
 from spfcheck.audit.plain_proof import prove_plain
-from spfcheck.audit.plain_text import read_plain
 from spfcheck.audit.terms import ends_in, ignored_own, is_own, key
 from spfcheck.audit.tree import State, Survey
 from spfcheck.audit.walk import live_terms
@@ -54,27 +52,29 @@ def prove(case: Case, proposal: Proposal, *, by_parts: bool = True) -> Proof | R
 
 
 def _prove(case: Case, proposal: Proposal, by_parts: bool) -> Proof:
-    new = _form(case, proposal)
+    text = _text(case, proposal)
     base = base_of(case)
     if isinstance(base, NoBase):
         raise _Refused("base", "What is published has no single reading.")
-    if base is not None and by_parts:
-        quick = _plainly(case, base, new)
+    if base is not None:
+        _intent(base)
+        quick = _plainly(case, base, text) if by_parts else None
         if quick is not None:
             return quick
+    new = _form(text)
     by: list[str] = []
     if base is None:
         _publishable(case, new)
         by.append("publish")
     else:
-        _intent(base)
         by += _structure(new, base.record, case)
     found, assumes = _limits(case, new)
     worst_voids, cells = _ours_pass(case, new, base.record if base is not None else None)
     if base is not None:
-        _nobody_else(case, new, base.record)
+        if text != base.record.text:  # which nobody could tell apart
+            _nobody_else(case, new, base.record)
+            _no_new_error(case, base, found)
         by.append("sets")
-        _no_new_error(case, base, found)
     first = next((term for term in new.terms if not term.is_modifier), None)
     at_front = first is not None and is_own(first, case.ours.names)
     return Proof(
@@ -91,35 +91,48 @@ def _prove(case: Case, proposal: Proposal, by_parts: bool) -> Proof:
     )
 
 
-def _plainly(case: Case, base: Base, new: Record) -> Proof | None:
-    """The proof by what the terms of plain records hold, where both are plain and it succeeds."""
-    _intent(base)
-    memory = memory_of(case.ours)
+def _plainly(case: Case, base: Base, text: str) -> Proof | Refusal | None:
+    """The verdict by what the terms of plain records hold, where both are plain and it can be had that way."""
+    before = case.plain(base.record.text)
+    after = case.plain(text) if before is not None else None
+    if before is None or after is None:
+        return None
+    whole = before.text == base.record.text and after.text == text
+    if not whole and _unread(case, base.record) != _unread(case, _form(text)):
+        return None
     try:
-        before, after = (read_plain(record.text, case.domain, memory) for record in (base.record, new))
-        if before.resolve(case.answers.get) or after.resolve(case.answers.get):
-            return None
         made = prove_plain(before, after, case.ours, case.sure)
     except NotPlain:
         return None
-    return made if isinstance(made, Proof) else None
+    return made if isinstance(made, Proof) or made.invariant in ("I1", "I4") else None
 
 
-def _form(case: Case, proposal: Proposal) -> Record:
-    """I5, and that nothing else stays published beside it."""
-    text = proposal.value
-    if not text.isascii() or text != text.strip(" "):
-        raise _Refused("I5", "The record is not plain text, or begins or ends with a space.")
+def _unread(case: Case, record: Record) -> list[str]:
+    """The terms behind the first ``all``, ours left out."""
+    end = record.terms.index(record.all_term) if record.all_term is not None else len(record.terms)
+    return [term.text for term in record.terms[end:] if not _ours(term, case.ours.names)]
+
+
+def _form(text: str) -> Record:
+    """I5: the record can be read."""
     new = parse(text)
     if not new.valid:
         raise _Refused("I5", f"The record does not parse: {new.problems[0].detail}.")
+    return new
+
+
+def _text(case: Case, proposal: Proposal) -> str:
+    """I5 of the text alone, and that nothing else stays published beside it."""
+    text = proposal.value
+    if not text.isascii() or text != text.strip(" "):
+        raise _Refused("I5", "The record is not plain text, or begins or ends with a space.")
     strings = split_strings(text)
     if "".join(strings) != text or any(len(one) > STRING_BYTES or one != one.strip(" ") for one in strings):
         raise _Refused("I5", "The record cannot be split into character-strings.")
     stays = [raw for raw in case.texts if raw.decode("latin-1") not in proposal.delete]
     if stays:
         raise _Refused("I5", "An SPF record would stay beside the proposed one.")
-    return new
+    return text
 
 
 def _intent(base: Base) -> None:

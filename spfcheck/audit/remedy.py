@@ -53,7 +53,8 @@ def propose(case: Case, needed: Sequence[str], name: str) -> Remedy:
         return _manual(name, base.certificate)
     if base is None:
         return _publish(case, needed, name)
-    case.survey(base.record)  # so that everything it needs is asked for at once
+    if case.plain(base.record.text) is None:
+        case.survey(base.record)  # so that everything it needs is asked for at once
     denied = manual.denied_by_name(case, base.record)
     if denied is not None:
         return _manual(name, denied)

@@ -218,13 +218,11 @@ def network_findings(term: Term, domain: str) -> Iterator[Finding]:
     count = size((term.network,))
     if count > WIDE_V4 if family == 4 else term.cidr6 < WIDE_V6_PREFIX:
         yield finding(Code.WIDE_NETWORK, domain, span, term=term.text, count=count)
+    if count == 1:
+        return
     written = (term.domain_spec or "").partition("/")[0]
     base = format_network(to_networks((term.network,), family)[0], family)
-    if (
-        count > 1
-        and plain_name(written) != plain_name(base.partition("/")[0])
-        and _has_host_bits(written, term, family)
-    ):
+    if plain_name(written) != plain_name(base.partition("/")[0]) and _has_host_bits(written, term, family):
         yield finding(Code.HOST_BITS_SET, domain, span, term=term.text, network=f"ip{family}:{base}")
 
 

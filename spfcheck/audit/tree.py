@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from spfcheck.audit.making import maker
 from spfcheck.audit.report import TreeNode
 from spfcheck.audit.vendors import vendor_of
-from spfcheck.audit.walk import MX_HOSTS, name_of, spf_texts
+from spfcheck.audit.walk import MX_HOSTS, name_of
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.record import Record, Term, parse
+from spfcheck.rfc7208.record import Record, Term, published
 
 __all__ = ["FAMILY_TYPES", "State", "Survey", "Use", "Void", "host_words", "survey"]
 
@@ -20,6 +21,8 @@ MOST_NODES = 2_000
 
 LOOP_LOOKUPS = 11
 """What a loop costs at least: one more than RFC 7208 4.6.4 allows."""
+_NOT_DRAWN = TreeNode(term="", domain="", cost=0, total=0)
+_new_node = maker(TreeNode)
 
 
 class State(StrEnum):
@@ -84,24 +87,26 @@ class Survey:
 class _State:
     answers: Mapping[Question, Answer]
     survey: Survey
+    drawn: bool
     nodes: int = 0
 
 
-def survey(record: Record, domain: str, answers: Mapping[Question, Answer]) -> Survey:
-    """The tree below *record*, published at *domain*, as *answers* show it.
+def survey(record: Record, domain: str, answers: Mapping[Question, Answer], *, drawn: bool = True) -> Survey:
+    """The tree below *record*, published at *domain*, as *answers* show it; without its picture if not *drawn*.
 
     Lookups are counted as RFC 7208 4.6.4 does, for the worst case: as if no term matched. A name that is included
     twice counts twice.
     """
     found = Survey()
-    state = _State(answers, found)
+    state = _State(answers, found, drawn)
     children = _record(record, domain, (domain,), state)
     if any(use.state is State.LOOP for use in found.uses):
         # RFC 7208 4.6.4: a loop goes on until the limit ends it.
         found.lookups = max(found.lookups, LOOP_LOOKUPS)
-    found.root = TreeNode(
-        term=domain, domain=domain, cost=0, total=found.lookups, record=record.text, children=children
-    )
+    if drawn:
+        found.root = _new_node(
+            term=domain, domain=domain, cost=0, total=found.lookups, record=record.text, children=children
+        )
     return found
 
 
@@ -117,7 +122,8 @@ def _record(record: Record, domain: str, stack: tuple[str, ...], state: _State) 
             state.survey.at_least = True
             break
         if over or not term.cost:
-            nodes.append(_plain(term, state, "never read" if over and not term.is_modifier else ""))
+            if state.drawn:
+                nodes.append(_plain(term, state, "never read" if over and not term.is_modifier else ""))
         else:
             nodes.append(_costly(record, term, domain, stack, state))
         over = over or term is record.all_term
@@ -131,7 +137,7 @@ def _record(record: Record, domain: str, stack: tuple[str, ...], state: _State) 
 
 
 def _plain(term: Term, state: _State, answer: str) -> TreeNode:
-    return TreeNode(term=term.text, domain="", cost=0, total=state.survey.lookups, answer=answer)
+    return _new_node(term=term.text, domain="", cost=0, total=state.survey.lookups, answer=answer)
 
 
 def _costly(record: Record, term: Term, domain: str, stack: tuple[str, ...], state: _State) -> TreeNode:
@@ -148,7 +154,9 @@ def _costly(record: Record, term: Term, domain: str, stack: tuple[str, ...], sta
         answer, text, children = _opened(record, term, name, domain, stack, state)
     else:
         answer = _hosts(term, name, domain, len(stack) - 1, state)
-    return TreeNode(
+    if not state.drawn:
+        return _NOT_DRAWN
+    return _new_node(
         term=term.text,
         domain=name,
         cost=1,
@@ -192,12 +200,10 @@ def _find(name: str, stack: tuple[str, ...], state: _State) -> tuple[State, Reco
     if answer.failed:
         state.survey.failed[answer.question] = answer
         return State.FAILED, None
-    texts = spf_texts(answer)
-    if not texts:
-        return (State.NO_DOMAIN if answer.nxdomain else State.NO_RECORD), None
-    if len(texts) > 1:
-        return State.SEVERAL, None
-    inner = parse(texts[0])
+    inner = published(answer.records)
+    if isinstance(inner, int):
+        missing = State.NO_DOMAIN if answer.nxdomain else State.NO_RECORD
+        return (State.SEVERAL if inner else missing), None
     return (State.RECORD if inner.valid else State.BROKEN), inner
 
 

@@ -14,7 +14,7 @@ from spfcheck.resolver.types import Answer, Lookup, Outcome
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.macro import dns_name, expand
-from spfcheck.rfc7208.record import Record, Term, parse, select
+from spfcheck.rfc7208.record import Record, Term, published, select
 
 __all__ = ["MX_HOSTS", "Witness", "ask_all", "fetch", "live_terms", "name_of", "questions_of", "spf_texts"]
 
@@ -180,11 +180,11 @@ def _following(answer: Answer, opened: set[str], root: str) -> Iterator[Question
     """What an answer makes worth asking."""
     name, rtype = answer.question
     if rtype is Rtype.TXT:
-        texts = spf_texts(answer)
+        found = published(answer.records)
         # Several records end an evaluation here; what they include is asked for when a merge is tried.
-        if len(texts) == 1 and name not in opened:
+        if isinstance(found, Record) and name not in opened:
             opened.add(name)
-            yield from questions_of(parse(texts[0]), name, root)
+            yield from questions_of(found, name, root)
     elif rtype is Rtype.MX:
         hosts = [exchange for _, exchange in answer.records]
         if len(hosts) <= MX_HOSTS:

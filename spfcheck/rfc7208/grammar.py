@@ -38,14 +38,14 @@ def read_term(text: str, offset: int, problems: list[Problem]) -> Term:
     """Read the term *text*, which stands at *offset* of its record; what is wrong with it goes to *problems*."""
     span = Span(offset, offset + len(text))
     try:
-        if bad := _BAD_CHARACTER.search(text):
+        if (" " in text or not (text.isascii() and text.isprintable())) and (bad := _BAD_CHARACTER.search(text)):
             code = (
                 ProblemCode.NON_ASCII
                 if bad.group() > "\x7e" and bad.group() != "\x7f"
                 else ProblemCode.CONTROL_CHARACTER
             )
             raise _InvalidError(code, f"the byte 0x{ord(bad.group()):02X} has no place in a record", *bad.span())
-        if match := _MODIFIER.match(text):
+        if "=" in text and (match := _MODIFIER.match(text)):
             return _read_modifier(text, span, match.group(1).lower(), match.group(2), match.start(2))
         return _read_mechanism(text, span)
     except _InvalidError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from enum import IntEnum
 
 from spfcheck.rfc7208.lookup import Question, Rtype
@@ -122,9 +122,14 @@ class Run:
 
     def split(self, addresses: Ranges) -> tuple[list[tuple[Term, Ranges]], Ranges]:
         """What each term of the run matches first of a set, and what none of them matches."""
+        first = bisect_left(self.highs, addresses[0][0])
+        last = bisect_right(self.lows, addresses[-1][1])
+        if first == last:
+            return [], addresses
+        near = slice(first, last)
         pieces: dict[Term, list[Range]] = {}
         i = 0
-        for low, high, term in zip(self.lows, self.highs, self.owners, strict=True):
+        for low, high, term in zip(self.lows[near], self.highs[near], self.owners[near], strict=True):
             while i < len(addresses) and addresses[i][1] < low:
                 i += 1
             k = i
@@ -133,7 +138,7 @@ class Run:
                 k += 1
         if not pieces:
             return [], addresses
-        rest = subtract(addresses, tuple(zip(self.lows, self.highs, strict=True)))
+        rest = subtract(addresses, tuple(zip(self.lows[near], self.highs[near], strict=True)))
         # Neither ranges of a term nor those of a set touch one another, so what they have in common does not either.
         return [(term, tuple(found)) for term, found in pieces.items()], rest
 

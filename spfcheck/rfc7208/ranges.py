@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv6Address, ip_network
 
 __all__ = [
     "BITS",
@@ -100,8 +100,11 @@ def intersect(left: Ranges, right: Ranges) -> Ranges:
 
 def subtract(left: Ranges, right: Ranges) -> Ranges:
     """Every address of *left* that is not in *right*."""
+    if not left or not right:
+        return left
     rest: list[Range] = []
-    j = 0
+    # Of a large set most lies in front of a small one.
+    j = max(0, bisect_right(right, left[0]) - 1)
     for first, high in left:
         low = first
         while j < len(right) and right[j][1] < low:
@@ -152,7 +155,9 @@ def to_networks(ranges: Ranges, family: int) -> tuple[Network, ...]:
 
 def format_address(address: int, family: int) -> str:
     """The usual text of an address: dotted quad, or RFC 5952."""
-    return str(IPv4Address(address) if family == 4 else IPv6Address(address))
+    if family == 4:
+        return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
+    return str(IPv6Address(address))
 
 
 def format_network(network: Network, family: int) -> str:
