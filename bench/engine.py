@@ -7,7 +7,6 @@ audit judges our senders, of whose networks CLIENT should be a part: its result 
 
 from __future__ import annotations
 
-import gc
 import ipaddress
 import platform
 import time
@@ -19,6 +18,7 @@ import uvloop
 
 from bench.customers import INCLUDE
 from bench.peers.timing import Job, Run, by_lanes, job
+from spfcheck.api.collector import freeze
 from spfcheck.audit.examine import Ours, examine, prepare
 from spfcheck.audit.report import Report
 from spfcheck.audit.senders import SenderProfile
@@ -70,8 +70,7 @@ async def work_on(work: Job) -> Run:
         ours = await prepare([SenderProfile(name="mail", include=INCLUDE)], resolver)
         assert ours.ready, ours.reasons
         judge = judge_by(resolver, ours, work)
-        gc.collect()
-        gc.freeze()  # as the service does once it is up
+        freeze()
         if work.mode == "latency":
             await judge("warm.invalid")  # imports what is imported at the first check
             for domain in work.domains:

@@ -23,6 +23,7 @@ from aiohttp import web
 
 from bench.servers import client_cpus
 from spfcheck.api import server
+from spfcheck.api.collector import freeze
 from spfcheck.api.logs import configure
 
 __all__ = ["WINDOW", "Measured", "Server", "batch", "get", "single"]
@@ -66,7 +67,7 @@ def serve(make: Callable[..., web.Application], arguments: tuple[str, ...], pipe
         runner = server.runner_of(make(*arguments))
         await runner.setup()
         await web.SockSite(runner, sock).start()
-        server.freeze()
+        freeze()
         loop = asyncio.get_running_loop()
         over = asyncio.Event()
 

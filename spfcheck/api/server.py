@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import os
 import signal
 import socket
@@ -17,6 +16,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from spfcheck.api.collector import freeze
 from spfcheck.api.context import SERVICE
 from spfcheck.api.guard import is_loopback
 from spfcheck.settings import Settings
@@ -122,12 +122,6 @@ async def stop_listening(runner: web.AppRunner) -> None:
     for site in runner.sites:
         await site.stop()
     await asyncio.sleep(LAST_SECONDS)
-
-
-def freeze() -> None:
-    """Spare the collector what was loaded at the start and stays for good: each full collection would walk it all."""
-    gc.collect()
-    gc.freeze()
 
 
 def url_of(sock: socket.socket) -> str:

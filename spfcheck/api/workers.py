@@ -25,6 +25,7 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from spfcheck.api import fleet, frame, server
 from spfcheck.api.app import DRAIN_SECONDS
+from spfcheck.api.collector import freeze
 from spfcheck.api.context import SERVICE
 from spfcheck.api.fleet import Fleet
 from spfcheck.settings import Settings
@@ -109,7 +110,7 @@ class Processes(BaseApplication):  # type: ignore[misc]
         self.service_app = app = await self._make(fleet.Fleet(self.counts))
         service = app[SERVICE]
         service.log.info("serving", url=self._url, keys=len(service.keyring), process=os.getpid())
-        server.freeze()
+        freeze()
         self.runner = server.runner_of(app)
         return self.runner
 
