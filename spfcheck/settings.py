@@ -130,7 +130,9 @@ class Notify(_Section):
     audience_drift_max: float = Field(
         default=0.20, ge=0, le=1, description="Share by which the audience may differ from the baseline's."
     )
-    temperror_max: float = Field(default=0.05, ge=0, le=1, description="Share of domains that DNS may fail.")
+    temperror_max: float = Field(
+        default=0.05, ge=0, le=1, description="Share of domains that DNS may fail; also of those that may go unchecked."
+    )
     newly_broken_max: float = Field(default=0.02, ge=0, le=1, description="Share newly broken since the baseline.")
     newly_broken_floor: int = Field(default=5, ge=0, description="So many newly broken never stop a night.")
     recovery_max: float = Field(default=0.10, ge=0, le=1, description="Share that may recover at once.")

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 app = App(name="night", help="The nights that workers share: begin one, look at it, have it sent.")
 
+SHOWN_CHUNKS = 20
+"""Chunks that were given up and that `night status` names; where everything failed there are many."""
+
 QueueName = Literal["audit", "night", "send"]
 
 
@@ -159,6 +162,9 @@ def status(plan_id: str = "") -> int:
     print(f"chunks: {told}; {far.domains} domains")
     if night.trouble:
         print(f"last trouble: {shown(night.trouble, 500)}")
-    for number, size, trouble in far.given_up:
-        print(f"GIVEN UP chunk {number}, {size} domains were not checked: {shown(trouble, 300)}")
+    for gone in far.given_up[:SHOWN_CHUNKS]:
+        who = f"{gone.first} was" if gone.size == 1 else f"{gone.size} domains ({gone.first} to {gone.last}) were"
+        print(f"GIVEN UP chunk {gone.number}, {who} not checked: {shown(gone.trouble, 300)}")
+    if rest := far.given_up[SHOWN_CHUNKS:]:
+        print(f"GIVEN UP {len(rest)} more chunks, {sum(gone.size for gone in rest)} domains were not checked")
     return FOUND if far.given_up or night.state is NightState.FAILED else FINE

@@ -100,11 +100,11 @@ class Rescue:
     async def _take_chunk(self, claim: Claim) -> None:
         work = self._work
         try:
-            given_up = await work.write(work.chunks.fail, claim, DEAD, work.clock(), at_once=True)
+            stands = await work.write(work.chunks.fail, claim, DEAD, work.clock(), at_once=True)
         except StaleError:
             return  # it ended meanwhile, or another worker was faster
         log.warning("chunk-rescued", plan=claim.plan_id, chunk=claim.number, worker=claim.worker)
-        work.report(claim, DEAD, given_up)
+        work.report(claim, DEAD, stands)
 
     async def _end_jobs(self) -> None:
         """End the engine's jobs of dead workers: their work was asked for anew, and their locks must go."""

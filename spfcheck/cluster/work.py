@@ -20,8 +20,9 @@ from spfcheck.intercom_answers import ApiError, TokenRefusedError, UnavailableEr
 from spfcheck.notify.archive import Archive, Sighting
 from spfcheck.notify.audience import People
 from spfcheck.notify.checks import Checks
-from spfcheck.notify.chunks import Chunks, Claim, Examination, total
+from spfcheck.notify.chunks import Chunks, ChunkState, Claim, Examination
 from spfcheck.notify.database import PatientThread, passes
+from spfcheck.notify.findings import total
 from spfcheck.notify.gather import enter, gather
 from spfcheck.notify.ledger import Ledger
 from spfcheck.notify.model import NotifyError, Plan, Reason, RefusedError
@@ -123,10 +124,13 @@ class Work:
             log.warning("chunk-failed", why=sentence, exc_info=_unexpected(error), **about)
             self.report(claim, sentence, await self._told(self.write(self.chunks.fail, claim, sentence, self.clock())))
 
-    def report(self, claim: Claim, sentence: str, given_up: bool | None) -> None:
-        """Log a chunk that was given up, for whoever watches for errors."""
-        if given_up:
-            log.error("chunk-given-up", plan=claim.plan_id, chunk=claim.number, domains=claim.size, why=sentence)
+    def report(self, claim: Claim, sentence: str, stands: ChunkState | None) -> None:
+        """Log a chunk that was given up, for whoever watches for errors, and one that was parted."""
+        about = {"plan": claim.plan_id, "chunk": claim.number, "domains": claim.size, "why": sentence}
+        if stands is ChunkState.GIVEN_UP:
+            log.error("chunk-given-up", **about)
+        elif stands is ChunkState.PARTED:
+            log.warning("chunk-parted", **about)
 
     async def _claim(self, plan_id: str, state: NightState, worker: int) -> Night | None:
         return await self.write(self.nights.claim, plan_id, state, worker=worker, now=self.clock())

@@ -1,30 +1,49 @@
-"""Parts of a night: each is examined by one worker at a time, and counted once, whoever tries how often."""
+"""Parts of a night: each is examined by one worker at a time, and counted once, whoever tries how often.
+
+A chunk that fails for good is parted, and its parts again, until what still fails is a single domain: one that kills a
+worker or raises must not keep its neighbours from being checked, and night after night, since the order is stable.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from spfcheck.audit.report import RemedyKind, Status
+from spfcheck.audit.report import Status
 from spfcheck.notify import trail
 from spfcheck.notify.archive import Archive, Sighting
 from spfcheck.notify.database import Store, reading, writing
 from spfcheck.notify.evidence import Judgement
+from spfcheck.notify.findings import tally_text, unchecked, write_found
 from spfcheck.notify.model import Reason
-from spfcheck.notify.nights import ATTEMPTS, Errand, Night, Nights, NightState, StaleError, Task, move
+from spfcheck.notify.nights import ATTEMPTS, Errand, Night, Nights, NightState, StaleError, Task, keep, move
 from spfcheck.notify.plan import Examined, Tally
-from spfcheck.notify.tables import OPEN_CHUNKS, PLANNING, chunks, found, members, nights
+from spfcheck.notify.tables import OPEN_CHUNKS, PLANNING, chunks, members, nights
 
 CHUNK = 500
 """Domains of one chunk: a minute of work, so little is lost with a worker, and few rows tell of a large night."""
+
+PARTS = 8
+"""Into how many a failed chunk is parted: 8 x 8 x 8 are 512, so a domain of 500 is singled out in three partings."""
+
+SPARE = 24
+"""Partings of a night beyond one for each chunk that it was cut into: a small night can single out eight domains.
+
+Where everything fails (no worker's resolver may be believed, say), parting finds nobody, and must end. So the parts of
+a night are at most 8 for each chunk that it was cut into, and 192 more; each has one attempt, beside the 3 of each
+chunk. What fails beyond is given up as it is. No domain is examined more than six times.
+"""
+
+CUT_INTO = "chunks"
+"""What a night's progress calls the number of chunks that it was cut into."""
 
 
 class ChunkState(StrEnum):
@@ -33,6 +52,8 @@ class ChunkState(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"
+    PARTED = "parted"
+    """It failed for good, and chunks of its own stand for its domains."""
     GIVEN_UP = "given-up"
 
 
@@ -59,13 +80,22 @@ class Examination:
     found: Sequence[Examined]
 
 
+class GivenUp(NamedTuple):
+    """A chunk whose domains were not checked, and why."""
+
+    number: int
+    size: int
+    first: str
+    last: str
+    trouble: str
+
+
 class Progress(NamedTuple):
     """How far a night's chunks have come: how many stand in each state, and what was given up."""
 
     states: dict[str, int]
     domains: int
-    given_up: tuple[tuple[int, int, str], ...]
-    """Number, domains and trouble of each chunk that was given up."""
+    given_up: tuple[GivenUp, ...]
 
 
 class Chunks:
@@ -86,6 +116,8 @@ class Chunks:
         ).group_by(numbered.c.part)
         with writing(self.engine) as connection:
             parts = connection.execute(cuts.order_by(numbered.c.part)).all()
+            known = connection.scalar(sa.select(nights.c.progress).where(nights.c.plan_id == night.plan_id))
+            keep(connection, night, {**json.loads(known or "{}"), CUT_INTO: len(parts)}, now)
             move(connection, night, NightState.AUDITING if parts else NightState.DECIDING, now)
             rows = [
                 {
@@ -131,7 +163,7 @@ class Chunks:
         With the last chunk of a night, ask for its plan.
         """
         with writing(self.engine) as connection:
-            values = {"state": ChunkState.DONE, "tally": json.dumps(_plain(examination.tally)), "trouble": ""}
+            values = {"state": ChunkState.DONE, "tally": tally_text(examination.tally), "trouble": ""}
             self._end(connection, claim, values, examination, now)
 
     def put_back(self, claim: Claim, now: float) -> None:
@@ -141,32 +173,64 @@ class Chunks:
             _change(connection, claim, values)
             self._ask(connection, [Errand(Task.AUDIT, claim.plan_id, claim.number)])
 
-    def fail(self, claim: Claim, sentence: str, now: float, *, at_once: bool = False) -> bool:
-        """Its holder, or whoever found it dead, says that an attempt came to nothing; True when it was given up.
+    def fail(self, claim: Claim, sentence: str, now: float, *, at_once: bool = False) -> ChunkState:
+        """Its holder, or whoever found it dead, says that an attempt came to nothing; how the chunk stands now.
 
-        The domains of a chunk that is given up were not checked: they count as unknown. Raises `StaleError`.
+        It waits for the next attempt; after the last one it is parted, or given up where it cannot be: its domains were
+        not checked then, and count as unknown. Raises `StaleError`.
         """
+        after = 0.0 if at_once else self._nights.retry_after
         with writing(self.engine) as connection:
-            if claim.attempts >= ATTEMPTS:
-                self._give_up(connection, claim, sentence, now)
-                return True
-            values = {"state": ChunkState.WAITING, "worker": 0, "trouble": sentence, "changed_at": now}
-            _change(connection, claim, values)
-            after = 0.0 if at_once else self._nights.retry_after
-            self._ask(connection, [Errand(Task.AUDIT, claim.plan_id, claim.number, after)])
-        return False
+            if claim.attempts < ATTEMPTS:
+                values = {"state": ChunkState.WAITING, "worker": 0, "trouble": sentence, "changed_at": now}
+                _change(connection, claim, values)
+                self._ask(connection, [Errand(Task.AUDIT, claim.plan_id, claim.number, after)])
+                return ChunkState.WAITING
+            if self._part(connection, claim, sentence, now, after):
+                return ChunkState.PARTED
+            self._give_up(connection, claim, sentence, now)
+            return ChunkState.GIVEN_UP
+
+    def _part(self, connection: Connection, claim: Claim, sentence: str, now: float, after: float) -> bool:
+        """Have chunks of their own stand for the domains of *claim*, one attempt each; False where it cannot be."""
+        cut_into = _lock_night(connection, claim.plan_id, now)
+        parts = _parted(_domains(connection, claim))
+        # Whoever parts holds the night's row, so nobody else gives out numbers meanwhile.
+        highest = connection.scalar(sa.select(sa.func.max(chunks.c.number)).where(chunks.c.plan_id == claim.plan_id))
+        begin = (highest or 0) + 1
+        if len(parts) < 2 or begin + len(parts) > cut_into + PARTS * (cut_into + SPARE):
+            return False
+        values = {"state": ChunkState.PARTED, "tally": tally_text(Tally()), "trouble": sentence}
+        _change(connection, claim, {**values, "worker": 0, "changed_at": now})
+        rows: list[dict[str, Any]] = [
+            {
+                "plan_id": claim.plan_id,
+                "number": number,
+                "first": names[0],
+                "last": names[-1],
+                "size": len(names),
+                "state": ChunkState.WAITING,
+                "attempts": ATTEMPTS - 1,
+                "changed_at": now,
+                "trouble": sentence,
+            }
+            for number, names in enumerate(parts, begin)
+        ]
+        connection.execute(sa.insert(chunks), rows)
+        self._ask(connection, [Errand(Task.AUDIT, claim.plan_id, row["number"], after) for row in rows])
+        return True
 
     def _give_up(self, connection: Connection, claim: Claim, sentence: str, now: float) -> None:
         names = _domains(connection, claim)
         many = len(names)
-        tally = Tally(statuses=Counter({Status.UNKNOWN.value: many}), failed=many, given_up=many)
+        tally = Tally(statuses=Counter({Status.UNKNOWN.value: many}), given_up=many)
         judgement = Judgement(Reason.NOT_CHECKED, f"{Reason.NOT_CHECKED.sentence} {sentence}")
         examination = Examination(
             tally=tally,
             sightings=[Sighting(name, Status.UNKNOWN, "") for name in names],
             found=[unchecked(name, judgement) for name in names],
         )
-        values = {"state": ChunkState.GIVEN_UP, "tally": json.dumps(_plain(tally)), "trouble": sentence}
+        values = {"state": ChunkState.GIVEN_UP, "tally": tally_text(tally), "trouble": sentence}
         self._end(connection, claim, values, examination, now)
         detail = {"chunk": claim.number, "domains": many, "why": sentence}
         trail.append(connection, at=now, who="workers", action="chunk-given-up", subject=claim.plan_id, detail=detail)
@@ -175,16 +239,14 @@ class Chunks:
         self, connection: Connection, claim: Claim, values: dict[str, Any], examination: Examination, now: float
     ) -> None:
         # The night's row is locked first: of two chunks that end at once, the second sees the first one's end.
-        night = sa.and_(nights.c.plan_id == claim.plan_id, nights.c.state == NightState.AUDITING)
-        if connection.execute(sa.update(nights).where(night).values(changed_at=now)).rowcount != 1:
-            raise StaleError
+        _lock_night(connection, claim.plan_id, now)
         _change(connection, claim, {**values, "worker": 0, "changed_at": now})
         Archive(connection, self._nights.workspace).see(claim.plan_id, examination.sightings, now)
-        _write_found(connection, claim.plan_id, examination.found)
+        write_found(connection, claim.plan_id, examination.found)
         still = sa.select(chunks.c.number).where(chunks.c.plan_id == claim.plan_id, sa.text(OPEN_CHUNKS)).limit(1)
         if connection.scalar(still) is None:
             values = {"state": NightState.DECIDING, "worker": 0, "attempts": 0}
-            connection.execute(sa.update(nights).where(night).values(values))
+            connection.execute(sa.update(nights).where(nights.c.plan_id == claim.plan_id).values(values))
             self._ask(connection, [Errand(Task.FINISH, claim.plan_id)])
 
     def in_state(self, plan_id: str, *states: ChunkState) -> list[Claim]:
@@ -198,18 +260,14 @@ class Chunks:
         query = sa.select(chunks).where(chunks.c.plan_id == plan_id).order_by(chunks.c.number)
         with reading(self.engine) as connection:
             rows = connection.execute(query).all()
-        given_up = tuple((row.number, row.size, row.trouble) for row in rows if row.state == ChunkState.GIVEN_UP)
-        return Progress(dict(Counter(row.state for row in rows)), sum(row.size for row in rows), given_up)
-
-
-def total(connection: Connection, plan_id: str) -> tuple[Tally, list[Examined]]:
-    """What all chunks of a night saw together, in order of names."""
-    tally = Tally()
-    for text in connection.scalars(sa.select(chunks.c.tally).where(chunks.c.plan_id == plan_id)):
-        known = json.loads(text)
-        tally.add(Tally(**{**known, "statuses": Counter(known["statuses"])}))
-    documents = connection.scalars(sa.select(found.c.document).where(found.c.plan_id == plan_id))
-    return tally, sorted((_examined(json.loads(text)) for text in documents), key=lambda item: item.domain)
+        given_up = tuple(
+            GivenUp(row.number, row.size, row.first, row.last, row.trouble)
+            for row in rows
+            if row.state == ChunkState.GIVEN_UP
+        )
+        # The parts of a parted chunk stand for its domains.
+        many = sum(row.size for row in rows if row.state != ChunkState.PARTED)
+        return Progress(dict(Counter(row.state for row in rows)), many, given_up)
 
 
 class Shared(NamedTuple):
@@ -235,19 +293,6 @@ def shared(store: Store, workspace: str) -> Shared:
     return Shared(int(missed or 0), row.started_at if planning else 0.0, row.plan_id if planning else "")
 
 
-def unchecked(domain: str, judgement: Judgement) -> Examined:
-    """What is said of a domain that no worker could check."""
-    return Examined(
-        domain=domain,
-        status=Status.UNKNOWN,
-        fault="",
-        remedy=RemedyKind.NONE,
-        record="",
-        report_id="",
-        judgement=judgement,
-    )
-
-
 def claim_of(row: Any) -> Claim:
     """The chunk of a row, as whoever holds it knows it."""
     return Claim(
@@ -267,37 +312,29 @@ def _change(connection: Connection, claim: Claim, values: dict[str, Any]) -> Non
         raise StaleError
 
 
+def _lock_night(connection: Connection, plan_id: str, now: float) -> int:
+    """Have the night's row to ourselves until the transaction ends; into how many chunks the night was cut.
+
+    Raises `StaleError` where its chunks are not being examined any more.
+    """
+    auditing = sa.and_(nights.c.plan_id == plan_id, nights.c.state == NightState.AUDITING)
+    update = sa.update(nights).where(auditing).values(changed_at=now).returning(nights.c.progress)
+    progress = connection.scalar(update)
+    if progress is None:
+        raise StaleError
+    # A night that the version before has cut does not say it: only the spare partings are left to it.
+    return int(json.loads(progress).get(CUT_INTO, 0))
+
+
+def _parted(names: Sequence[str]) -> list[Sequence[str]]:
+    """*names* in order, as at most `PARTS` parts of one size, give or take one."""
+    many = min(PARTS, len(names))
+    bounds = [number * len(names) // many for number in range(many + 1)] if many else []
+    return [names[begin:end] for begin, end in pairwise(bounds)]
+
+
 def _domains(connection: Connection, claim: Claim) -> list[str]:
     query = sa.select(members.c.domain).where(
         members.c.plan_id == claim.plan_id, members.c.domain >= claim.first, members.c.domain <= claim.last
     )
     return list(connection.scalars(query.distinct().order_by(members.c.domain)))
-
-
-def _write_found(connection: Connection, plan_id: str, items: Sequence[Examined]) -> None:
-    if not items:
-        return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    values = [{"plan_id": plan_id, "domain": item.domain, "document": json.dumps(_document(item))} for item in items]
-    connection.execute(insert(found).on_conflict_do_nothing(), values)
-
-
-def _plain(tally: Tally) -> dict[str, Any]:
-    return {**asdict(tally), "statuses": dict(tally.statuses)}
-
-
-def _document(item: Examined) -> dict[str, Any]:
-    return {
-        "domain": item.domain,
-        "status": item.status,
-        "fault": item.fault,
-        "remedy": item.remedy,
-        "record": item.record,
-        "report_id": item.report_id,
-        "judgement": [item.judgement.reason, item.judgement.detail],
-    }
-
-
-def _examined(document: dict[str, Any]) -> Examined:
-    reason, detail = document["judgement"]
-    return Examined(**{**document, "judgement": Judgement(None if reason is None else Reason(reason), detail)})

@@ -40,7 +40,7 @@ class Tally:
     asked_twice: int = 0
     resolver_disagreements: int = 0
     given_up: int = 0
-    """Domains that no worker could check; they count among those that failed."""
+    """Domains that no worker could check; DNS has not failed for them, so far as anybody knows."""
 
     def add(self, other: Tally) -> None:
         """Take in the figures of another part of the night."""

@@ -85,6 +85,8 @@ class Night:
     domains: int
     failed: int
     """Domains for which DNS did not answer."""
+    unchecked: int
+    """Domains that were never examined: their part of the night was given up."""
     change: Change
     opinions: int
     """How often the second engine was asked."""
@@ -129,7 +131,24 @@ def brakes(guards: Guards, night: Night) -> tuple[Brake, ...]:
             drift > guards.audience_drift_max,
             f"{night.contacts} contacts; the baseline had {night.baseline_contacts or 'none to compare with'}.",
         ),
-        _share("dns-failures", night.failed, night.domains, guards.temperror_max, floor, "domains had no DNS answer"),
+        _share(
+            "dns-failures",
+            night.failed,
+            night.domains - night.unchecked,
+            guards.temperror_max,
+            floor,
+            "domains had no DNS answer",
+        ),
+        # Nobody of them is messaged, but the other brakes measured only the rest: of what a night could not see much
+        # of, it cannot say that it is as it was.
+        _share(
+            "not-checked",
+            night.unchecked,
+            night.domains,
+            guards.temperror_max,
+            floor,
+            "domains could not be checked, since their part of the night was given up",
+        ),
         Brake(
             "newly-broken",
             change.newly_broken,

@@ -16,8 +16,9 @@ from spfcheck.notify import database
 from spfcheck.notify.archive import Archive, Sighting
 from spfcheck.notify.audience import People
 from spfcheck.notify.checks import Health
-from spfcheck.notify.chunks import Chunks, ChunkState, Claim, Examination, total
+from spfcheck.notify.chunks import PARTS, SPARE, Chunks, ChunkState, Claim, Examination, GivenUp
 from spfcheck.notify.evidence import Judgement
+from spfcheck.notify.findings import total
 from spfcheck.notify.model import NotifyError, Reason
 from spfcheck.notify.nights import ATTEMPTS, Errand, Night, Nights, NightState, StaleError, Task, progress_of
 from spfcheck.notify.plan import Examined, Tally
@@ -115,7 +116,11 @@ def test_of_many_that_begin_at_once_one_begins(nights: Nights, asked: Asked) -> 
 def test_every_domain_is_in_one_chunk(nights: Nights, asked: Asked) -> None:
     night = gathered(nights, [*NAMES, "a.example", "zz.example", "b-c.example", "b.c.example"])
     chunks = Chunks(nights)
+    nights.keep(night, progress_of(Gathered(received=29), Health()), 10.5)
     assert chunks.cut(night, 11.0, size=10) == 3
+    after = nights.load(night.plan_id)
+    assert after is not None
+    assert after.gathered == Gathered(received=29), "what was read of the audience is not forgotten"
     claims = [chunks.claim(night.plan_id, number, worker=2, now=12.0) for number in range(3)]
     found_names = [name for claim in claims if claim for name in chunks.domains(claim)]
     assert Counter(found_names) == Counter([*NAMES, "a.example", "zz.example", "b-c.example", "b.c.example"])
@@ -177,7 +182,7 @@ def test_whoever_was_overtaken_writes_nothing_any_more(nights: Nights, asked: As
     chunks.cut(night, 11.0, size=100)
     (stale,) = claim_all(chunks, night)
     assert chunks.claim(night.plan_id, 0, worker=3, now=13.0) is None, "it is another's"
-    assert chunks.fail(stale, "The worker is dead.", 14.0, at_once=True) is False
+    assert chunks.fail(stale, "The worker is dead.", 14.0, at_once=True) is ChunkState.WAITING
     asked.errands.clear()
     late = late_writes(chunks, stale)[how]
     with pytest.raises(StaleError):
@@ -229,30 +234,178 @@ def test_a_night_that_was_overtaken_is_not_written_to(nights: Nights) -> None:
     assert known.health == Health("bad")
 
 
-def test_a_chunk_that_fails_three_times_is_given_up_and_counts_as_unknown(nights: Nights, asked: Asked) -> None:
-    night = gathered(nights, NAMES)
-    chunks = Chunks(nights)
-    chunks.cut(night, 11.0, size=100)
+def fail_for_good(chunks: Chunks, night: Night, number: int = 0) -> Claim:
+    """Its last holder, once a chunk has failed as often as it may."""
     for attempt in range(1, ATTEMPTS + 1):
-        claim = chunks.claim(night.plan_id, 0, worker=2, now=12.0)
+        claim = chunks.claim(night.plan_id, number, worker=2, now=12.0)
         assert claim is not None
         assert claim.attempts == attempt
-        assert chunks.fail(claim, "It burns.", 13.0) is (attempt == ATTEMPTS)
-    assert [e.after for e in asked.errands if e.task is Task.AUDIT] == [0.0, 30.0, 30.0]
+        stands = chunks.fail(claim, "It burns.", 13.0)
+        assert stands is (ChunkState.PARTED if attempt == ATTEMPTS else ChunkState.WAITING)
+    return claim
+
+
+def examine_all(chunks: Chunks, night: Night, burns: Callable[[str], bool]) -> tuple[int, Counter[str]]:
+    """Examine whatever waits until nothing does; how many claims that took, and how often each domain was in one.
+
+    A chunk fails with any domain that *burns*.
+    """
+    claimed, examined = 0, Counter[str]()
+    while claims := claim_all(chunks, night):
+        for claim in claims:
+            claimed += 1
+            names = chunks.domains(claim)
+            assert (claim.size, claim.first, claim.last) == (len(names), names[0], names[-1])
+            examined.update(names)
+            if any(burns(name) for name in names):
+                chunks.fail(claim, "It burns.", 13.0)
+            else:
+                chunks.complete(claim, seen(names), 13.0)
+    return claimed, examined
+
+
+def test_of_a_chunk_that_fails_all_but_the_domains_at_fault_are_examined(nights: Nights, asked: Asked) -> None:
+    names = sorted([*NAMES, "b-c.example", "b.c.example", "z.example"])
+    night = gathered(nights, names)
+    chunks = Chunks(nights)
+    chunks.cut(night, 11.0, size=100)
+    guilty = {"b.c.example", "d013.example"}
+    claims, _ = examine_all(chunks, night, guilty.__contains__)
     progress = chunks.progress(night.plan_id)
-    assert progress.states == {"given-up": 1}
-    assert progress.given_up == ((0, 25, "It burns."),)
+    assert {(gone.size, gone.first, gone.last) for gone in progress.given_up} == {(1, name, name) for name in guilty}
+    assert {gone.trouble for gone in progress.given_up} == {"It burns."}
+    # Of 28 domains eight parts of three or four: the two that hold the guilty are parted into single ones.
+    assert claims == 3 + 8 + progress.states["given-up"] + progress.states["done"] - 6
+    assert progress.states["parted"] == 3
+    assert progress.domains == 28
+    assert [e for e in asked.errands if e.task is Task.FINISH] == [Errand(Task.FINISH, night.plan_id)]
+    after = nights.load(night.plan_id)
+    assert after is not None
+    assert after.state is NightState.DECIDING
+    assert isinstance(nights.engine, Engine)
+    with nights.engine.connect() as connection:
+        tally, examined = total(connection, night.plan_id)
+        trail = connection.execute(sa.text("SELECT action, detail FROM audit")).all()
+    assert tally == Tally(statuses=Counter({"action_needed": 26, "unknown": 2}), opinions=26, given_up=2)
+    assert [item.domain for item in examined] == names
+    assert {item.domain for item in examined if item.judgement.reason is Reason.NOT_CHECKED} == guilty
+    assert count(nights, domains) == 28
+    assert [action for action, _ in trail] == ["chunk-given-up"] * 2
+
+
+def test_a_single_domain_is_given_up_and_counts_as_unknown(nights: Nights, asked: Asked) -> None:
+    night = gathered(nights, NAMES[:1])
+    chunks = Chunks(nights)
+    chunks.cut(night, 11.0)
+    assert examine_all(chunks, night, lambda _: True)[0] == 3
+    assert [e.after for e in asked.errands if e.task is Task.AUDIT] == [0.0, 30.0, 30.0]
+    assert chunks.progress(night.plan_id).given_up == (GivenUp(0, 1, NAMES[0], NAMES[0], "It burns."),)
     assert asked.errands[-1] == Errand(Task.FINISH, night.plan_id)
     assert isinstance(nights.engine, Engine)
     with nights.engine.connect() as connection:
         tally, examined = total(connection, night.plan_id)
-        seen_as = set(connection.execute(sa.select(domains.c.seen_plan, domains.c.seen_status)).all())
+        seen_as = connection.execute(sa.select(domains.c.seen_plan, domains.c.seen_status)).all()
         roster = SharedRoster(connection, night.plan_id)
-        assert (roster.domain_count(), roster.people_count()) == (25, 25)
-    assert (tally.failed, tally.given_up, tally.statuses["unknown"]) == (25, 25, 25)
-    assert {item.judgement.reason for item in examined} == {Reason.NOT_CHECKED}
-    assert [item.domain for item in examined] == NAMES
-    assert seen_as == {(night.plan_id, "unknown")}
+        assert (roster.domain_count(), roster.people_count()) == (1, 1)
+    assert (tally.failed, tally.given_up, tally.statuses["unknown"]) == (0, 1, 1), "DNS has not failed"
+    assert [item.judgement.reason for item in examined] == [Reason.NOT_CHECKED]
+    assert seen_as == [(night.plan_id, "unknown")]
+
+
+def test_where_everything_fails_the_attempts_are_bounded(nights: Nights, asked: Asked) -> None:
+    """No worker may judge, say: parting finds nobody, and ends with each domain unchecked once."""
+    names = [f"d{number:03}.example" for number in range(600)]
+    night = gathered(nights, names)
+    chunks = Chunks(nights)
+    cut_into = chunks.cut(night, 11.0, size=300)
+    claims, examined = examine_all(chunks, night, lambda _: True)
+    progress = chunks.progress(night.plan_id)
+    parts = PARTS * (cut_into + SPARE)
+    assert cut_into * ATTEMPTS + parts - PARTS < claims <= cut_into * ATTEMPTS + parts
+    assert max(examined.values()) == ATTEMPTS + 3
+    assert sum(gone.size for gone in progress.given_up) == progress.domains == 600
+    assert [e for e in asked.errands if e.task is Task.FINISH] == [Errand(Task.FINISH, night.plan_id)]
+    assert isinstance(nights.engine, Engine)
+    with nights.engine.connect() as connection:
+        tally, unchecked = total(connection, night.plan_id)
+    assert tally.given_up == 600
+    assert [item.domain for item in unchecked] == names
+
+
+@pytest.mark.parametrize("how", range(3))
+def test_whoever_had_a_chunk_that_was_parted_writes_nothing_any_more(nights: Nights, asked: Asked, how: int) -> None:
+    night = gathered(nights, NAMES)
+    chunks = Chunks(nights)
+    chunks.cut(night, 11.0, size=100)
+    stale = fail_for_good(chunks, night)
+    asked.errands.clear()
+    assert chunks.claim(night.plan_id, 0, worker=3, now=14.0) is None
+    late = late_writes(chunks, stale)[how]
+    with pytest.raises(StaleError):
+        late()  # while its parts wait
+    parts = claim_all(chunks, night)
+    assert (len(parts), {part.attempts for part in parts}) == (8, {ATTEMPTS})
+    with pytest.raises(StaleError):
+        late()  # while others have them
+    assert nothing_was_seen(nights)
+    assert asked.errands == []
+    for part in parts:
+        chunks.complete(part, seen(chunks.domains(part)), 16.0)
+    with pytest.raises(StaleError):
+        late()
+    assert asked.errands == [Errand(Task.FINISH, night.plan_id)]
+    assert count(nights, found) == len(NAMES)
+
+
+def test_a_part_that_goes_back_in_order_keeps_its_attempt(nights: Nights, asked: Asked) -> None:
+    night = gathered(nights, NAMES)
+    chunks = Chunks(nights)
+    chunks.cut(night, 11.0, size=100)
+    fail_for_good(chunks, night)
+    for _ in range(3):
+        claim = chunks.claim(night.plan_id, 1, worker=2, now=12.0)
+        assert claim is not None
+        assert claim.attempts == ATTEMPTS
+        chunks.put_back(claim, 13.0)
+
+
+def test_many_that_find_a_chunk_dead_at_once_part_it_once(nights: Nights, asked: Asked) -> None:
+    """And chunks that are parted at once get numbers of their own."""
+    night = gathered(nights, [f"d{number:03}.example" for number in range(100)])
+    chunks = Chunks(nights)
+    chunks.cut(night, 11.0, size=25)
+    for _ in range(ATTEMPTS - 1):
+        for claim in claim_all(chunks, night):
+            chunks.fail(claim, "dead", 13.0)
+    last = claim_all(chunks, night)
+    asked.errands.clear()
+
+    def fail(claim: Claim) -> ChunkState | None:
+        try:
+            return chunks.fail(claim, "dead", 14.0, at_once=True)
+        except StaleError:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        stands = Counter(pool.map(fail, last * 4))
+    assert stands == {ChunkState.PARTED: 4, None: 12}
+    waiting = chunks.in_state(night.plan_id, ChunkState.WAITING)
+    assert [claim.number for claim in waiting] == list(range(4, 4 + 32))
+    assert sorted(asked.errands) == [Errand(Task.AUDIT, night.plan_id, claim.number) for claim in waiting]
+    names = [name for claim in waiting for name in chunks.domains(claim)]
+    assert Counter(names) == Counter(f"d{number:03}.example" for number in range(100))
+
+
+def test_a_night_that_an_older_version_cut_is_parted_too(nights: Nights, asked: Asked) -> None:
+    """Its progress does not say into how many chunks."""
+    night = gathered(nights, NAMES)
+    chunks = Chunks(nights)
+    chunks.cut(night, 11.0, size=5)
+    assert isinstance(nights.engine, Engine)
+    with nights.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE nights SET progress = '{}'"))
+    examine_all(chunks, night, lambda name: name == NAMES[7])
+    assert [gone.first for gone in chunks.progress(night.plan_id).given_up] == [NAMES[7]]
 
 
 def test_work_that_goes_back_in_order_is_no_attempt(nights: Nights) -> None:
@@ -354,6 +507,34 @@ def test_a_chunk_and_what_follows_from_it_stand_or_fall_together(postgres_engine
     assert nothing_was_seen(nights)
     assert jobs(postgres_engine) == before
     assert [one.number for one in chunks.in_state(night.plan_id, ChunkState.RUNNING)] == [0]
+
+
+def test_a_chunk_that_is_parted_and_its_parts_stand_or_fall_together(postgres_engine: Engine) -> None:
+    broken: list[bool] = []
+
+    def refuse(connection: Connection, errands: Sequence[Errand]) -> None:
+        Errands("w1")(connection, errands)
+        if broken:
+            raise OSError("the machine ends right here")
+
+    nights = Nights(postgres_engine, "w1", ask=refuse)
+    night = gathered(nights, NAMES)
+    chunks = Chunks(nights)
+    chunks.cut(night, 11.0, size=100)
+    for _ in range(ATTEMPTS - 1):
+        (claim,) = claim_all(chunks, night)
+        chunks.fail(claim, "It burns.", 12.0)
+    (claim,) = claim_all(chunks, night)
+    before = jobs(postgres_engine)
+    broken.append(True)
+    with pytest.raises(OSError, match="right here"):
+        chunks.fail(claim, "It burns.", 13.0)
+    assert jobs(postgres_engine) == before
+    assert chunks.in_state(night.plan_id, ChunkState.WAITING) == []
+    broken.clear()
+    assert chunks.fail(claim, "It burns.", 14.0) is ChunkState.PARTED
+    parts = [("audit_chunk", "audit:w1", {"plan_id": night.plan_id, "number": number}) for number in range(1, 9)]
+    assert jobs(postgres_engine)[len(before) :] == parts
 
 
 def test_two_workspaces_in_one_database_do_not_meet(postgres_engine: Engine) -> None:

@@ -23,6 +23,7 @@ from spfcheck.cluster.rescue import Rescue
 from spfcheck.cluster.work import Work
 from spfcheck.intercom import Intercom
 from spfcheck.notify import nights as nights_module
+from spfcheck.notify.archive import Archive
 from spfcheck.notify.checks import DnsChecks, Health
 from spfcheck.notify.chunks import Chunks, ChunkState, shared
 from spfcheck.notify.nights import Night, NightState
@@ -149,7 +150,9 @@ async def test_a_worker_whose_resolver_lies_examines_nothing(tmp_path: Path, pos
         assert d.night().state is NightState.DECIDING
 
 
-async def test_a_check_that_raises_gives_up_its_chunk_and_no_other(tmp_path: Path, postgres_engine: Engine) -> None:
+async def test_a_check_that_raises_keeps_nobody_else_from_being_checked(
+    tmp_path: Path, postgres_engine: Engine
+) -> None:
     async def night(self: DnsChecks, name: str, *, opinion: bool) -> Report:
         if name == NAMES[3]:
             raise ZeroDivisionError("a record nobody had thought of")
@@ -164,13 +167,48 @@ async def test_a_check_that_raises_gives_up_its_chunk_and_no_other(tmp_path: Pat
             await d.work.plan_night(plan_id, 1)
             for number in (0, 1, 0, 0, 0):
                 await d.work.audit_chunk(plan_id, number, 1)
+            assert d.night().state is NightState.AUDITING
+            assert d.work.chunks.progress(plan_id).states == {"parted": 1, "done": 1, "waiting": 5}
+            for number in range(2, 7):
+                await d.work.audit_chunk(plan_id, number, 1)
         await d.work.finish_plan(plan_id, 1)
         (given_up,) = d.work.chunks.progress(plan_id).given_up
-        assert given_up == (0, 5, "It ended in ZeroDivisionError: a record nobody had thought of")
+        why = "It ended in ZeroDivisionError: a record nobody had thought of"
+        assert given_up == (5, 1, NAMES[3], NAMES[3], why)
+        assert shared(postgres_engine, "sandbox1").unchecked == 1
         with postgres_engine.begin() as connection:
             connection.execute(sa.text("UPDATE plans SET approved_by = 'mira'"))
         await d.work.send_messages(plan_id, 1)
-        assert sorted(email for email, _ in w.sent) == [f"owner@{name}" for name in NAMES[5:10]]
+        assert sorted(email for email, _ in w.sent) == [f"owner@{name}" for name in NAMES[:10] if name != NAMES[3]]
+
+
+async def test_a_night_of_which_much_went_unchecked_sends_nothing_and_says_why(
+    tmp_path: Path, postgres_engine: Engine
+) -> None:
+    async def night(self: DnsChecks, name: str, *, opinion: bool) -> Report:
+        if name in NAMES[:6]:
+            raise ZeroDivisionError("records nobody had thought of")
+        return await honest(self, name, opinion=opinion)
+
+    honest = DnsChecks.night
+    async with people(tmp_path, NAMES[:20]) as w, desk(w, postgres_engine, temperror_max=0.05, small_floor=5) as d:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(DnsChecks, "night", night)
+            plan_id = await d.begun()
+            await d.work.plan_night(plan_id, 1)
+            while waiting := d.work.chunks.in_state(plan_id, ChunkState.WAITING):
+                for claim in waiting:
+                    await d.work.audit_chunk(plan_id, claim.number, 1)
+        await d.work.finish_plan(plan_id, 1)
+        with postgres_engine.begin() as connection:
+            connection.execute(sa.text("UPDATE plans SET approved_by = 'mira'"))
+        await d.work.send_messages(plan_id, 1)
+        assert w.sent == []
+        assert "A brake holds: not-checked: 6 of 20 domains could not be checked" in d.night().trouble
+        made = Archive(postgres_engine, "sandbox1").load(plan_id)
+        (brake,) = (brake for brake in made.brakes if brake.name == "dns-failures")
+        assert brake.sentence == "0 of 14 domains had no DNS answer; 5 may."
+        assert made.totals["not_checked"] == made.totals["unknown"] == 6
 
 
 async def test_the_guards_hold_workers_as_they_hold_one_machine(tmp_path: Path, postgres_engine: Engine) -> None:
@@ -244,7 +282,12 @@ async def test_what_the_engine_lost_is_asked_for_again(tmp_path: Path, postgres_
             for _ in range(2):
                 assert d.work.chunks.claim(plan_id, 0, worker=78, now=w.clock())
                 await rescue.look()
-            assert d.night().state is NightState.DECIDING, "given up after three"
+            assert d.night().state is NightState.AUDITING, "parted after three"
+            assert known().count(("audit_chunk", "todo")) == 2 + 5, "two attempts, and its parts"
+            for number in range(1, 6):
+                assert d.work.chunks.claim(plan_id, number, worker=78 + number, now=w.clock())
+            await rescue.look()
+            assert d.night().state is NightState.DECIDING, "given up one by one"
             assert shared(postgres_engine, "sandbox1").unchecked == 5
             told = (await LedgerGauges(w.settings(), postgres_engine).text()).decode()
             assert "\nspfcheck_notify_unchecked_domains 5.0\n" in told
