@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from procrastinate.schema import SchemaManager
 from sqlalchemy.engine import Connection, Engine
 
+from spfcheck.notify.database import in_sentences
 from spfcheck.notify.model import NotifyError
 
 SCHEMA = "spfcheck_jobs"
@@ -36,7 +37,7 @@ def upgrade(engine: Engine) -> None:
                 waiting.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": UPGRADING})
     except sa.exc.SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        raise NotifyError(f"The tables of the workers cannot be brought up to date: {cause}.") from error
+        raise NotifyError(f"The tables of the workers cannot be brought up to date: {in_sentences(cause)}") from error
 
 
 def _upgrade(engine: Engine) -> None:

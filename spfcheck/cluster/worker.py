@@ -149,7 +149,9 @@ class Process:
         try:
             await self._app.open_async()
         except (ProcrastinateException, psycopg.Error) as error:
-            raise NotifyError(f"The database of the workers cannot be opened: {error}.") from error
+            raise NotifyError(
+                f"The database of the workers cannot be opened: {database.in_sentences(error)}"
+            ) from error
 
     async def _serve(self, name: str, queues: list[str], concurrency: int) -> None:
         """Have the engine serve *queues*; it ends with the first fault of the database, so it is begun again."""

@@ -55,7 +55,7 @@ def open_engine(url: str, *, idle_seconds: float = 0.0) -> Engine:
             connection.execute(sa.text("SELECT 1"))
     except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
         cause = getattr(error, "orig", None) or error
-        raise NotifyError(f"The database {_shown(url)} cannot be opened: {cause}.") from error
+        raise NotifyError(f"The database {_shown(url)} cannot be opened: {in_sentences(cause)}") from error
     return engine
 
 
@@ -70,6 +70,12 @@ def connect_arguments(url: str, idle_seconds: float = 0.0, options: str = "") ->
         if options:
             arguments["options"] = options.strip()
     return arguments
+
+
+def in_sentences(error: BaseException) -> str:
+    """What a driver says, on one line: its lines become sentences, and one that ends as a sentence keeps its end."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return " ".join(line if line.endswith((".", "?", "!", ":")) else f"{line}." for line in lines if line)
 
 
 def _with_driver(url: str) -> str:
@@ -145,7 +151,7 @@ def migrate(engine: Engine, scripts: Path, whose: str) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except sa.exc.SQLAlchemyError as error:
-        raise NotifyError(f"The tables of the {whose} cannot be brought up to date: {error}.") from error
+        raise NotifyError(f"The tables of the {whose} cannot be brought up to date: {in_sentences(error)}") from error
 
 
 class WriterThread:
@@ -164,7 +170,7 @@ class WriterThread:
             return await asyncio.shield(loop.run_in_executor(self._pool, lambda: work(*args, **kwargs)))
         except sa.exc.SQLAlchemyError as error:
             cause = getattr(error, "orig", None) or error
-            raise NotifyError(f"The ledger's database failed: {cause}.") from error
+            raise NotifyError(f"The ledger's database failed: {in_sentences(cause)}") from error
 
     def close(self) -> None:
         """Finish what was begun, then end the thread."""

@@ -406,6 +406,6 @@ def upgrade(url: str) -> None:
     try:
         database.upgrade(engine)
     except sa.exc.SQLAlchemyError as error:
-        raise NotifyError(f"The ledger cannot be brought up to date: {error}.") from error
+        raise NotifyError(f"The ledger cannot be brought up to date: {database.in_sentences(error)}") from error
     finally:
         engine.dispose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +82,20 @@ def test_sqlite_is_as_safe_as_it_can_be(engine: Engine) -> None:
 def test_a_database_that_cannot_be_opened_is_one_sentence(url: str) -> None:
     with pytest.raises(NotifyError, match=r"cannot be opened: .+\."):
         database.open_engine(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:secret@127.0.0.1:1/none", "sqlite:////nowhere/x.sqlite3", "mysql://x/y"]
+)
+def test_what_the_driver_said_is_told_in_whole_sentences(url: str) -> None:
+    with pytest.raises(NotifyError) as said:
+        database.open_engine(url)
+    text = str(said.value)
+    assert "\n" not in text
+    assert "secret" not in text
+    assert re.search(r"\w['\")]?[.?]$", text), "one mark at the end"
+    if url.startswith("postgresql"):
+        assert text.endswith("Connection refused. Is the server running on that host and accepting TCP/IP connections?")
 
 
 def test_a_password_is_not_told(tmp_path: Path) -> None:
