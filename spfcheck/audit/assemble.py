@@ -24,6 +24,7 @@ from spfcheck.audit.status import headline
 from spfcheck.audit.tree import Survey
 from spfcheck.audit.walk import Witness
 from spfcheck.resolver.types import Answer
+from spfcheck.resolver.types import Outcome as Answered
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.limits import UNLIMITED
@@ -95,7 +96,8 @@ def assemble(look: Look, outcome: Outcome, clock: Callable[[], float], new_id: C
         opinion=outcome.opinion,
         tree=_tree(look, record),
         evidence=tuple(evidence_of(answer) for answer in good),
-        questions=len(answers),
+        # One that was refused over a ceiling stands in the evidence, and nobody asked it.
+        questions=sum(answer.outcome is not Answered.LIMITED for answer in good),
         authorised_v4=_authorised(look),
         hypothetical=look.hypothetical,
         stale=any(answer.stale for answer in good),
