@@ -66,7 +66,7 @@ def conclude(plain: Plain, strings: tuple[bytes, ...], ttl: int, get: Get, ours:
     if result is not Result.PASS:
         remedy = inserted(plain, needed_includes(stands.networks, ours), get, ours)
     domain, text = plain.domain, plain.text
-    includes = together([part.known for part in plain.parts if part.known is not None], plain.memory)
+    includes = together(plain.includes, plain.memory)
     return Found(
         status,
         result,
@@ -91,15 +91,16 @@ def _said(plain: Plain) -> list[Finding]:
     if len(plain.text) > STRING_BYTES:
         found += length_findings(len(plain.text), domain)
     if plain.result is Result.NEUTRAL:
-        found.append(finding(Code.NEUTRAL_ALL, domain, plain.spans()[-1]))
+        found.append(finding(Code.NEUTRAL_ALL, domain, plain.span(plain.end)))
     if plain.lookups > STRICT.lookups:
         shown = str(plain.lookups)
         found.append(finding(Code.LOOKUP_LIMIT, domain, count=plain.lookups, shown=shown, at_least=False))
     elif plain.lookups >= STRICT.lookups - 1:
         found.append(finding(Code.LOOKUP_LIMIT_NEAR, domain, count=plain.lookups))
     if plain.voids is not NO_VOIDS:
-        for part, span in zip(plain.parts, plain.spans(), strict=False):
-            found += _void(part, span, domain)
+        for part in plain.parts:
+            if part.void:
+                found += _void(part, plain.span(part), domain)
     return found
 
 

@@ -61,7 +61,8 @@ def _ladder(plain: Plain, needed: Sequence[str]) -> Iterator[tuple[str, str]]:
     text = plain.text
     kept: list[str] = []
     position = len("v=spf1")
-    for part, (_, stop) in zip(plain.parts, plain.spans(), strict=False):
+    for part in plain.parts:
+        _, stop = plain.span(part)
         if part not in old:
             kept.append(text[position:stop])
         position = stop

@@ -70,7 +70,7 @@ class Together:
 
     known: tuple[Known, ...]
     evidence: Mapping[Question, Evidence]
-    """What they and we rest on."""
+    """What they and we rest on, in order."""
     count: int
     """IPv4 addresses that pass in any of them."""
     lifetime: float
@@ -344,7 +344,7 @@ def together(includes: Iterable[Known], memory: Memory) -> Together:
             evidence.update(one.evidence)
         found = Together(
             known,
-            evidence,
+            dict(sorted(evidence.items())),
             _count(known, memory),
             min([memory.lifetime, *[one.lifetime for one in known]]),
             min([memory.until, *[one.until for one in known]]),

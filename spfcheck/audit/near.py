@@ -19,7 +19,9 @@ _OTHERS = re.compile(r"v=(?:dmarc|dkim|sts|tls|bimi)", re.IGNORECASE)
 
 def near_misses(records: Iterable[tuple[bytes, ...]]) -> tuple[bytes, ...]:
     """The TXT texts that begin almost like an SPF record, and are none."""
-    texts = tuple(b"".join(strings) for strings in records)
+    texts = [text for strings in records if b"spf" in (text := b"".join(strings)).lower()]
+    if not texts:  # as most texts are that are no record
+        return ()
     good = set(select([(text,) for text in texts]))
     return tuple(text for text in texts if text not in good and _is_meant(text))
 

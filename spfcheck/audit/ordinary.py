@@ -7,7 +7,6 @@ of our includes put in (`insertion`). Whatever is not exactly so goes the long w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from spfcheck.audit.conclusion import Asking, Found, conclude
@@ -29,7 +28,6 @@ __all__ = ["Attempt"]
 
 _VERSIONS = (b"v=spf1 ", b"v=spf1")
 """How an SPF record begins: with the version and a space, or it is nothing else (RFC 7208 4.5)."""
-_SUSPECT = re.compile(rb"spf|all", re.IGNORECASE)
 MOST_MISSING = 40
 """Questions at a time that the quick way asks for; what needs more is not ordinary."""
 
@@ -121,7 +119,7 @@ class Attempt:
             remedy=found.remedy,
             opinion=NOT_ASKED,
             tree=found.tree,
-            evidence=tuple([evidence[one] for one in sorted(evidence)]),
+            evidence=tuple([one for _, one in sorted(evidence.items())]),
             questions=len(evidence),
             authorised_v4=found.authorised,
             stale=False,
@@ -135,15 +133,16 @@ def _the_record(answer: Answer) -> tuple[bytes, ...] | None:
 
     Raises `NotPlain` where there are several, or another text looks like a part of one.
     """
-    texts = [b"".join(strings) for strings in answer.records]
-    chosen = [index for index, text in enumerate(texts) if text[:7].lower() in _VERSIONS]
-    if not chosen:
-        return None
-    if len(chosen) > 1:
+    found: tuple[bytes, ...] | None = None
+    others: list[bytes] = []
+    for strings in answer.records:
+        text = b"".join(strings).lower()
+        if text[:7] in _VERSIONS:
+            if found is not None:
+                raise NotPlain
+            found = strings
+        elif b"spf" in text or b"all" in text:  # what is looked for holds one of these words
+            others.append(text)
+    if found is not None and others and (near_misses(answer.records) or any(map(is_continuation, others))):
         raise NotPlain
-    for index, text in enumerate(texts):
-        # What either of them looks for holds one of these words.
-        if index != chosen[0] and _SUSPECT.search(text) and (near_misses(answer.records) or is_continuation(text)):
-            raise NotPlain
-    strings: tuple[bytes, ...] = answer.records[chosen[0]]
-    return strings
+    return found

@@ -88,6 +88,7 @@ class Plain:
         "answers",
         "domain",
         "end",
+        "includes",
         "lookups",
         "memory",
         "parts",
@@ -114,6 +115,7 @@ class Plain:
         """What was found out about limits, by family and policy."""
         self.waiting = waiting
         """The places of the parts that are still to be resolved."""
+        self.includes: list[Known] = []
         self.lookups = 0
         self.voids: Mapping[int, int] = NO_VOIDS
 
@@ -143,22 +145,19 @@ class Plain:
         lookups = four = six = 0
         for part in self.parts:
             lookups += part.lookups
-            if part.void:
+            if part.known is not None:
+                self.includes.append(part.known)
+            elif part.void:
                 four += part.voids[4]
                 six += part.voids[6]
         self.lookups = lookups
         if four or six:
             self.voids = {4: four, 6: six}
 
-    def spans(self) -> list[tuple[int, int]]:
-        """Where the parts stand in the record, and the end."""
-        found: list[tuple[int, int]] = []
-        position = len("v=spf1")
-        for word in [*[part.text for part in self.parts], self.end.text]:
-            start = self.text.index(word, position)
-            position = start + len(word)
-            found.append((start, position))
-        return found
+    def span(self, part: Part) -> tuple[int, int]:
+        """Where *part* stands in the record, in which no term stands twice."""
+        start = f"{self.text} ".index(f" {part.text} ") + 1
+        return start, start + len(part.text)
 
     def nodes(self) -> tuple[TreeNode, ...]:
         """The picture of the terms, as `spfcheck.audit.tree.survey` draws it."""
@@ -166,19 +165,19 @@ class Plain:
         total = 0
         drawn = self.memory.nodes
         for part in self.parts:
-            if not part.lookups:
-                found.append(_new_node(part.text, "", 0, total))
-            elif part.known is not None:
+            if part.known is not None:
                 node = drawn.get((part, total))
                 if node is None:
                     self.memory.trim()
                     node = drawn[part, total] = node_of(part.known, part.text, total)
                 found.append(node)
                 total += part.lookups
-            else:
+            elif part.lookups:
                 total += 1
                 words = _words(part) if part.void else ""
                 found.append(_new_node(part.text, part.name, 1, total, answer=words))
+            else:
+                found.append(_new_node(part.text, "", 0, total))
         found.append(_new_node(self.end.text, "", 0, total))
         return tuple(found)
 

@@ -54,11 +54,12 @@ _ALL = ("all",)
 
 def _part(word: str, domain: str, memory: Memory) -> Part:
     """The part that *word* is."""
-    network = usual_network(word)
-    if network is not None:
-        part = Part(word, None, "", network)
-        part.held = {4: (network,), 6: ()}
-        return part
+    if word[:2] == "ip":
+        network = usual_network(word)
+        if network is not None:
+            part = Part(word, None, "", network)
+            part.held = {4: (network,), 6: ()} if word[2] == "4" else {4: (), 6: (network,)}
+            return part
     term = memory.terms.get(word) or _read(word, memory)
     if term.name == "include":
         return Part(word, term, term.target or "", term.target)
@@ -94,14 +95,19 @@ _OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _USUAL = re.compile(rf"ip4:{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}(?:/(1[6-9]|2[0-9]|3[0-2]))?\Z", re.ASCII)
 
 
+_USUAL_V6 = re.compile(
+    r"ip6:(2[0-9a-f]{3}(?::[0-9a-f]{1,4}){1,6})::/(3[3-9]|[4-9][0-9]|1[01][0-9]|12[0-8])\Z", re.ASCII
+)
+
+
 def usual_network(word: str) -> tuple[int, int] | None:
-    """The network of an ``ip4`` term of which nothing is to be said: not wide, no host bits, not private.
+    """The network of an ``ip4`` or ``ip6`` term of which nothing is to be said: not wide, no host bits, not private.
 
     Reads what `spfcheck.rfc7208.grammar.read_term` reads, for these alone, in a fifth of its time.
     """
     match = _USUAL.match(word)
     if match is None:
-        return None
+        return _usual_v6(word)
     first, second, third, fourth, prefix = match.groups()
     if first in _ODD_FIRST:
         return None
@@ -109,6 +115,18 @@ def usual_network(word: str) -> tuple[int, int] | None:
     if prefix is None:
         return low, low
     rest = (1 << 32 - int(prefix)) - 1
+    return None if low & rest else (low, low | rest)
+
+
+def _usual_v6(word: str) -> tuple[int, int] | None:
+    """The same of an ``ip6`` of the usual form: the first groups of a network and its prefix length."""
+    match = _USUAL_V6.match(word)
+    if match is None:
+        return None
+    text, prefix = match.groups()
+    groups = text.split(":")
+    low = int("".join([group.zfill(4) for group in groups]), 16) << 128 - 16 * len(groups)
+    rest = (1 << 128 - int(prefix)) - 1
     return None if low & rest else (low, low | rest)
 
 

@@ -114,7 +114,7 @@ def _first_record(
         edits=(f"A record is published where there is none. {why}",),
         proof=made.facts(),
     )
-    return findings, remedy, together([part.known for part in proposed.parts if part.known is not None], memory)
+    return findings, remedy, together(proposed.includes, memory)
 
 
 def _ladder(skeleton: str, ours: Ours) -> Iterator[str]:

@@ -36,8 +36,8 @@ def _names() -> dict[str, str]:
 
 
 @cache
-def _mailboxes() -> tuple[Mailbox, ...]:
-    return tuple(Mailbox(item["mx"], item["include"], item["share"]) for item in _data()["mailbox"])
+def _mailboxes() -> dict[str, Mailbox]:
+    return {item["mx"]: Mailbox(item["mx"], item["include"], item["share"]) for item in _data()["mailbox"]}
 
 
 def vendor_of(target: str) -> str:
@@ -60,13 +60,20 @@ def mailbox_of(exchanges: Iterable[str]) -> Mailbox | None:
     Several names of one provider count as one where they lead to the same include (``google.com`` and
     ``googlemail.com``); a foreign host among them means that the provider is not recognised.
     """
-    found = [_mailbox(exchange) for exchange in exchanges]
-    if not found or any(item is None for item in found):
-        return None
-    known = [item for item in found if item is not None]
-    return known[0] if len({item.include for item in known}) == 1 else None
+    found: Mailbox | None = None
+    for exchange in exchanges:
+        one = _mailbox(exchange)
+        if one is None or (found is not None and one.include != found.include):
+            return None
+        found = found or one
+    return found
 
 
 def _mailbox(exchange: str) -> Mailbox | None:
+    mailboxes = _mailboxes()
     name = exchange.rstrip(".").lower()
-    return next((item for item in _mailboxes() if name == item.mx or name.endswith("." + item.mx)), None)
+    while name:
+        if mailbox := mailboxes.get(name):
+            return mailbox
+        _, _, name = name.partition(".")
+    return None
