@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.engine import Engine
 
 from spfcheck.cluster.errands import Errands
+from spfcheck.cluster.room import Room
 from spfcheck.intercom import Intercom
 from spfcheck.intercom_answers import ApiError, TokenRefusedError, UnavailableError
 from spfcheck.notify.archive import Archive, Sighting
@@ -72,6 +73,7 @@ class Work:
         self.ask = Errands(workspace)
         self.nights = Nights(engine, workspace, ask=self.ask, retry_after=settings.night.stalled_seconds)
         self.chunks = Chunks(self.nights)
+        self._room = Room()
         self._intercom = intercom
         self._checks = checks
         self._people = People.of(settings.notify)
@@ -107,7 +109,16 @@ class Work:
             await self._hold(night, self._send(night), interrupt=False)
 
     async def audit_chunk(self, plan_id: str, number: int, worker: int) -> None:
-        """Examine the domains of one chunk."""
+        """Examine the domains of one chunk.
+
+        One that has its last attempt is alone in its process: it may end the process, and whoever was beside it would
+        be given up with it.
+        """
+        last = await self.write(self.chunks.last_attempt, plan_id, number)
+        async with self._room.alone() if last else self._room.beside():
+            await self._audit_chunk(plan_id, number, worker)
+
+    async def _audit_chunk(self, plan_id: str, number: int, worker: int) -> None:
         claim = await self.write(self.chunks.claim, plan_id, number, worker=worker, now=self.clock())
         if claim is None:
             return

@@ -138,6 +138,12 @@ class Chunks:
                 self._ask(connection, [Errand(Task.FINISH, night.plan_id)])
         return len(rows)
 
+    def last_attempt(self, plan_id: str, number: int) -> bool:
+        """True for a chunk that waits for its last attempt: it failed before, or is a part of one that did."""
+        attempts = sa.select(chunks.c.attempts).where(_is(plan_id, number), chunks.c.state == ChunkState.WAITING)
+        with reading(self.engine) as connection:
+            return int(connection.scalar(attempts) or 0) >= ATTEMPTS - 1
+
     def claim(self, plan_id: str, number: int, *, worker: int, now: float) -> Claim | None:
         """Take a chunk that waits; None when it does not (any more)."""
         free = sa.and_(_is(plan_id, number), chunks.c.state == ChunkState.WAITING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -180,6 +181,37 @@ async def test_a_check_that_raises_keeps_nobody_else_from_being_checked(
             connection.execute(sa.text("UPDATE plans SET approved_by = 'mira'"))
         await d.work.send_messages(plan_id, 1)
         assert sorted(email for email, _ in w.sent) == [f"owner@{name}" for name in NAMES[:10] if name != NAMES[3]]
+
+
+async def test_what_has_its_last_attempt_is_alone_in_its_process(tmp_path: Path, postgres_engine: Engine) -> None:
+    """It may kill the worker; whatever ran beside it would look as guilty."""
+
+    async def night(self: DnsChecks, name: str, *, opinion: bool) -> Report:
+        chunk = NAMES.index(name) // 5
+        running[chunk] += 1
+        together.add(frozenset(+running))
+        await asyncio.sleep(0.2)
+        report = await honest(self, name, opinion=opinion)
+        running[chunk] -= 1
+        return report
+
+    honest = DnsChecks.night
+    running: Counter[int] = Counter()
+    together: set[frozenset[int]] = set()
+    async with people(tmp_path, NAMES[:25]) as w, desk(w, postgres_engine) as d:
+        plan_id = await d.begun()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(DnsChecks, "night", night)
+            patch.setattr(Chunks.cut, "__defaults__", (5,))
+            await d.work.plan_night(plan_id, 1)
+            with postgres_engine.begin() as connection:
+                connection.execute(sa.text("UPDATE chunks SET attempts = 2 WHERE number IN (2, 4)"))
+            await asyncio.gather(*(d.work.audit_chunk(plan_id, number, 1) for number in range(5)))
+        assert d.work.chunks.progress(plan_id).states == {"done": 5}
+        assert {2} in together
+        assert {4} in together
+        assert all(len(chunks) == 1 for chunks in together if chunks & {2, 4}), together
+        assert {0, 1} in together, "others are side by side"
 
 
 async def test_a_night_of_which_much_went_unchecked_sends_nothing_and_says_why(
