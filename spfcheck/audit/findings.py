@@ -443,7 +443,10 @@ def finding(code: Code, domain: str, span: tuple[int, int] | None = None, **para
     kind = CATALOGUE[code]
     if params.keys() != kind.names:
         raise ValueError(f"{code} takes {kind.params}, not {tuple(params)}")
-    shown = {name: printable(value) if isinstance(value, str) else value for name, value in params.items()}
+    shown = params.copy()
+    for name, value in params.items():
+        if isinstance(value, str):
+            shown[name] = printable(value)
     if "hint" in shown:
         shown["hint"] = HINTS.get(params["hint"], HINTS[""])
     shown["domain"] = domain
@@ -451,8 +454,8 @@ def finding(code: Code, domain: str, span: tuple[int, int] | None = None, **para
         code=code._value_,
         severity=kind.severity,
         domain=domain,
-        message=kind.message.format(**shown),
-        advice=kind.advice.format(**shown),
+        message=kind.message.format_map(shown),
+        advice=kind.advice.format_map(shown),
         span=span,
         params=params,
     )

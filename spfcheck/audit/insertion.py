@@ -11,6 +11,7 @@ from typing import Any
 from spfcheck.audit.case import split_strings
 from spfcheck.audit.claims import Proof, Refusal
 from spfcheck.audit.known import Get
+from spfcheck.audit.making import maker
 from spfcheck.audit.names import is_registered
 from spfcheck.audit.plain import NotPlain, Part, Plain
 from spfcheck.audit.plain_proof import prove_plain
@@ -21,6 +22,8 @@ from spfcheck.audit.vendors import vendor_of
 from spfcheck.rfc7208.ranges import subtract
 
 __all__ = ["inserted"]
+
+_new_remedy = maker(Remedy)
 
 
 def inserted(plain: Plain, needed: Sequence[str], get: Get, ours: Ours) -> Remedy:
@@ -35,7 +38,7 @@ def inserted(plain: Plain, needed: Sequence[str], get: Get, ours: Ours) -> Remed
             raise NotPlain
         made = prove_plain(plain, proposed, ours, plain.answers.__getitem__)
         if isinstance(made, Proof):
-            return Remedy(
+            return _new_remedy(
                 kind=RemedyKind.REPLACE,
                 name=domain,
                 value=text,

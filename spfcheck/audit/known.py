@@ -69,8 +69,10 @@ class Together:
     """What several includes come to that stand in one record, whatever else does, and we ourselves."""
 
     known: tuple[Known, ...]
-    evidence: Mapping[Question, Evidence]
+    questions: list[Question]
     """What they and we rest on, in order."""
+    evidence: list[Evidence]
+    """The answers to that, in the same order."""
     count: int
     """IPv4 addresses that pass in any of them."""
     lifetime: float
@@ -342,9 +344,11 @@ def together(includes: Iterable[Known], memory: Memory) -> Together:
         evidence: dict[Question, Evidence] = dict(memory.evidence)
         for one in known:
             evidence.update(one.evidence)
+        questions = sorted(evidence)
         found = Together(
             known,
-            dict(sorted(evidence.items())),
+            questions,
+            [evidence[one] for one in questions],
             _count(known, memory),
             min([memory.lifetime, *[one.lifetime for one in known]]),
             min([memory.until, *[one.until for one in known]]),

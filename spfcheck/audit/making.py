@@ -22,10 +22,10 @@ def maker(kind: type[T]) -> Callable[..., T]:
     defaults = {one.name: one.default for one in declared if one.default is not MISSING}
     names = [one.name for one in declared]
     needed = [name for name in names if name not in defaults]
-    signature = ", ".join([*needed, *(f"{name}=defaults[{name!r}]" for name in defaults)])
-    lines = [f"made.{name} = {name}" for name in names]
-    body = "\n    ".join(["made = new(twin)", *lines, "made.__class__ = kind", "return made"])
-    known: dict[str, Any] = {"defaults": defaults, "kind": kind, "new": object.__new__}
-    known["twin"] = type(kind.__name__, (), {"__slots__": tuple(names)})
+    signature = ", ".join([*needed, *(f"{name}=_defaults[{name!r}]" for name in defaults)])
+    lines = [f"_made.{name} = {name}" for name in names]
+    body = "\n    ".join(["_made = _new(_twin)", *lines, "_made.__class__ = _kind", "return _made"])
+    known: dict[str, Any] = {"_defaults": defaults, "_kind": kind, "_new": object.__new__}
+    known["_twin"] = type(kind.__name__, (), {"__slots__": tuple(names)})
     exec(f"def make({signature}):\n    {body}\n", known)  # noqa: S102 - the names of our own fields
     return cast("Callable[..., T]", known["make"])

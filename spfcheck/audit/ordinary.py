@@ -7,6 +7,7 @@ of our includes put in (`insertion`). Whatever is not exactly so goes the long w
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 
 from spfcheck.audit.conclusion import Asking, Found, conclude
@@ -94,15 +95,18 @@ class Attempt:
 
     def _assemble(self, found: Found, now: float, report_id: str) -> Report:
         together = found.together
-        evidence = dict(together.evidence)
         lifetime, until = together.lifetime, together.until
+        questions, evidence = together.questions.copy(), together.evidence.copy()
         for question, answer in found.answers.items():
-            if question not in evidence:
-                evidence[question] = evidence_of(answer)
-                if answer.received_at:
-                    until = min(until, answer.received_at + answer.ttl)
-                else:
-                    lifetime = min(lifetime, float(answer.ttl))
+            place = bisect_right(questions, question)
+            if place and questions[place - 1] == question:
+                continue  # an include rests on it as well
+            questions.insert(place, question)
+            evidence.insert(place, evidence_of(answer))
+            if answer.received_at:
+                until = min(until, answer.received_at + answer.ttl)
+            else:
+                lifetime = min(lifetime, float(answer.ttl))
         return _new_report(
             report_id=report_id,
             domain=self._domain,
@@ -119,7 +123,7 @@ class Attempt:
             remedy=found.remedy,
             opinion=NOT_ASKED,
             tree=found.tree,
-            evidence=tuple([one for _, one in sorted(evidence.items())]),
+            evidence=tuple(evidence),
             questions=len(evidence),
             authorised_v4=found.authorised,
             stale=False,

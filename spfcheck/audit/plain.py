@@ -37,6 +37,7 @@ class NotPlain(Exception):  # noqa: N818 - an outcome, not an error
 
 
 NO_VOIDS: Mapping[int, int] = {4: 0, 6: 0}
+_NOTHING: Mapping[int, Ranges] = {4: (), 6: ()}
 
 
 class Part:
@@ -49,22 +50,24 @@ class Part:
     What it comes to never changes again, so an include, and what a record shares with a proposed one, is one object.
     """
 
-    # Defaults of the class and not slots: most parts keep most of them, and setting them was most of making one.
-    known: Known | None = None
-    held: Mapping[int, Ranges] = {4: (), 6: ()}
-    first: Sequence[Answer] = ()
-    hosts: Sequence[tuple[Answer, Answer]] = ()
-    void: Sequence[Question] = ()
-    voids: Mapping[int, int] = NO_VOIDS
-    lookups = 0
-    """What it costs with all that it leads to."""
+    __slots__ = ("first", "held", "hosts", "key", "known", "lookups", "name", "term", "text", "void", "voids")
 
-    def __init__(self, text: str, term: Term | None, name: str, key: object) -> None:
+    def __init__(
+        self, text: str, term: Term | None, name: str, key: object, held: Mapping[int, Ranges] = _NOTHING
+    ) -> None:
         self.text = text
         self.term = term
         """None for a network of which nothing is to be said."""
         self.name = name
         self.key = key
+        self.held = held
+        self.known: Known | None = None
+        self.lookups = 0
+        """What it costs with all that it leads to."""
+        self.first: Sequence[Answer] = ()
+        self.hosts: Sequence[tuple[Answer, Answer]] = ()
+        self.void: Sequence[Question] = ()
+        self.voids = NO_VOIDS
 
     def steps(self, family: int) -> Sequence[Answer]:
         """The answers that an evaluation of *family* sees, in its order."""
@@ -91,6 +94,7 @@ class Plain:
         "includes",
         "lookups",
         "memory",
+        "own",
         "parts",
         "result",
         "stops",
@@ -115,7 +119,9 @@ class Plain:
         """What was found out about limits, by family and policy."""
         self.waiting = waiting
         """The places of the parts that are still to be resolved."""
-        self.includes: list[Known] = []
+        self.includes: Sequence[Known] = ()
+        self.own: Sequence[Ranges] = ()
+        """The IPv4 addresses of the other parts."""
         self.lookups = 0
         self.voids: Mapping[int, int] = NO_VOIDS
 
@@ -143,14 +149,21 @@ class Plain:
 
     def _count(self) -> None:
         lookups = four = six = 0
+        includes: list[Known] = []
+        own: list[Ranges] = []
         for part in self.parts:
             lookups += part.lookups
             if part.known is not None:
-                self.includes.append(part.known)
-            elif part.void:
+                includes.append(part.known)
+                continue
+            if part.held[4]:
+                own.append(part.held[4])
+            if part.void:
                 four += part.voids[4]
                 six += part.voids[6]
         self.lookups = lookups
+        self.includes = includes
+        self.own = own
         if four or six:
             self.voids = {4: four, 6: six}
 
@@ -190,9 +203,8 @@ class Plain:
             return None
         if known is part.known:
             return part
-        part = Part(part.text, part.term, part.name, part.key)
+        part = Part(part.text, part.term, part.name, part.key, known.passing)
         part.known = known
-        part.held = known.passing
         part.lookups = 1 + known.lookups
         self.memory.trim()
         self.memory.parts[part.text] = part
@@ -287,7 +299,7 @@ def is_quiet(answer: Answer) -> bool:
 
 def authorised(plain: Plain, together: Together) -> int:
     """How many IPv4 addresses the parts hold, whatever the limits say; *together* are the includes among them."""
-    own = [part.held[4] for part in plain.parts if part.known is None and part.held[4]]
+    own = plain.own
     if not own:
         return together.count
     mine: Ranges = own[0] if len(own) == 1 else union(*own)

@@ -57,9 +57,8 @@ def _part(word: str, domain: str, memory: Memory) -> Part:
     if word[:2] == "ip":
         network = usual_network(word)
         if network is not None:
-            part = Part(word, None, "", network)
-            part.held = {4: (network,), 6: ()} if word[2] == "4" else {4: (), 6: (network,)}
-            return part
+            held = {4: (network,), 6: ()} if word[2] == "4" else {4: (), 6: (network,)}
+            return Part(word, None, "", network, held)
     term = memory.terms.get(word) or _read(word, memory)
     if term.name == "include":
         return Part(word, term, term.target or "", term.target)

@@ -10,6 +10,7 @@ from spfcheck.audit.conclusion import Asking, Found
 from spfcheck.audit.course import remembered
 from spfcheck.audit.findings import Code, finding
 from spfcheck.audit.known import Get, Memory, Together, together
+from spfcheck.audit.making import maker
 from spfcheck.audit.manual import not_here
 from spfcheck.audit.names import is_registered
 from spfcheck.audit.near import near_misses
@@ -25,6 +26,8 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Result
 
 __all__ = ["unpublished"]
+
+_new_remedy = maker(Remedy)
 
 
 class _Wanted(Exception):  # noqa: N818 - a request, not an error
@@ -106,7 +109,7 @@ def _first_record(
     findings = [finding(Code.NO_RECORD, domain)]
     if not any(name for _, name in mail.records):
         findings.append(finding(Code.NO_MX, domain))
-    remedy = Remedy(
+    remedy = _new_remedy(
         kind=RemedyKind.PUBLISH,
         name=domain,
         value=text,
