@@ -162,6 +162,8 @@ def status(plan_id: str = "") -> int:
     print(f"chunks: {told}; {far.domains} domains")
     if night.trouble:
         print(f"last trouble: {shown(night.trouble, 500)}")
+    if far.trouble:
+        print(f"a chunk failed, and is tried again: {shown(far.trouble, 300)}")
     for gone in far.given_up[:SHOWN_CHUNKS]:
         who = f"{gone.first} was" if gone.size == 1 else f"{gone.size} domains ({gone.first} to {gone.last}) were"
         print(f"GIVEN UP chunk {gone.number}, {who} not checked: {shown(gone.trouble, 300)}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import structlog
@@ -47,6 +48,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 class Stopping(Exception):  # noqa: N818 - an order, not a fault
     """The work goes back, for no fault of its own: the worker is to end, or lost the database in the middle."""
+
+
+class UnfitError(NotifyError):
+    """This worker's own view of the DNS is not to be trusted."""
 
 
 class Work:
@@ -134,6 +139,10 @@ class Work:
             sentence = _sentence(error)
             log.warning("chunk-failed", why=sentence, exc_info=_unexpected(error), **about)
             self.report(claim, sentence, await self._told(self.write(self.chunks.fail, claim, sentence, self.clock())))
+            if isinstance(error, UnfitError):
+                # It fails chunks faster than fit workers examine them: unless it waits, it has soon failed all of them.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.stop.wait(), self.nights.retry_after)
 
     def report(self, claim: Claim, sentence: str, stands: ChunkState | None) -> None:
         """Log a chunk that was given up, for whoever watches for errors, and one that was parted."""
@@ -209,7 +218,7 @@ class Work:
         # Each worker judges by its own resolver: one that lies must not judge at all.
         health = await self._checks.health()
         if health.resolver or health.senders:
-            raise NotifyError(f"This worker may not judge: {health.resolver or health.senders}")
+            raise UnfitError(f"This worker may not judge: {health.resolver or health.senders}")
         names = await self.write(self.chunks.domains, claim)
         examiner = Examiner(self._checks, self.guards, self.clock)
         sightings: list[Sighting] = []

@@ -96,6 +96,8 @@ class Progress(NamedTuple):
     states: dict[str, int]
     domains: int
     given_up: tuple[GivenUp, ...]
+    trouble: str
+    """Why a chunk that is still to come in failed last; empty where none did."""
 
 
 class Chunks:
@@ -273,7 +275,9 @@ class Chunks:
         )
         # The parts of a parted chunk stand for its domains.
         many = sum(row.size for row in rows if row.state != ChunkState.PARTED)
-        return Progress(dict(Counter(row.state for row in rows)), many, given_up)
+        failed = [row for row in rows if row.trouble and row.state in (ChunkState.WAITING, ChunkState.RUNNING)]
+        trouble = max(failed, key=lambda row: row.changed_at).trouble if failed else ""
+        return Progress(dict(Counter(row.state for row in rows)), many, given_up, trouble)
 
 
 class Shared(NamedTuple):

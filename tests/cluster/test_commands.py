@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Engine
 
 from spfcheck.cluster import schema
 from spfcheck.notify import database
+from spfcheck.notify.tables import chunks, nights
 from tests.cluster.stage import BIN, ROOT, stage, wait
 
 ONE_MACHINE = """
@@ -109,6 +111,52 @@ def test_tables_that_are_not_there_are_one_sentence(tmp_path: Path, address: str
         engine.dispose()
     done = subprocess.run([BIN, "db", "upgrade"], env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "The database is up to date, the tables of the workers too.\n")
+
+
+def test_the_status_names_what_was_given_up_and_what_is_tried_again(
+    tmp_path: Path, address: str, postgres_engine: Engine
+) -> None:
+    def rows(numbers: range, state: str, size: int, trouble: str = "It burns.") -> list[dict[str, object]]:
+        return [
+            {
+                "plan_id": "plan-1", "number": number, "first": f"a{number}.example", "last": f"b{number}.example",
+                "size": size, "state": state, "changed_at": float(number), "trouble": trouble,
+            }
+            for number in numbers
+        ]  # fmt: skip
+
+    night = {
+        "plan_id": "plan-1",
+        "workspace": "w1",
+        "due": 1,
+        "state": "auditing",
+        "started_at": 1.0,
+        "changed_at": 2.0,
+    }
+    with postgres_engine.begin() as connection:
+        connection.execute(sa.insert(nights), [night])
+        for made in (
+            rows(range(1), "parted", 70),
+            rows(range(1, 31), "given-up", 1),
+            rows(range(31, 33), "given-up", 20),
+            rows(range(33, 34), "waiting", 7, "It smokes."),
+        ):
+            connection.execute(sa.insert(chunks), made)
+    env = environment(tmp_path, DATABASE_URL=address)
+    words = [BIN, "night", "status"]
+    done = subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    told = done.stdout.splitlines()
+    assert "chunks: 32 given-up, 1 parted, 1 waiting; 77 domains" in told
+    assert "a chunk failed, and is tried again: It smokes." in told
+    assert told[-21] == "GIVEN UP chunk 1, a1.example was not checked: It burns."
+    assert told[-1] == "GIVEN UP 12 more chunks, 50 domains were not checked"
+    with postgres_engine.begin() as connection:
+        connection.execute(sa.delete(chunks).where(chunks.c.number.between(1, 30)))
+    done = subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == (
+        "GIVEN UP chunk 32, 20 domains (a32.example to b32.example) were not checked: It burns."
+    )
 
 
 def test_a_worker_ends_in_order_and_hands_back_what_it_has(tmp_path: Path, address: str) -> None:

@@ -130,25 +130,33 @@ async def test_a_cursor_that_the_api_no_longer_knows_begins_anew(tmp_path: Path,
 
 
 async def test_a_worker_whose_resolver_lies_examines_nothing(tmp_path: Path, postgres_engine: Engine) -> None:
+    """And waits before it takes another chunk: it would have failed all of them before others can examine one."""
+
     async def lies(self: object) -> Health:
         return Health("The resolver invents addresses.", "")
 
-    async with people(tmp_path, NAMES[:5]) as w, desk(w, postgres_engine) as d:
-        plan_id = await d.begun()
-        await d.work.plan_night(plan_id, 1)
-        honest = type(w.dns()).health
+    async with people(tmp_path, NAMES[:5]) as w, desk(w, postgres_engine) as liar, desk(w, postgres_engine) as honest:
+        plan_id = await liar.begun()
+        await liar.work.plan_night(plan_id, 1)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(type(w.dns()), "health", lies)
-            await d.work.audit_chunk(plan_id, 0, 1)
-        assert type(w.dns()).health is honest
-        (waiting,) = d.work.chunks.in_state(plan_id, ChunkState.WAITING)
+            lying = asyncio.create_task(liar.work.audit_chunk(plan_id, 0, 1))
+            async with asyncio.timeout(60):
+                while honest.work.chunks.progress(plan_id).trouble == "":
+                    await asyncio.wait({lying}, timeout=0.05)
+            await asyncio.wait({lying}, timeout=0.3)
+        assert not lying.done(), "it waits"
+        (waiting,) = honest.work.chunks.in_state(plan_id, ChunkState.WAITING)
         assert waiting.attempts == 1
         with postgres_engine.connect() as connection:
             assert connection.scalar(sa.text("SELECT count(*) FROM domains")) == 0
-            trouble = connection.scalar(sa.text("SELECT trouble FROM chunks"))
-        assert trouble == "This worker may not judge: The resolver invents addresses."
-        await d.work.audit_chunk(plan_id, 0, 2)
-        assert d.night().state is NightState.DECIDING
+        trouble = "This worker may not judge: The resolver invents addresses."
+        assert honest.work.chunks.progress(plan_id).trouble == trouble
+        await honest.work.audit_chunk(plan_id, 0, 2)
+        assert honest.night().state is NightState.DECIDING
+        liar.stop.set()
+        async with asyncio.timeout(10):
+            await lying  # and ends with its worker
 
 
 async def test_a_check_that_raises_keeps_nobody_else_from_being_checked(
