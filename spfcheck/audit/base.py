@@ -29,12 +29,17 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The text that the owner meant, and what was done to what is published."""
+    """The text that the owner meant, a valid record, and what was done to what is published."""
 
-    record: Record
+    text: str
     origin: Origin
     edits: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+
+    @property
+    def record(self) -> Record:
+        """The text, read."""
+        return parse(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def _single(case: Case, text: bytes) -> Base | NoBase:
         if glued is not None:
             return glued
         origin = Origin.PUBLISHED if case.texts else Origin.TYPE_SPF
-        return Base(record, origin)
+        return Base(record.text, origin)
     return _mended(case, record)
 
 
@@ -81,9 +86,8 @@ def _mended(case: Case, record: Record) -> Base | NoBase:
     found = mend(record.text, lambda name: name_kind(case, name))
     if isinstance(found, Unclear):
         return NoBase(_no_reading(found.span, found.slip.value, found.words))
-    mended = parse(found.text)
     edits = tuple(_edit(change) for change in found.changes)
-    return Base(mended, Origin.MENDED, edits, found.changes)
+    return Base(found.text, Origin.MENDED, edits, found.changes)
 
 
 def _edit(change: Change) -> str:
@@ -108,7 +112,7 @@ def _several(case: Case, texts: tuple[bytes, ...]) -> Base | NoBase:
         if merged.why is Unmergeable.PASS_ALL:
             return NoBase({"code": "pass-all-in-broken-record", "term": merged.words})
         return NoBase(_no_reading(Span(0, 0), merged.why.value, merged.words))
-    return Base(parse(merged.text), Origin.MERGED, (*edits, *merged.changes), tuple(changes))
+    return Base(merged.text, Origin.MERGED, (*edits, *merged.changes), tuple(changes))
 
 
 def _ends_of(case: Case, target: str) -> Result | None:
@@ -156,7 +160,7 @@ def glued_all(case: Case, record: Record) -> Base | None:
     becomes = f"{words[: -len('-all')]} -all"
     text = record.text[: last.span.start] + becomes + record.text[last.span.stop :]
     change = Change(Slip.GLUED, last.span, words, becomes)
-    return Base(parse(text.rstrip(" ")), Origin.MENDED, (_edit(change),), (change,))
+    return Base(text.rstrip(" "), Origin.MENDED, (_edit(change),), (change,))
 
 
 def _no_reading(span: Span, reason: str, words: str) -> dict[str, Any]:

@@ -96,17 +96,20 @@ class Case:
     def plain(self, text: str) -> Plain | None:
         """What is read of the valid record *text*, up to its first ``all``, where that is a plain record.
 
-        None as long as answers that it needs are not at hand.
+        Raises `Missing` for the answers that it needs, unless `survey` has to say which of them still matter.
         """
         if text not in self.plains:
             try:
                 plain = read_plain(_read_part(text), self.domain, memory_of(self.ours))
-                if plain.resolve(self.answers.get):
-                    return None
+                missing = plain.resolve(self.answers.get)
             except NotPlain:
                 self.plains[text] = None
-            else:
-                self.plains[text] = plain
+                return None
+            if missing:
+                if sum(part.lookups for part in plain.parts) + len(plain.waiting) <= STRICT.lookups:
+                    raise Missing(missing)
+                return None
+            self.plains[text] = plain
         return self.plains[text]
 
     def survey(self, record: Record, *, drawn: bool = False) -> Survey:

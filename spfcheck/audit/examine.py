@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +19,7 @@ from spfcheck.audit.review import answers_of, apex, record_findings, tree_findin
 from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.audit.status import needed_includes, sender_findings, status_of
 from spfcheck.audit.tree import survey
-from spfcheck.audit.walk import Witness, ask_all, fetch, spf_texts
+from spfcheck.audit.walk import Witness, ask_all, fetch, fetch_all, spf_texts
 from spfcheck.resolver.types import Answer, Lookup
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.message import identity as split_identity
@@ -209,10 +208,7 @@ async def _repair(look: Look, outcome: Outcome) -> None:
         try:
             outcome.remedy = propose(case, needed, look.name)
         except Missing as missing:
-            if len(missing.questions) == 1:
-                await _with_tree(missing.questions[0], look.witness)
-            else:
-                await asyncio.gather(*(_with_tree(question, look.witness) for question in missing.questions))
+            await _with_trees(missing.questions, look.witness)
         except (Blocked, Unanswered):
             break
         else:
@@ -235,8 +231,7 @@ def _say_denied(look: Look, outcome: Outcome) -> None:
         outcome.findings.append(finding(Code.SENDER_DENIED, look.judged_domain, span, sender=sender, term=words))
 
 
-async def _with_tree(question: Question, witness: Witness) -> None:
-    """Ask *question* and, where it is for a record, everything below it."""
-    answer = witness.cached(question) or await witness.ask(question)
-    if question.rtype is Rtype.TXT and len(spf_texts(answer)) == 1:
-        await fetch(question.name, witness)
+async def _with_trees(questions: Sequence[Question], witness: Witness) -> None:
+    """Ask *questions* and, of those for records, everything below them."""
+    await witness.ask_all(questions)
+    await fetch_all([question.name for question in questions if question.rtype is Rtype.TXT], witness)

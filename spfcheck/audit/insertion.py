@@ -21,7 +21,7 @@ from spfcheck.audit.senders import Ours
 from spfcheck.audit.vendors import vendor_of
 from spfcheck.rfc7208.ranges import subtract
 
-__all__ = ["inserted"]
+__all__ = ["inserted", "ladder"]
 
 _new_remedy = maker(Remedy)
 
@@ -32,7 +32,7 @@ def inserted(plain: Plain, needed: Sequence[str], get: Get, ours: Ours) -> Remed
     if not is_registered(domain):
         raise NotPlain  # what may be editable only in part goes the long way (repair I8)
     refusals: list[Refusal] = []
-    for text, edit in _ladder(plain, needed):
+    for text, edit in ladder(plain, needed):
         proposed = read_plain(text, domain, plain.memory, plain)
         if proposed.resolve(_with(plain, get)):
             raise NotPlain
@@ -58,7 +58,7 @@ def _with(plain: Plain, get: Get) -> Get:
     return lambda question: plain.answers.get(question) or get(question)
 
 
-def _ladder(plain: Plain, needed: Sequence[str]) -> Iterator[tuple[str, str]]:
+def ladder(plain: Plain, needed: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Our includes behind the last term in front of the end, then at the front; every other byte as it was."""
     old = [part for part in plain.parts if part.known is not None and part.name in needed]
     text = plain.text

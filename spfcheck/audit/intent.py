@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from spfcheck.audit.base import Base
 from spfcheck.audit.case import Case
@@ -33,7 +34,7 @@ def _by_cells(case: Case, base: Base) -> tuple[str, ...]:
         others = subtract(everything(family), case.ours.allowed[family])
         if published:
             others = subtract(others, case.partition(published, others, family).passing())
-        for cell in case.partition(base.record.text, others, family, UNLIMITED).cells:
+        for cell in case.partition(base.text, others, family, UNLIMITED).cells:
             term = cell.path[0].term if cell.path else None
             if cell.result == "pass" and term is not None:
                 found[term.text] = union(found.get(term.text, ()), cell.addresses)
@@ -46,7 +47,7 @@ def _by_parts(case: Case, base: Base) -> tuple[str, ...] | None:
     """The same for a plain base where what is published authorises nobody; None for any other."""
     if len(case.texts) == 1 and parse(case.texts[0]).valid:
         return None
-    plain = case.plain(base.record.text)
+    plain = case.plain(base.text)
     if plain is None:
         return None
     by_term: dict[str, list[tuple[int, Network]]] = {}
@@ -64,11 +65,15 @@ def _by_parts(case: Case, base: Base) -> tuple[str, ...] | None:
 
 def _lines(base: Base, by_term: Mapping[str, Sequence[tuple[int, Network]]]) -> tuple[str, ...]:
     """A line for each term that authorises something, in the order of the record."""
-    words = dict.fromkeys(term.text for term in base.record.terms)
+    words = dict.fromkeys(base.text.split(" "))
     return tuple(_line(one, by_term[one]) for one in words if one in by_term)
 
 
 def _line(words: str, networks: Sequence[tuple[int, Network]]) -> str:
-    shown = ", ".join(format_network(network, family) for family, network in networks[:MOST_NETWORKS])
+    shown = ", ".join([_shown(network, family) for family, network in networks[:MOST_NETWORKS]])
     more = len(networks) - MOST_NETWORKS
     return f"{words}: {shown}" + (f" and {more} more" if more > 0 else "")
+
+
+# Those of the providers come again and again.
+_shown = lru_cache(maxsize=4096)(format_network)

@@ -7,6 +7,7 @@ meanings, or with none that is known, leaves the record to its owner.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -75,8 +76,6 @@ class _Word:
 class _Work:
     names: Callable[[str], NameKind]
     has_all: bool
-    right: frozenset[str] = frozenset()
-    """Words that are terms as they stand."""
     changes: list[Change] = field(default_factory=list)
 
 
@@ -102,6 +101,9 @@ _IP6_PREFIX = re.compile(r"(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])\Z", re.ASCII)
 _NAME = re.compile(
     r"(?=.*[a-z])[a-z0-9_](?:[a-z0-9_\-.]*[a-z0-9])?\.[a-z][a-z0-9\-]*[a-z0-9]\.?\Z", re.IGNORECASE | re.ASCII
 )
+_new = tuple.__new__  # what a named tuple's own constructor ends in
+_WRITTEN = re.compile(r"[^ ]+")
+_PUNCTUATION = re.compile(r"[,;](?![^{}]*\})")
 _ANY_ALL = re.compile(r"[+\-?~\s]all\b", re.IGNORECASE)
 _VERSION = re.compile(r"v=spf1", re.IGNORECASE | re.ASCII)
 _PASTED = r"_?[a-z0-9_\-]*(?:verification|MS)=\S*"
@@ -130,8 +132,8 @@ def mend(text: str, names: Callable[[str], NameKind]) -> Mended | Unclear:
 
     *text* is as in `Record.text` (each character one byte). *names* tells what stands behind a bare name.
     """
-    right = frozenset(term.text for term in parse(text).terms if term.valid)
-    work = _Work(names, bool(_ANY_ALL.search(text)), right)
+    right = {term.text for term in parse(text).terms if term.valid}
+    work = _Work(names, bool(_ANY_ALL.search(text)))
     readable, origin = _as_characters(text)
     try:
         words = _words(readable, origin, text, work)
@@ -139,27 +141,31 @@ def mend(text: str, names: Callable[[str], NameKind]) -> Mended | Unclear:
         span = refusal.span or Span(0, len(text))
         return Unclear(refusal.slip, span, text[span.start : span.stop])
     terms: list[str] = []
-    queue = words
+    queue = deque(words)
     while queue:
-        word = queue.pop(0)
+        word = queue.popleft()
+        if word.text in right and not _PUNCTUATION.search(word.text):
+            terms.append(word.text)
+            continue
         following = queue[0] if queue else None
         try:
             made, joined = _read(word, following, work)
         except _NoReading as refusal:
             return Unclear(refusal.slip, word.span, text[word.span.start : word.span.stop])
         if joined and following is not None:
-            queue.pop(0)
+            queue.popleft()
             word = _Word(word.text, Span(word.span.start, following.span.stop))
         terms.extend(made)
     return _checked(text, " ".join(["v=spf1", *terms]), work)
 
 
 def _checked(original: str, mended: str, work: _Work) -> Mended | Unclear:
-    record = parse(mended)
-    if record.problems:
-        problem = record.problems[0]
+    # Each term was read by itself; only modifiers look at each other (RFC 7208 6).
+    problems = parse(mended).problems if "=" in mended[len("v=") :] else ()
+    if problems:
+        problem = problems[0]
         slip = Slip.REPEATED_MODIFIER if problem.code is ProblemCode.DUPLICATE_MODIFIER else Slip.UNKNOWN_WORD
-        words = record.source(problem.span)
+        words = mended[problem.span.start : problem.span.stop]
         at = original.find(words) if words else -1
         span = Span(at, at + len(words)) if at >= 0 else Span(0, len(original))
         return Unclear(slip, span, words or original)
@@ -204,10 +210,7 @@ def _as_characters(text: str) -> tuple[str, list[int]]:
 def _words(text: str, origin: list[int], original: str, work: _Work) -> list[_Word]:
     """The words after the version, look-alike characters replaced; `_NoReading` where the text is not meant as SPF."""
     if text.isascii() and text.isprintable() and _ASCII_LOOK_ALIKES.isdisjoint(text):
-        words = [
-            _Word(match.group(), Span(origin[match.start()], origin[match.end()]))
-            for match in re.finditer(r"[^ ]+", text)
-        ]
+        words = [_Word(match.group(), _new(Span, match.span())) for match in _WRITTEN.finditer(text)]
         return _after_version(words, text, work)
     clean: list[str] = []
     places: list[int] = []
@@ -225,7 +228,7 @@ def _words(text: str, origin: list[int], original: str, work: _Work) -> list[_Wo
     joined = "".join(clean)
     words = [
         _Word(match.group(), Span(origin[places[match.start()]], origin[places[match.end() - 1] + 1]))
-        for match in re.finditer(r"[^ ]+", joined)
+        for match in _WRITTEN.finditer(joined)
     ]
     return _after_version(words, joined, work)
 
@@ -267,7 +270,7 @@ def _read(word: _Word, following: _Word | None, work: _Work) -> tuple[list[str],
 
 def _split_punctuation(text: str) -> list[str]:
     """*text* at its commas and semicolons, except those inside a macro (``%{l,}``)."""
-    return [part.strip(",;") for part in re.split(r"[,;](?![^{}]*\})", text)]
+    return [part.strip(",;") for part in _PUNCTUATION.split(text)]
 
 
 def _join(word: _Word, following: _Word, work: _Work) -> list[str] | None:
@@ -296,7 +299,7 @@ def _valid(text: str) -> Term | None:
 
 def _read_part(word: _Word, work: _Work) -> list[str]:
     text = word.text
-    if text in work.right or _valid(text):
+    if _valid(text):
         return [text]
     made = _mended_whole(word, work)
     if made is not None:

@@ -51,7 +51,7 @@ def prove(case: Case, proposal: Proposal, *, by_parts: bool = True) -> Proof | R
         return Refusal("unknown", f"The DNS did not answer {failed}.")
 
 
-def _prove(case: Case, proposal: Proposal, by_parts: bool) -> Proof:
+def _prove(case: Case, proposal: Proposal, by_parts: bool) -> Proof | Refusal:
     text = _text(case, proposal)
     base = base_of(case)
     if isinstance(base, NoBase):
@@ -67,11 +67,14 @@ def _prove(case: Case, proposal: Proposal, by_parts: bool) -> Proof:
         _publishable(case, new)
         by.append("publish")
     else:
+        # No plain record is like that.
+        if base.origin is not Origin.PUBLISHED and ends_in(base.record) is Result.PASS:
+            raise _Refused("I3", "The record authorises everybody, and is not what is published.")
         by += _structure(new, base.record, case)
     found, assumes = _limits(case, new)
     worst_voids, cells = _ours_pass(case, new, base.record if base is not None else None)
     if base is not None:
-        if text != base.record.text:  # which nobody could tell apart
+        if text != base.text:  # which nobody could tell apart
             _nobody_else(case, new, base.record)
             _no_new_error(case, base, found)
         by.append("sets")
@@ -93,12 +96,12 @@ def _prove(case: Case, proposal: Proposal, by_parts: bool) -> Proof:
 
 def _plainly(case: Case, base: Base, text: str) -> Proof | Refusal | None:
     """The verdict by what the terms of plain records hold, where both are plain and it can be had that way."""
-    before = case.plain(base.record.text)
+    before = case.plain(base.text)
     after = case.plain(text) if before is not None else None
     if before is None or after is None:
         return None
-    whole = before.text == base.record.text and after.text == text
-    if not whole and _unread(case, base.record) != _unread(case, _form(text)):
+    same = base.text[len(before.text) :] == text[len(after.text) :]
+    if not same and _unread(case, base.record) != _unread(case, _form(text)):
         return None
     try:
         made = prove_plain(before, after, case.ours, case.sure)
@@ -137,10 +140,6 @@ def _text(case: Case, proposal: Proposal) -> str:
 
 def _intent(base: Base) -> None:
     """I3: what was mended authorises nothing wide."""
-    if base.origin is Origin.PUBLISHED:
-        return
-    if ends_in(base.record) is Result.PASS:
-        raise _Refused("I3", "The record authorises everybody, and is not what is published.")
     for change in base.changes:
         for word in change.becomes.split(" "):
             record = parse(f"v=spf1 {word}")

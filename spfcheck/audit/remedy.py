@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from spfcheck.audit import manual
 from spfcheck.audit.base import Base, NoBase, Origin, base_of
 from spfcheck.audit.case import Case, split_strings
 from spfcheck.audit.edit import Piece, insert, pieces, without, write
+from spfcheck.audit.insertion import ladder
 from spfcheck.audit.intent import newly_authorised
 from spfcheck.audit.names import registrable
+from spfcheck.audit.plain import Plain
 from spfcheck.audit.proof import Proof, Proposal, Refusal, deletable, prove
 from spfcheck.audit.report import DeleteRecord, Remedy, RemedyKind
 from spfcheck.audit.terms import ignored_own, is_own
@@ -53,14 +56,31 @@ def propose(case: Case, needed: Sequence[str], name: str) -> Remedy:
         return _manual(name, base.certificate)
     if base is None:
         return _publish(case, needed, name)
-    if case.plain(base.record.text) is None:
+    plain = case.plain(base.text)
+    if plain is None:
         case.survey(base.record)  # so that everything it needs is asked for at once
+    elif not any(own in base.text[len(plain.text) :].lower() for own in needed):
+        made = _inserted(case, base, plain, needed, name)
+        if made is not None:
+            return made
     denied = manual.denied_by_name(case, base.record)
     if denied is not None:
         return _manual(name, denied)
     if manual.passes_all(base):
         return _manual(name, manual.pass_all(base))
     return _climb(case, base, needed, name)
+
+
+def _inserted(case: Case, base: Base, plain: Plain, needed: Sequence[str], name: str) -> Remedy | None:
+    """E1 where what is read is plain, so that nothing denies or is requalified; None where no part of it proves it."""
+    unread = base.text[len(plain.text) :]
+    as_it_is = [(plain.text, "")] if base.origin is not Origin.PUBLISHED else []
+    for text, edit in chain(as_it_is, ladder(plain, needed)):
+        candidate = _Candidate(text + unread, (*base.edits, edit) if edit else base.edits)
+        made = prove(case, Proposal(name, candidate.text, _delete(case)))
+        if isinstance(made, Proof):
+            return _remedy(case, base, name, candidate, made)
+    return None
 
 
 def _climb(case: Case, base: Base, needed: Sequence[str], name: str) -> Remedy:
@@ -191,6 +211,8 @@ def _remedy(case: Case, base: Base, name: str, candidate: _Candidate, made: Proo
 
 def _shared_target(case: Case, base: Base) -> tuple[str, ...]:
     """A redirect inside the organisation: its target could be edited as well, for all who share it."""
+    if "redirect=" not in base.text.lower():
+        return ()
     redirect = base.record.redirect
     if redirect is None or base.record.all_term is not None or redirect.target is None:
         return ()

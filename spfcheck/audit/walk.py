@@ -16,7 +16,7 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.macro import dns_name, expand
 from spfcheck.rfc7208.record import Record, Term, published, select
 
-__all__ = ["MX_HOSTS", "Witness", "ask_all", "fetch", "live_terms", "name_of", "questions_of", "spf_texts"]
+__all__ = ["MX_HOSTS", "Witness", "ask_all", "fetch", "fetch_all", "live_terms", "name_of", "questions_of", "spf_texts"]
 
 _OF_DOMAINS = frozenset("do")
 """Macro letters that are the same for every message to a domain (RFC 7208 7.2)."""
@@ -66,6 +66,18 @@ class Witness:
         finally:
             self._asking.pop(question, None)
         return self.answers.setdefault(question, answer)
+
+    async def ask_all(self, questions: Sequence[Question]) -> None:
+        """Ask those of *questions* at once that are not at hand; without a task for each."""
+        missing = [question for question in questions if self.cached(question) is None]
+        room = max(0, self._ceiling - len(self.answers) - len(self._asking))
+        for question in missing[room:]:
+            self._refusal(question)
+        if missing:
+            found: dict[Question, Answer] = {}
+            await ask_all(self._lookup, missing[:room], found)
+            for question, answer in found.items():
+                self.answers.setdefault(question, answer)
 
     def _full(self) -> bool:
         return len(self.answers) + len(self._asking) >= self._ceiling
@@ -138,52 +150,46 @@ def questions_of(record: Record, domain: str, root: str) -> Iterator[Question]:
             yield Question(name, Rtype.A)
 
 
-async def fetch(domain: str, witness: Witness, records: Iterable[Record] = ()) -> None:
-    """Ask for everything that the record of *domain*, or *records* in its place, may need.
+async def fetch(domain: str, witness: Witness) -> None:
+    """Ask for everything that the record of *domain* may need; never awaits while every answer is at hand."""
+    await fetch_all((domain,), witness)
 
-    Never awaits while every answer is at hand.
-    """
-    opened: set[str] = set()
-    given = list(records)
+
+async def fetch_all(domains: Iterable[str], witness: Witness) -> None:
+    """The same of several domains at once, each the root of its own tree."""
     # First come, first asked: should our own ceiling end the walk, it has seen what an evaluation sees first.
-    todo: deque[Question] = deque()
-    if given:
-        for record in given:
-            todo.extend(questions_of(record, domain, domain))
-    else:
-        todo.append(Question(domain, Rtype.TXT))
-    waiting: dict[asyncio.Task[Answer], None] = {}  # in the order in which they were asked
-    seen: set[Question] = set()
+    todo = deque((Question(domain, Rtype.TXT), domain) for domain in domains)
+    waiting: dict[asyncio.Task[Answer], str] = {}  # in the order in which they were asked
+    seen: set[tuple[Question, str]] = set()
     try:
         while todo or waiting:
             while todo:
-                question = todo.popleft()
-                if question in seen or witness.limited:
+                question, root = asking = todo.popleft()
+                if asking in seen or witness.limited:
                     continue
-                seen.add(question)
+                seen.add(asking)
                 answer = witness.cached(question)
                 if answer is None:
-                    waiting[asyncio.ensure_future(witness.ask(question))] = None
+                    waiting[asyncio.ensure_future(witness.ask(question))] = root
                 else:
-                    todo.extend(_following(answer, opened, domain))
+                    todo.extend([(one, root) for one in _following(answer, root)])
             if waiting:
                 await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for task in [one for one in waiting if one.done()]:
-                    del waiting[task]
-                    todo.extend(_following(task.result(), opened, domain))
+                    root = waiting.pop(task)
+                    todo.extend([(one, root) for one in _following(task.result(), root)])
     finally:
         for task in waiting:
             task.cancel()
 
 
-def _following(answer: Answer, opened: set[str], root: str) -> Iterator[Question]:
+def _following(answer: Answer, root: str) -> Iterator[Question]:
     """What an answer makes worth asking."""
     name, rtype = answer.question
     if rtype is Rtype.TXT:
         found = published(answer.records)
         # Several records end an evaluation here; what they include is asked for when a merge is tried.
-        if isinstance(found, Record) and name not in opened:
-            opened.add(name)
+        if isinstance(found, Record):
             yield from questions_of(found, name, root)
     elif rtype is Rtype.MX:
         hosts = [exchange for _, exchange in answer.records]
