@@ -10,20 +10,21 @@ from spfcheck.audit.case import STRING_BYTES
 from spfcheck.audit.course import standing
 from spfcheck.audit.findings import Code, finding
 from spfcheck.audit.insertion import inserted
-from spfcheck.audit.known import Get, Together, together
+from spfcheck.audit.known import Get
 from spfcheck.audit.making import maker
-from spfcheck.audit.plain import NO_VOIDS, Part, Plain, authorised
+from spfcheck.audit.plain import NO_VOIDS, Part, Plain
 from spfcheck.audit.remedy import NONE
 from spfcheck.audit.report import Finding, PublishedRecord, Remedy, SenderNetwork, Status, TreeNode
 from spfcheck.audit.review import length_findings
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.status import findings_of, needed_includes, status_of
+from spfcheck.audit.together import Together, authorised, together
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.limits import STRICT
 from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.record import Result
 
-__all__ = ["Asking", "Found", "conclude"]
+__all__ = ["Asking", "Found", "conclude", "new_found"]
 
 T = TypeVar("T")
 Asking = Generator[list[Question], None, T]
@@ -52,6 +53,9 @@ class Found:
     authorised: int = 0
 
 
+new_found = maker(Found)
+
+
 def conclude(plain: Plain, strings: tuple[bytes, ...], ttl: int, get: Get, ours: Ours) -> Found:
     """The conclusion about a plain record, published as *strings*. Raises `NotPlain`."""
     stands = standing(plain, ours)
@@ -67,7 +71,7 @@ def conclude(plain: Plain, strings: tuple[bytes, ...], ttl: int, get: Get, ours:
         remedy = inserted(plain, needed_includes(stands.networks, ours), get, ours)
     domain, text = plain.domain, plain.text
     includes = together(plain.includes, plain.memory)
-    return Found(
+    return new_found(
         status,
         result,
         stands.lenient,
@@ -80,7 +84,7 @@ def conclude(plain: Plain, strings: tuple[bytes, ...], ttl: int, get: Get, ours:
         _new_node(domain, domain, 0, plain.lookups, record=text, children=plain.nodes()),
         plain.lookups,
         max(plain.voids.values()),
-        authorised(plain, includes),
+        authorised(plain.own, includes),
     )
 
 

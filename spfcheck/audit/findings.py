@@ -450,15 +450,8 @@ def finding(code: Code, domain: str, span: tuple[int, int] | None = None, **para
     if "hint" in shown:
         shown["hint"] = HINTS.get(params["hint"], HINTS[""])
     shown["domain"] = domain
-    return _new_finding(
-        code=code._value_,
-        severity=kind.severity,
-        domain=domain,
-        message=kind.message.format_map(shown),
-        advice=kind.advice.format_map(shown),
-        span=span,
-        params=params,
-    )
+    message, advice = kind.message.format_map(shown), kind.advice.format_map(shown)
+    return _new_finding(code._value_, kind.severity, domain, message, advice, params, span)
 
 
 def threatens(found: Finding) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, proxy
 
 from spfcheck.audit.evidence import evidence_of
 from spfcheck.audit.judge import FAMILIES, via
-from spfcheck.audit.report import Evidence, SenderNetwork, TreeNode
+from spfcheck.audit.report import SenderNetwork, TreeNode
 from spfcheck.audit.review import answers_of
 from spfcheck.audit.senders import OurNetwork, Ours
 from spfcheck.audit.shared import SharedEvidence, SharedNode, shared
@@ -20,14 +20,15 @@ from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.ranges import Ranges, everything, intersect, size, union
+from spfcheck.rfc7208.ranges import Ranges, everything, intersect, size
 from spfcheck.rfc7208.record import Record, Result, Term, parse
 from spfcheck.rfc7208.verdict import Cell, Partition
 
 if TYPE_CHECKING:
     from spfcheck.audit.plain import Part
+    from spfcheck.audit.together import Together
 
-__all__ = ["Get", "Known", "Memory", "Together", "known_include", "lifetimes", "memory_of", "node_of", "together"]
+__all__ = ["Get", "Known", "Memory", "known_include", "lifetimes", "memory_of", "node_of"]
 
 MOST_REMEMBERED = 8_192
 """Includes, terms and the like that are remembered; some kilobytes each at most."""
@@ -62,22 +63,6 @@ class Known:
     """Seconds that those of its answers live that carry no time of arrival."""
     until: float
     """Unix time until which the others live."""
-
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """What several includes come to that stand in one record, whatever else does, and we ourselves."""
-
-    known: tuple[Known, ...]
-    questions: list[Question]
-    """What they and we rest on, in order."""
-    evidence: list[Evidence]
-    """The answers to that, in the same order."""
-    count: int
-    """IPv4 addresses that pass in any of them."""
-    lifetime: float
-    until: float
-    """How long all that lives, as of `Known`."""
 
 
 class Memory:
@@ -333,49 +318,3 @@ def _way_to(parts: Partition, network: OurNetwork) -> str | None:
     if held != network.ranges:
         return None
     return via(next(cell for cell in parts.cells if intersect(cell.addresses, network.ranges)).path)
-
-
-def together(includes: Iterable[Known], memory: Memory) -> Together:
-    """What *includes* come to side by side."""
-    which = frozenset(includes)
-    found = memory.together.get(which)
-    if found is None:
-        known = tuple(which)
-        evidence: dict[Question, Evidence] = dict(memory.evidence)
-        for one in known:
-            evidence.update(one.evidence)
-        questions = sorted(evidence)
-        found = Together(
-            known,
-            questions,
-            [evidence[one] for one in questions],
-            _count(known, memory),
-            min([memory.lifetime, *[one.lifetime for one in known]]),
-            min([memory.until, *[one.until for one in known]]),
-        )
-        if len(memory.together) >= MOST_REMEMBERED:  # of these alone there may be very many
-            memory.together.clear()
-        memory.together[which] = found
-    return found
-
-
-def _count(known: Sequence[Known], memory: Memory) -> int:
-    count = sum([one.count for one in known])
-    pairs = 0
-    for place, one in enumerate(known):
-        for other in known[:place]:
-            both = shared_by(one, other, memory)
-            pairs += both > 0
-            count -= both
-    # Three sets can only have an address in common where each two of them have one.
-    return count if pairs < 3 else size(union(*(one.passing[4] for one in known)))
-
-
-def shared_by(one: Known, other: Known, memory: Memory) -> int:
-    """How many IPv4 addresses pass in both."""
-    found = memory.shared.get((one, other))
-    if found is None:
-        memory.trim()
-        found = size(intersect(one.passing[4], other.passing[4]))
-        memory.shared[one, other] = memory.shared[other, one] = found
-    return found

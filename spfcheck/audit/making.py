@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def maker(kind: type[T]) -> Callable[..., T]:
-    """A constructor of *kind*, a frozen dataclass with slots: the same object by name, also by position, in less time.
+    """A constructor of *kind*, a dataclass with slots: the same object by name, also by position, in less time.
 
     By position it takes the fields without a default first; one that makes its default anew must be given.
     A frozen dataclass sets each field through ``object.__setattr__``. A twin of the same layout that is not frozen sets

@@ -6,11 +6,10 @@ Whatever is not exactly so is no plain record, and goes the long way.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from spfcheck.audit.known import Get, Known, Memory, Together, known_include, node_of
+from spfcheck.audit.known import Get, Known, Memory, known_include, node_of
 from spfcheck.audit.making import maker
 from spfcheck.audit.report import TreeNode
 from spfcheck.audit.review import SLOW_MS
@@ -20,11 +19,11 @@ from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.macro import host_name
 from spfcheck.rfc7208.program import hosts
-from spfcheck.rfc7208.ranges import BITS, Ranges, size, union
+from spfcheck.rfc7208.ranges import BITS, Ranges
 from spfcheck.rfc7208.record import Term
 from spfcheck.rfc7208.verdict import Cause
 
-__all__ = ["NO_VOIDS", "NotPlain", "Part", "Plain", "Stop", "authorised", "is_quiet"]
+__all__ = ["NO_VOIDS", "NotPlain", "Part", "Plain", "Stop", "is_quiet"]
 
 _ANSWERS = frozenset({Outcome.OK, Outcome.NODATA, Outcome.NXDOMAIN})
 _new_node = maker(TreeNode)
@@ -295,27 +294,3 @@ def is_quiet(answer: Answer) -> bool:
         and answer.took_ms <= SLOW_MS
         and (bool(answer.records) or answer.soa_seen or answer.question.rtype is not _TXT)
     )
-
-
-def authorised(plain: Plain, together: Together) -> int:
-    """How many IPv4 addresses the parts hold, whatever the limits say; *together* are the includes among them."""
-    own = plain.own
-    if not own:
-        return together.count
-    mine: Ranges = own[0] if len(own) == 1 else union(*own)
-    shared = [both for one in together.known if (both := _overlap(mine, one))]
-    if len(shared) > 1:  # an address may be in several
-        return size(union(mine, *(one.passing[4] for one in together.known)))
-    return together.count + size(mine) - sum(shared)
-
-
-def _overlap(few: Ranges, one: Known) -> int:
-    """How many addresses of *few* are in *one* as well."""
-    count = 0
-    many = one.passing[4]
-    for low, high in few:
-        place = bisect_right(one.lows, high) - 1
-        while place >= 0 and many[place][1] >= low:
-            count += min(high, many[place][1]) - max(low, many[place][0]) + 1
-            place -= 1
-    return count

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from spfcheck.audit.case import split_strings
 from spfcheck.audit.claims import Proof
-from spfcheck.audit.conclusion import Asking, Found
+from spfcheck.audit.conclusion import Asking, Found, new_found
 from spfcheck.audit.course import remembered
 from spfcheck.audit.findings import Code, finding
-from spfcheck.audit.known import Get, Memory, Together, together
+from spfcheck.audit.known import Get, Memory
 from spfcheck.audit.making import maker
 from spfcheck.audit.manual import not_here
 from spfcheck.audit.names import is_registered
@@ -20,6 +20,7 @@ from spfcheck.audit.plain_text import read_plain
 from spfcheck.audit.remedy import skeleton_of
 from spfcheck.audit.report import Finding, Remedy, RemedyKind, Status
 from spfcheck.audit.senders import Ours
+from spfcheck.audit.together import Together, together
 from spfcheck.audit.walk import spf_texts
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question, Rtype
@@ -76,7 +77,7 @@ def unpublished(domain: str, answer: Answer, get: Get, memory: Memory, ours: Our
     else:
         findings, remedy, rests_on = yield from _first_record(domain, answers, get, memory, ours)
     none, needed = Result.NONE, Status.ACTION_NEEDED
-    return Found(needed, none, none, networks, findings, remedy, answers.seen, rests_on)
+    return new_found(needed, none, none, networks, findings, remedy, answers.seen, rests_on)
 
 
 def _first_record(
