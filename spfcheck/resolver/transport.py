@@ -9,7 +9,6 @@ looks after all time-outs.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -96,16 +95,20 @@ class Port:
     def _prepare(self, transport: Transport) -> None:
         self.socket.setblocking(False)
         for option in (getattr(socket, "SO_RCVBUFFORCE", 33), socket.SO_RCVBUF):
-            with contextlib.suppress(OSError):  # the first needs a privilege, the second is cut to what is allowed
+            try:
                 self.socket.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
-                break
+            except OSError:  # the first needs a privilege, the second is cut to what is allowed
+                continue
+            break
         anywhere = "::" if self.server.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 - the source of a question
         for _ in range(16):
             # RFC 5452 9.2: a port that cannot be predicted. A taken one is drawn again.
             port = 1024 + int.from_bytes(transport.random(2), "big") % (65536 - 1024)
-            with contextlib.suppress(OSError):
+            try:
                 self.socket.bind((anywhere, port))
-                break
+            except OSError:
+                continue
+            break
         self.socket.connect(self.server.address)
 
     def _readable(self) -> None:

@@ -7,7 +7,7 @@ says and on whether it can be read at all. Tests hold the two against each other
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import dns.edns
 import dns.exception
@@ -74,8 +74,8 @@ class MalformedError(Exception):
 class Section:
     """Where a record stood."""
 
-    ANSWER = 0
-    AUTHORITY = 1
+    ANSWER: ClassVar = 0
+    AUTHORITY: ClassVar = 1
 
 
 Record = tuple[int, bytes, int, int, Any]

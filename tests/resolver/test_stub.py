@@ -14,8 +14,8 @@ import pytest
 import uvloop
 
 from spfcheck.resolver.authoritative import serve
+from spfcheck.resolver.draft import Draft
 from spfcheck.resolver.drive import drive
-from spfcheck.resolver.flight import Draft
 from spfcheck.resolver.limit import ZoneLimit, registrable
 from spfcheck.resolver.nameservers import ResolverError, parse_nameservers, system_nameservers
 from spfcheck.resolver.stub import Resolver
