@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.customers import INCLUDE, Kind, customers
 from spfcheck.audit.base import Base, base_of
+from spfcheck.audit.evidence import evidence_of
 from spfcheck.audit.examine import examine, prepare
 from spfcheck.audit.intent import _by_cells, _by_parts
 from spfcheck.audit.known import memory_of
@@ -37,7 +40,19 @@ words = st.builds(
 )
 
 
-@given(words)
+groups = st.one_of(
+    st.integers(0, 0xFFFF).map("{:x}".format), st.sampled_from(["0", "2001", "0db8", "00db8", "DB8", ""])
+)
+six_words = st.builds(
+    lambda first, rest, end, prefix: f"ip6:{':'.join([first, *rest])}{end}{prefix}",
+    st.sampled_from(["2001", "2a00", "2fff", "fe80", "fc00", "3fff", "0"]),
+    st.lists(groups, max_size=8),
+    st.sampled_from(["::", "::", "::", "", "::1", ":"]),
+    st.integers(0, 140).map("/{}".format) | st.sampled_from(["", "/032", "/64\n"]),
+)
+
+
+@given(words | six_words)
 def test_a_usual_network_is_what_the_grammar_reads(word: str) -> None:
     network = usual_network(word)
     problems: list[Problem] = []
@@ -45,6 +60,7 @@ def test_a_usual_network_is_what_the_grammar_reads(word: str) -> None:
     if network is not None:
         assert not problems
         assert (term.network, term.result) == (network, Result.PASS)
+        assert f"ip{term.family}" == word[:3]
         assert next(network_findings(term, "customer.example"), None) is None
 
 
@@ -53,6 +69,18 @@ def test_most_networks_are_usual(address: int, prefix: int) -> None:
     base = address >> (32 - prefix) << (32 - prefix)
     word = f"ip4:{base >> 24}.{base >> 16 & 255}.{base >> 8 & 255}.{base & 255}/{prefix}"
     assert (usual_network(word) is None) is (base >> 24 in (10, 100, 127, 169, 172, 192))
+
+
+@given(st.integers(0x2001, 0x2FFF), st.lists(st.integers(0, 0xFFFF), min_size=1, max_size=3), st.integers(64, 128))
+def test_most_networks_of_the_second_family_are_usual(first: int, rest: list[int], prefix: int) -> None:
+    assert usual_network(f"ip6:{':'.join(f'{group:x}' for group in [first, *rest])}::/{prefix}") is not None
+
+
+@given(st.lists(st.integers(0, 3).map((0, 0, 1, 0xFEED).__getitem__), min_size=8, max_size=8))
+def test_an_ipv6_address_is_written_as_python_writes_it(groups: list[int]) -> None:
+    address = int("".join(f"{group:04x}" for group in groups), 16)
+    answer = Answer(question=Question("n.example", Rtype.AAAA), outcome=Outcome.OK, records=(address,))
+    assert evidence_of(answer).data == (str(IPv6Address(address)),)
 
 
 answers = st.builds(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bench.customers import INCLUDE, customers
 from spfcheck.api.entries import summary_bytes
 from spfcheck.audit.examine import examine, prepare
 from spfcheck.audit.report import Evidence, Finding, Report, Severity, TreeNode, as_json
+from spfcheck.audit.senders import SenderProfile
+from spfcheck.audit.shared import SharedEvidence
 from spfcheck.audit.written import json_bytes
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from tests.audit.golden_file import GOLDEN, OURS, Golden
+from tests.audit.test_ordinary import Cached
 from tests.audit.zones import Generated, zones
 from tests.profile import scale
 
@@ -40,6 +45,18 @@ async def test_goldens() -> None:
             assert [one["code"] for one in summary["findings"]] == [one["code"] for one in whole["findings"]]
             seen += 1
     assert seen > 300
+
+
+async def test_what_reports_share_is_written_once() -> None:
+    made = customers(scale(300, 5_000), seed=6)
+    lookup = Cached(ZoneLookup(Zone.parse(made.zone)))
+    ours = await prepare([SenderProfile(name="mail", include=INCLUDE)], lookup)
+    pieces: Counter[int] = Counter()
+    for domain in made.domains:
+        report = await examine(domain, lookup, ours)
+        assert json_bytes(report) == plainly(report)
+        pieces.update(id(one.written) for one in report.evidence if isinstance(one, SharedEvidence))
+    assert max(pieces.values()) > len(made.domains) / 2, "our own record stands in nearly all"
 
 
 @given(zones())
