@@ -52,7 +52,8 @@ def stop_of(plain: Plain, family: int, policy: Policy = STRICT) -> Stop | None:
 def _stop_of(plain: Plain, family: int, policy: Policy) -> Stop | None:
     budget = Budget(policy)
     for index, part in enumerate(plain.parts):
-        if not part.lookups:
+        if not part.void and budget.lookups + part.lookups <= policy.lookups:
+            budget.lookups += part.lookups
             continue
         outside = budget.lookups + 1
         try:

@@ -6,10 +6,13 @@ It makes what `spfcheck.audit.remedy` makes, in the same order, and hands out no
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from spfcheck.audit.case import split_strings
-from spfcheck.audit.claims import Proof, Refusal
+from spfcheck.audit.claims import LOOKUPS, Proof, Refusal
+from spfcheck.audit.course import stop_of
+from spfcheck.audit.judge import FAMILIES
 from spfcheck.audit.known import Get
 from spfcheck.audit.making import maker
 from spfcheck.audit.names import is_registered
@@ -19,7 +22,8 @@ from spfcheck.audit.plain_text import read_plain
 from spfcheck.audit.report import DeleteRecord, Remedy, RemedyKind
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.vendors import vendor_of
-from spfcheck.rfc7208.ranges import subtract
+from spfcheck.rfc7208.ranges import contains, subtract
+from spfcheck.rfc7208.verdict import Cause
 
 __all__ = ["inserted", "ladder"]
 
@@ -32,7 +36,7 @@ def inserted(plain: Plain, needed: Sequence[str], get: Get, ours: Ours) -> Remed
     if not is_registered(domain):
         raise NotPlain  # what may be editable only in part goes the long way (repair I8)
     refusals: list[Refusal] = []
-    for text, edit in ladder(plain, needed):
+    for text, edit in islice(ladder(plain, needed), _first_hope(plain, needed, ours), None):
         proposed = read_plain(text, domain, plain.memory, plain)
         if proposed.resolve(_with(plain, get)):
             raise NotPlain
@@ -51,6 +55,15 @@ def inserted(plain: Plain, needed: Sequence[str], get: Get, ours: Ours) -> Remed
     if any(refusal.invariant not in ("I1", "I4") for refusal in refusals):
         raise NotPlain
     return Remedy(kind=RemedyKind.MANUAL, name=domain, certificate=_no_room(plain, needed, ours))
+
+
+def _first_hope(plain: Plain, needed: Sequence[str], ours: Ours) -> int:
+    """The first of the `ladder` that may be proven: the limit of lookups and, in front of ours, of void ones is kept."""
+    others = sum(part.lookups for part in plain.parts if part.known is None or part.name not in needed)
+    if others + sum(sender.cost for sender in ours.senders if sender.include in needed) > LOOKUPS:
+        return 2
+    stops = [stop_of(plain, family) for family in FAMILIES if ours.allowed[family]]
+    return int(any(stop is not None and stop.cause is Cause.VOID_LIMIT for stop in stops))
 
 
 def _with(plain: Plain, get: Get) -> Get:
@@ -101,13 +114,16 @@ def _no_room(plain: Plain, needed: Sequence[str], ours: Ours) -> dict[str, Any]:
 
 def _is_redundant(part: Part, others: Sequence[Part]) -> bool:
     """Without *part* every address gets what it gets now, by today's answers."""
-    for family in (4, 6):
+    for family in FAMILIES:
         rest = part.held[family]
-        for other in others:
-            if not rest:
-                break
-            if other is not part:
-                rest = subtract(rest, other.held[family])
+        if not rest:
+            continue
+        beside = [other.held[family] for other in others if other is not part]
+        # Of most the first address already is in no other.
+        if not any(contains(held, rest[0][0]) for held in beside):
+            return False
+        for held in beside:
+            rest = subtract(rest, held)
         if rest:
             return False
     return True
