@@ -58,7 +58,7 @@ def inserted(plain: Plain, needed: Sequence[str], get: Get, ours: Ours) -> Remed
 
 
 def _first_hope(plain: Plain, needed: Sequence[str], ours: Ours) -> int:
-    """The first of the `ladder` that may be proven: the limit of lookups and, in front of ours, of void ones is kept."""
+    """The place in the `ladder` of the first that may be proven, for what limits say: the end, the front, or none."""
     others = sum(part.lookups for part in plain.parts if part.known is None or part.name not in needed)
     if others + sum(sender.cost for sender in ours.senders if sender.include in needed) > LOOKUPS:
         return 2
