@@ -75,12 +75,9 @@ class Attempt:
         question = Question(domain, Rtype.TXT)
         if question in ours.answers:
             raise NotPlain
-        answer = get(question)
-        if answer is None:
+        while (answer := get(question)) is None:
             yield [question]
-            answer = self.answers[question]
-        else:
-            self.answers[question] = answer
+        self.answers[question] = answer
         if answer.chain or not is_quiet(answer):
             raise NotPlain
         memory = memory_of(ours)

@@ -46,6 +46,10 @@ class _Answers:
         self._get = get
         self.seen: dict[Question, Answer] = {}
 
+    def get(self, question: Question) -> Answer | None:
+        """The answer that is at hand."""
+        return self.seen.get(question) or self._get(question)
+
     def sure(self, question: Question) -> Answer:
         """The answer; raises `_Wanted` where it is not at hand, `NotPlain` for one that is worth a word."""
         answer = self.seen.get(question)
@@ -75,17 +79,17 @@ def unpublished(domain: str, answer: Answer, get: Get, memory: Memory, ours: Our
         remedy = Remedy(kind=RemedyKind.MANUAL, name=domain, certificate=certificate)
         rests_on = together([], memory)
     else:
-        findings, remedy, rests_on = yield from _first_record(domain, answers, get, memory, ours)
+        findings, remedy, rests_on = yield from _first_record(domain, answers, memory, ours)
     none, needed = Result.NONE, Status.ACTION_NEEDED
     return new_found(needed, none, none, networks, findings, remedy, answers.seen, rests_on)
 
 
 def _first_record(
-    domain: str, answers: _Answers, get: Get, memory: Memory, ours: Ours
+    domain: str, answers: _Answers, memory: Memory, ours: Ours
 ) -> Asking[tuple[list[Finding], Remedy, Together]]:
     """What is to be said of a domain without a record, and the record that is proven (repair P)."""
     asked = Question(domain, Rtype.SPF), Question(domain, Rtype.MX)
-    while missing := [question for question in asked if get(question) is None]:
+    while missing := [question for question in asked if answers.get(question) is None]:
         yield missing
     typed, mail = [answers.sure(question) for question in asked]
     if spf_texts(typed):
@@ -99,7 +103,7 @@ def _first_record(
             break
     for text in _ladder(skeleton, ours):
         proposed = read_plain(text, domain, memory)
-        while missing := proposed.resolve(get):
+        while missing := proposed.resolve(answers.get):
             yield missing
         made = prove_plain(None, proposed, ours, answers.sure)
         if isinstance(made, Proof):

@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, event, given, settings
 
 from bench.corpus import CORPUS, INCLUDE, OURS_TEXTS, CorpusLookup, read_corpus
 from bench.customers import customers as bench_customers
+from spfcheck.audit import known, together
 from spfcheck.audit.examine import examine, examine_by, prepare
+from spfcheck.audit.known import memory_of
 from spfcheck.audit.ordinary import Attempt
 from spfcheck.audit.proof import Proof, Proposal, prove
 from spfcheck.audit.report import Report, as_json
@@ -118,6 +120,28 @@ async def test_customers_as_the_bench_has_them() -> None:
     ours = await prepare([SenderProfile(name="mail", include=INCLUDE)], lookup)
     quick = [await both(domain, lookup, ours) for domain in made.domains]
     assert sum(quick) > 0.9 * len(quick), "nearly all go the quick way"
+
+
+async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And forgetting it changes no report."""
+    made = bench_customers(scale(300, 4_000), seed=8)
+    lookup = Cached(ZoneLookup(Zone.parse(made.zone)))
+
+    async def reports(ours: Ours) -> list[str]:
+        most = 0
+        found = []
+        for domain in made.domains:
+            found.append(text(await examine(domain, lookup, ours, clock=lambda: 5.0, new_id=lambda: "id")))
+            memory = memory_of(ours)
+            most = max(most, len(memory.known) + len(memory.parts) + len(memory.nodes), len(memory.together))
+        assert (most <= 21) is (known.MOST_REMEMBERED == 20)
+        return found
+
+    profile = SenderProfile(name="mail", include=INCLUDE)
+    whole = await reports(await prepare([profile], lookup))
+    monkeypatch.setattr(known, "MOST_REMEMBERED", 20)
+    monkeypatch.setattr(together, "MOST_REMEMBERED", 20)
+    assert await reports(await prepare([profile], lookup)) == whole
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="LOUD: the corpus is not at ../shared/corpus; real records untested")
