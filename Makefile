@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # pyspf has no wheel: its build uses the locked setuptools instead of one fetched by pip.
 INSTALL := $(PIP) install --require-hashes --no-build-isolation --no-deps -r
 
-.PHONY: venv venv-run demo test test-long check bench peers crash-test load-test screenshots lock clean
+.PHONY: venv venv-run demo test test-long compiled test-compiled check bench peers crash-test load-test screenshots lock clean
 
 venv: $(VENV)/.dev
 venv-run: $(VENV)/.run
@@ -43,6 +43,26 @@ test: $(VENV)/.dev
 test-long: $(VENV)/.dev
 	@TEST_PROFILE=long $(BIN)/python -m pytest $(ARGS)
 
+# A copy of the tree whose inner rooms are compiled (setup.py). It needs a C compiler; the copy is made anew each time, so
+# that what runs is never older than its source.
+COMPILED := build/compiled
+PURE ?= $(if $(shell command -v cc || command -v gcc),,1)
+PARTS := spfcheck bench tests setup.py pyproject.toml README.md LICENSE CHANGELOG.md CONTRIBUTING.md SECURITY.md Dockerfile \
+	Makefile openapi.yaml docs deploy requirements
+
+compiled: $(VENV)/.dev
+	@rm -rf $(COMPILED) && mkdir -p $(COMPILED)
+	@tar -c --exclude=__pycache__ $(PARTS) | tar -x -C $(COMPILED)
+	@ln -sfn ../../shared build/shared
+	@rm -rf $(COMPILED)/bench/results && ln -sfn ../../../bench/results $(COMPILED)/bench/results
+	@ln -sfn ../../$(PEERS) $(COMPILED)/$(PEERS)
+	@cd $(COMPILED) && SPFCHECK_COMPILED=1 $(abspath $(BIN))/python setup.py --quiet build_ext --inplace --parallel 2
+	@rm -rf $(COMPILED)/build
+
+# The tests of what is compiled, on the compiled modules.
+test-compiled: compiled
+	@cd $(COMPILED) && $(abspath $(BIN))/python -m pytest tests/rfc7208 tests/resolver tests/audit $(ARGS)
+
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,8 +70,9 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 # Everything takes about 20 minutes on two cores; PART=name runs one table, QUICK=1 what gives the ratios in 3 minutes.
-bench: $(VENV)/.dev peers
-	@$(BIN)/python -m bench $(if $(PART),--part $(PART)) $(if $(QUICK),--quick)
+# What is measured is compiled, as in the image, where there is a C compiler; PURE=1 measures the modules as written.
+bench: $(if $(PURE),$(VENV)/.dev,compiled) peers
+	@$(if $(PURE),,cd $(COMPILED) &&) $(abspath $(BIN))/python -m bench $(if $(PART),--part $(PART)) $(if $(QUICK),--quick)
 
 # What spfcheck is compared with, in an environment of its own. Without it the comparison goes on and says so.
 peers: $(VENV)/.base
@@ -81,6 +102,7 @@ lock:
 	$(LOCK) pyproject.toml -o requirements/run.txt
 	$(LOCK) pyproject.toml --extra cluster --extra otel -c requirements/run.txt -o requirements/image.txt
 	$(LOCK) pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) requirements/compile.in -c requirements/dev.txt -o requirements/compile.txt
 	$(LOCK) requirements/peers.in -o requirements/peers.txt
 
 clean:

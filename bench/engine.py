@@ -18,6 +18,7 @@ import uvloop
 
 from bench.customers import INCLUDE
 from bench.peers.timing import Job, Run, by_lanes, job
+from spfcheck import COMPILED
 from spfcheck.api.collector import freeze
 from spfcheck.audit.examine import Ours, examine, prepare
 from spfcheck.audit.report import Report
@@ -65,7 +66,8 @@ def most_memory() -> float:
 
 async def work_on(work: Job) -> Run:
     """One run in this process; answers of earlier checks are at hand only within it."""
-    run = Run(f"spfcheck on CPython {platform.python_version()}, uvloop {version('uvloop')}")
+    how = " (compiled)" if COMPILED else ""
+    run = Run(f"spfcheck{how} on CPython {platform.python_version()}, uvloop {version('uvloop')}")
     async with Resolver([(work.host, work.port)]) as resolver:
         ours = await prepare([SenderProfile(name="mail", include=INCLUDE)], resolver)
         assert ours.ready, ours.reasons

@@ -70,3 +70,14 @@ def test_nothing_committed_names_a_machine_or_leaves_a_task_behind(pattern: str)
 def test_every_module_says_what_it_is_for() -> None:
     silent = [str(path.relative_to(ROOT)) for path in PRODUCT if not ast.get_docstring(ast.parse(path.read_text()))]
     assert not silent
+
+
+def test_what_is_left_uncompiled_is_there_and_has_a_reason() -> None:
+    declared = ast.parse((ROOT / "setup.py").read_text())
+    (left,) = [
+        ast.literal_eval(node.value)
+        for node in declared.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "LEFT"  # type: ignore[attr-defined]
+    ]
+    assert {name for name in left if not (ROOT / "spfcheck" / name).exists()} == set()
+    assert all(left.values())

@@ -18,6 +18,8 @@ def maker(kind: type[T]) -> Callable[..., T]:
     A frozen dataclass sets each field through ``object.__setattr__``. A twin of the same layout that is not frozen sets
     them directly, and becomes a *kind* then. As `dataclasses` does, this writes the function out.
     """
+    if hasattr(kind, "__mypyc_attrs__"):  # compiled, it is made as fast by its own constructor
+        return kind
     declared = fields(cast("Any", kind))
     defaults = {one.name: one.default for one in declared if one.default is not MISSING}
     names = [one.name for one in declared]

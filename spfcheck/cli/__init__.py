@@ -56,11 +56,13 @@ def build() -> Any:
 
     from cyclopts import App
 
+    from spfcheck import COMPILED
+
     app = App(
         name="spfcheck",
         help="May we send mail as this domain, and if not, what exactly must its owner publish?",
         help_epilogue=EXAMPLES,
-        version=lambda: version("spfcheck"),
+        version=lambda: version("spfcheck") + (" (compiled)" if COMPILED else ""),
         default_parameter=None,
     )
     for name, (path, text) in {**COMMANDS, **GROUPS}.items():
