@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from spfcheck.audit.evidence import evidence_of
+from spfcheck.audit.making import maker
 from spfcheck.audit.remedy import NONE
 from spfcheck.audit.report import (
     NOT_ASKED,
@@ -32,6 +33,8 @@ from spfcheck.rfc7208.ranges import everything, size
 from spfcheck.rfc7208.record import Record, Result
 
 __all__ = ["Look", "Outcome", "assemble"]
+
+_new_report = maker(Report)
 
 
 @dataclass(slots=True)
@@ -78,7 +81,7 @@ def assemble(look: Look, outcome: Outcome, clock: Callable[[], float], new_id: C
     # By name, so that the order in which answers happened to come changes nothing.
     good = [answers[question] for question in sorted(answers)]
     record = look.record
-    return Report(
+    return _new_report(
         report_id=new_id(),
         domain=look.domain,
         identity=Identity(mail_from=look.mail_from, helo=look.helo),

@@ -98,19 +98,20 @@ class Case:
 
         Raises `Missing` for the answers that it needs, unless `survey` has to say which of them still matter.
         """
-        if text not in self.plains:
-            try:
-                plain = read_plain(_read_part(text), self.domain, memory_of(self.ours))
-                missing = plain.resolve(self.answers.get)
-            except NotPlain:
-                self.plains[text] = None
-                return None
-            if missing:
-                if sum(part.lookups for part in plain.parts) + len(plain.waiting) <= STRICT.lookups:
-                    raise Missing(missing)
-                return None
-            self.plains[text] = plain
-        return self.plains[text]
+        try:
+            if text not in self.plains:
+                like = next((one for one in self.plains.values() if one is not None and not one.waiting), None)
+                self.plains[text] = read_plain(_read_part(text), self.domain, memory_of(self.ours), like)
+            plain = self.plains[text]
+            missing = plain.resolve(self.answers.get) if plain is not None else []
+        except NotPlain:
+            self.plains[text] = None
+            return None
+        if plain is not None and missing:
+            if sum(part.lookups for part in plain.parts) + len(plain.waiting) <= STRICT.lookups:
+                raise Missing(missing)
+            return None
+        return plain
 
     def survey(self, record: Record, *, drawn: bool = False) -> Survey:
         """The tree below *record*, published at the domain; raises `Missing` until every branch was asked for."""

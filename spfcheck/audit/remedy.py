@@ -48,7 +48,9 @@ def propose(case: Case, needed: Sequence[str], name: str) -> Remedy:
 
     *name* is where the record would stand. Raises `Missing` where DNS answers are wanted, `Blocked` where they fail.
     """
-    obstacle = manual.not_editable(case, name)
+    if "obstacle" not in case.found:
+        case.found["obstacle"] = manual.not_editable(case, name)
+    obstacle = case.found["obstacle"]
     if obstacle is not None:
         return _manual(name, obstacle)
     base = base_of(case)
@@ -120,7 +122,7 @@ def _fewest(
     dropped = list(dead)
     for term in dead:
         fewer = [other for other in dropped if other is not term]
-        again = first(fewer)
+        again = first(fewer) if fewer else None  # that nothing need be dropped was tried before
         if again is not None:
             best, dropped = again, fewer
     return best
