@@ -14,9 +14,8 @@ from setuptools import setup
 
 ROOMS = ("audit", "resolver", "rfc7208")
 LEFT = {
-    "audit/making.py": "writes code of its own",
     "audit/opinion.py": "derives from a class that pyspf has only once it is loaded",
-    "audit/report.py": "facts that change their class when they are finished (making.py)",
+    "audit/report.py": "facts that change their class when they are finished (rfc7208/making.py)",
     "audit/senders.py": "facts that others refer to weakly",
     "audit/shared.py": "derives from the facts of report.py, with slots",
     "resolver/authoritative.py": "a server for tests and demonstrations",
@@ -24,6 +23,7 @@ LEFT = {
     "resolver/draft.py": "changes its class when it is finished",
     "resolver/types.py": "what a draft becomes",
     "resolver/zone.py": "answers from a text, for tests and demonstrations",
+    "rfc7208/making.py": "writes code of its own",
 }
 """The modules of these rooms that are not compiled, and why."""
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from spfcheck.audit.evidence import evidence_of
-from spfcheck.audit.making import maker
 from spfcheck.audit.remedy import NONE
 from spfcheck.audit.report import (
     NOT_ASKED,
@@ -29,6 +28,7 @@ from spfcheck.resolver.types import Outcome as Answered
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.limits import UNLIMITED
+from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.ranges import everything, size
 from spfcheck.rfc7208.record import Record, Result
 

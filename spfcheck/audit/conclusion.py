@@ -11,7 +11,6 @@ from spfcheck.audit.course import standing
 from spfcheck.audit.findings import Code, finding
 from spfcheck.audit.insertion import inserted
 from spfcheck.audit.known import Get
-from spfcheck.audit.making import maker
 from spfcheck.audit.plain import NO_VOIDS, Part, Plain
 from spfcheck.audit.remedy import NONE
 from spfcheck.audit.report import Finding, PublishedRecord, Remedy, SenderNetwork, Status, TreeNode
@@ -22,6 +21,7 @@ from spfcheck.audit.together import Together, authorised, together
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.limits import STRICT
 from spfcheck.rfc7208.lookup import Question
+from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.record import Result
 
 __all__ = ["Asking", "Found", "conclude", "new_found"]

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from spfcheck.audit.findings import Code
 from spfcheck.audit.judge import FAMILIES, worst
 from spfcheck.audit.known import Known, Memory
-from spfcheck.audit.making import maker
 from spfcheck.audit.plain import NotPlain, Part, Plain, Stop
 from spfcheck.audit.report import SenderNetwork, TreeNode
 from spfcheck.audit.senders import OurNetwork, Ours
 from spfcheck.rfc7208.limits import LENIENT, STRICT, Budget, LimitExceededError, Policy
+from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.ranges import intersect
 from spfcheck.rfc7208.record import Result
 from spfcheck.rfc7208.verdict import Cause

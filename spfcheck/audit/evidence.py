@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from spfcheck.audit.making import maker
 from spfcheck.audit.report import Evidence
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.making import maker
 
 __all__ = ["answer_of", "evidence_of"]
 

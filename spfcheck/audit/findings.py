@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from spfcheck.audit.making import maker
 from spfcheck.audit.report import Finding, Severity
 from spfcheck.audit.slips import HINTS
+from spfcheck.rfc7208.making import maker
 
 __all__ = ["CATALOGUE", "Code", "Kind", "authorises_all", "finding", "printable", "threatens"]
 

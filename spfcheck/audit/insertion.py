@@ -14,7 +14,6 @@ from spfcheck.audit.claims import LOOKUPS, Proof, Refusal
 from spfcheck.audit.course import stop_of
 from spfcheck.audit.judge import FAMILIES
 from spfcheck.audit.known import Get
-from spfcheck.audit.making import maker
 from spfcheck.audit.names import is_registered
 from spfcheck.audit.plain import NotPlain, Part, Plain
 from spfcheck.audit.plain_proof import prove_plain
@@ -22,6 +21,7 @@ from spfcheck.audit.plain_text import read_plain
 from spfcheck.audit.report import DeleteRecord, Remedy, RemedyKind
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.vendors import vendor_of
+from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.ranges import contains, subtract
 from spfcheck.rfc7208.verdict import Cause
 

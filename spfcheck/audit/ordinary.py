@@ -13,7 +13,6 @@ from collections.abc import Callable
 from spfcheck.audit.conclusion import Asking, Found, conclude
 from spfcheck.audit.evidence import evidence_of
 from spfcheck.audit.known import memory_of
-from spfcheck.audit.making import maker
 from spfcheck.audit.near import is_continuation, near_misses
 from spfcheck.audit.plain import NotPlain, is_quiet
 from spfcheck.audit.plain_text import read_plain
@@ -24,6 +23,7 @@ from spfcheck.audit.unpublished import unpublished
 from spfcheck.resolver.types import Answer, Lookup
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
 from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.making import maker
 
 __all__ = ["Attempt"]
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spfcheck.audit.known import Get, Known, Memory, known_include, node_of
-from spfcheck.audit.making import maker
 from spfcheck.audit.report import TreeNode
 from spfcheck.audit.review import SLOW_MS
 from spfcheck.audit.tree import FAMILY_TYPES, host_words
@@ -18,6 +17,7 @@ from spfcheck.audit.walk import MX_HOSTS
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.macro import host_name
+from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.program import hosts
 from spfcheck.rfc7208.ranges import BITS, Ranges
 from spfcheck.rfc7208.record import Term

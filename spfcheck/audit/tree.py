@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from spfcheck.audit.making import maker
 from spfcheck.audit.report import TreeNode
 from spfcheck.audit.vendors import vendor_of
 from spfcheck.audit.walk import MX_HOSTS, name_of
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.record import Record, Term, published
 
 __all__ = ["FAMILY_TYPES", "State", "Survey", "Use", "Void", "host_words", "survey"]

@@ -10,7 +10,6 @@ from spfcheck.audit.conclusion import Asking, Found, new_found
 from spfcheck.audit.course import remembered
 from spfcheck.audit.findings import Code, finding
 from spfcheck.audit.known import Get, Memory
-from spfcheck.audit.making import maker
 from spfcheck.audit.manual import not_here
 from spfcheck.audit.names import is_registered
 from spfcheck.audit.near import near_misses
@@ -24,6 +23,7 @@ from spfcheck.audit.together import Together, together
 from spfcheck.audit.walk import spf_texts
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.record import Result
 
 __all__ = ["unpublished"]

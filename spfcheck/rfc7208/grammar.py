@@ -6,8 +6,9 @@ import re
 from ipaddress import AddressValueError, IPv6Address
 
 from spfcheck.rfc7208.macro import MacroError, Spec, compile_macros, dns_name
+from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.ranges import from_network
-from spfcheck.rfc7208.term import Problem, ProblemCode, Span, Term
+from spfcheck.rfc7208.term import QUALIFIED, Problem, ProblemCode, Result, Span, Term
 
 __all__ = ["read_term"]
 
@@ -22,6 +23,8 @@ _IP4 = re.compile(rf"{_QNUM}\.{_QNUM}\.{_QNUM}\.{_QNUM}\Z", re.ASCII)
 # RFC 7208 7.1: a toplabel begins and ends with a letter or digit, may hold hyphens between, and is not all digits.
 _TOPLABEL = re.compile(r"(?![0-9]+\Z)[0-9a-z](?:[0-9a-z\-]*[0-9a-z])?\Z", re.IGNORECASE | re.ASCII)
 _BAD_CHARACTER = re.compile(r"[^\x21-\x7e]")
+_new_term = maker(Term)
+_new = tuple.__new__  # what a named tuple's own constructor ends in
 
 
 class _InvalidError(Exception):
@@ -36,7 +39,7 @@ class _InvalidError(Exception):
 
 def read_term(text: str, offset: int, problems: list[Problem]) -> Term:
     """Read the term *text*, which stands at *offset* of its record; what is wrong with it goes to *problems*."""
-    span = Span(offset, offset + len(text))
+    span = _new(Span, (offset, offset + len(text)))
     try:
         if (" " in text or not (text.isascii() and text.isprintable())) and (bad := _BAD_CHARACTER.search(text)):
             code = (
@@ -53,7 +56,7 @@ def read_term(text: str, offset: int, problems: list[Problem]) -> Term:
         stop = span.stop if error.stop is None else offset + error.stop
         problems.append(Problem(error.code, Span(start, max(stop, start)), str(error)))
     name, is_modifier = _name_of(text)
-    return Term(text, span, name, is_modifier=is_modifier, valid=False)
+    return _new_term(text, span, name, Result.PASS, is_modifier=is_modifier, valid=False)
 
 
 def _name_of(text: str) -> tuple[str, bool]:
@@ -67,10 +70,12 @@ def _name_of(text: str) -> tuple[str, bool]:
 def _read_modifier(text: str, span: Span, name: str, value: str, at: int) -> Term:
     if name in ("redirect", "exp"):
         spec, target = _domain_spec(value, at, must_exist=name == "redirect")
-        return Term(text, span, name, "", True, value, spec, target, cost=1 if name == "redirect" else 0)
+        return _new_term(
+            text, span, name, Result.PASS, "", True, value, spec, target, cost=1 if name == "redirect" else 0
+        )
     # RFC 7208 6: unrecognised modifiers are ignored, but their value is a macro-string and is checked as one.
     _macros(value, at)
-    return Term(text, span, name, "", True, value)
+    return _new_term(text, span, name, Result.PASS, "", True, value)
 
 
 def _read_mechanism(text: str, span: Span) -> Term:
@@ -78,27 +83,30 @@ def _read_mechanism(text: str, span: Span) -> Term:
     assert match is not None, "the expression matches every text"
     qualifier, written, argument = match.groups()
     name = written.lower()
+    result = QUALIFIED[qualifier]
     at = match.start(3)
     if name == "all":
         if argument:
             raise _InvalidError(ProblemCode.UNEXPECTED_ARGUMENT, "nothing may follow all", at)
-        return Term(text, span, name, qualifier)
+        return _new_term(text, span, name, result, qualifier)
     if name in ("ip4", "ip6"):
         return _read_network(text, span, name, qualifier, argument, at)
     if name in ("a", "mx"):
         rest, cidr4, cidr6 = _dual_cidr(argument, at)
         spec, target, written_spec = _optional_domain(rest, at)
-        return Term(text, span, name, qualifier, False, written_spec, spec, target, cidr4=cidr4, cidr6=cidr6, cost=1)
+        return _new_term(
+            text, span, name, result, qualifier, False, written_spec, spec, target, cidr4=cidr4, cidr6=cidr6, cost=1
+        )
     if name in ("include", "exists"):
         if not argument.startswith(":") or argument == ":":
             raise _InvalidError(
                 ProblemCode.MISSING_DOMAIN, f"{name} needs a colon and a domain", 0 if not argument else at
             )
         spec, target = _domain_spec(argument[1:], at + 1)
-        return Term(text, span, name, qualifier, False, argument[1:], spec, target, cost=1)
+        return _new_term(text, span, name, result, qualifier, False, argument[1:], spec, target, cost=1)
     if name == "ptr":
         spec, target, written_spec = _optional_domain(argument, at)
-        return Term(text, span, name, qualifier, False, written_spec, spec, target, cost=1)
+        return _new_term(text, span, name, result, qualifier, False, written_spec, spec, target, cost=1)
     raise _InvalidError(
         ProblemCode.UNKNOWN_MECHANISM, f"there is no mechanism {name[:40]!r}" if name else "a name is missing"
     )
@@ -158,7 +166,19 @@ def _read_network(text: str, span: Span, name: str, qualifier: str, argument: st
     prefix = _prefix(digits, longest, at + 2 + len(address)) if slash else longest
     (network,) = from_network(value, prefix, family)
     cidr4, cidr6 = (prefix, 128) if family == 4 else (32, prefix)
-    return Term(text, span, name, qualifier, False, address, network=network, family=family, cidr4=cidr4, cidr6=cidr6)
+    return _new_term(
+        text,
+        span,
+        name,
+        QUALIFIED[qualifier],
+        qualifier,
+        False,
+        address,
+        network=network,
+        family=family,
+        cidr4=cidr4,
+        cidr6=cidr6,
+    )
 
 
 def _ip4(text: str) -> int | None:

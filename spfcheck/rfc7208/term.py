@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from spfcheck.rfc7208.macro import Spec
 from spfcheck.rfc7208.ranges import Range
 
-__all__ = ["Problem", "ProblemCode", "Result", "Span", "Term"]
+__all__ = ["QUALIFIED", "Problem", "ProblemCode", "Result", "Span", "Term"]
 
 
 class Result(StrEnum):
@@ -84,6 +84,8 @@ class Term:
     text: str
     span: Span
     name: str
+    result: Result
+    """What the record says of an address that this mechanism matches (4.6.2)."""
     qualifier: str = ""
     is_modifier: bool = False
     domain_spec: str | None = None
@@ -95,14 +97,10 @@ class Term:
     cidr6: int = 128
     cost: int = 0
     valid: bool = True
-    result: Result = field(init=False)
-    """What the record says of an address that this mechanism matches (4.6.2)."""
 
     def __repr__(self) -> str:
         return f"Term({self.text!r})"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "result", _QUALIFIED[self.qualifier])
 
-
-_QUALIFIED = {"": Result.PASS, "+": Result.PASS, "-": Result.FAIL, "~": Result.SOFTFAIL, "?": Result.NEUTRAL}
+QUALIFIED = {"": Result.PASS, "+": Result.PASS, "-": Result.FAIL, "~": Result.SOFTFAIL, "?": Result.NEUTRAL}
+"""The result of each sign, and of none."""
