@@ -10,33 +10,34 @@ import marshal
 from collections.abc import Callable
 from dataclasses import replace
 from sys import getsizeof
+from typing import Final
 
 from .types import Answer, Outcome, Question
 
 __all__ = ["MAX_NEGATIVE_TTL", "MAX_STALE", "MAX_TTL", "AnswerCache"]
 
-MAX_TTL = 86400
+MAX_TTL: Final = 86400
 """Seconds for which a record is believed at most, whatever its TTL says."""
-MAX_NEGATIVE_TTL = 3600
+MAX_NEGATIVE_TTL: Final = 3600
 """Seconds for which "there is nothing" is believed at most (RFC 2308 5 suggests one to three hours)."""
-FAILURE_TTL = 5
+FAILURE_TTL: Final = 5
 """Seconds for which a failure is remembered (RFC 9520 3.2): spares a broken zone, over before a person asks again."""
-MAX_STALE = 86400
+MAX_STALE: Final = 86400
 """Seconds past its TTL for which an answer may still be shown to a person (RFC 8767 5 suggests one to three days)."""
 
-SLOT = 128
+SLOT: Final = 128
 """Bytes of one place in a dict at its emptiest, and of what the allocator adds to the two objects in it."""
-READY_SHARE = 8
+READY_SHARE: Final = 8
 """One part in this many of the memory is for ready-made answers."""
-READY_FACTOR = 8
+READY_FACTOR: Final = 8
 """How much larger a ready-made answer is than its packed form, with a fixed part of `READY_FIXED` bytes."""
-READY_FIXED = 1000
-MOST_FAILURES = 20000
+READY_FIXED: Final = 1000
+MOST_FAILURES: Final = 20000
 """Failures remembered before all are forgotten; they live for seconds."""
 
-_OUTCOMES = tuple(Outcome)
-_NUMBER = {outcome: number for number, outcome in enumerate(_OUTCOMES)}
-_LONGEST_READY = 4096
+_OUTCOMES: Final = tuple(Outcome)
+_NUMBER: Final = {outcome: number for number, outcome in enumerate(_OUTCOMES)}
+_LONGEST_READY: Final = 4096
 
 
 class AnswerCache:
@@ -196,4 +197,4 @@ def _key(question: Question) -> bytes:
     return question.name.encode("utf-8", "surrogatepass") + _SUFFIXES[question.rtype]
 
 
-_SUFFIXES = [b"." + bytes([rtype]) for rtype in range(256)]
+_SUFFIXES: Final = [b"." + bytes([rtype]) for rtype in range(256)]

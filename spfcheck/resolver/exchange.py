@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .reading import Reading, interpret, interpret_usual
 from .types import Outcome
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Exchange", "Timing"]
 
-REFUSED_PAUSE = 0.5
+REFUSED_PAUSE: Final = 0.5
 """Seconds before a resolver whose port is closed is asked again; it may be restarting."""
-SILENT_AFTER = 5
+SILENT_AFTER: Final = 5
 """Time-outs in a row, with nothing heard in between, after which a resolver goes to the end of the line."""
-SILENT_FOR = 10.0
+SILENT_FOR: Final = 10.0
 """Seconds for which it stays there."""
-SETTLED_AFTER = 0.25
+SETTLED_AFTER: Final = 0.25
 """Seconds after which a packet is in nobody's receive buffer any more: its question no longer holds up others."""
-_OK = Outcome.OK  # an attribute of an enum takes three times as long to find
-_TRIES_AFTER_ERROR = 2
+_OK: Final = Outcome.OK  # an attribute of an enum takes three times as long to find
+_TRIES_AFTER_ERROR: Final = 2
 """A failure is asked about once more, at the next resolver or at the only one (RFC 9520 3.1)."""
 _QR, _TC = QR >> 8, TC >> 8  # as they stand in the third byte
 _NONE, _ONE = b"\0\0", b"\0\1"  # how many questions a message holds
-_EMPTY_QUESTION_RCODES = frozenset((1, 2, 4, 5))
+_EMPTY_QUESTION_RCODES: Final = frozenset((1, 2, 4, 5))
 """FORMERR, SERVFAIL, NOTIMP and REFUSED may come from a server that could not even read the question."""
-_FALLBACK_RCODES = frozenset((1, 4))
+_FALLBACK_RCODES: Final = frozenset((1, 4))
 """FORMERR and NOTIMP are what a server without EDNS says to it (RFC 6891 7)."""
-_ASK_AGAIN = frozenset((Outcome.SERVFAIL, Outcome.REFUSED, Outcome.RCODE, Outcome.REFERRAL, Outcome.MALFORMED))
+_ASK_AGAIN: Final = frozenset((Outcome.SERVFAIL, Outcome.REFUSED, Outcome.RCODE, Outcome.REFERRAL, Outcome.MALFORMED))
 
 
 @dataclass(frozen=True, slots=True)

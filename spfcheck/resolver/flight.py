@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from .cache import MAX_NEGATIVE_TTL, MAX_TTL
 from .draft import Draft
@@ -15,13 +16,13 @@ from .types import Answer, Outcome, Question
 
 __all__ = ["LONGEST_DELAY", "Deadlines", "Flight"]
 
-LONGEST_DELAY = 20.0
+LONGEST_DELAY: Final = 20.0
 """Seconds for which a question may be held back by the limit of its zone; beyond, it fails as `Outcome.LIMITED`."""
-TICK = 0.05
+TICK: Final = 0.05
 """Seconds between two looks at the deadlines of those who wait."""
 
 
-_OK = Outcome.OK  # an attribute of an enum takes three times as long to find
+_OK: Final = Outcome.OK  # an attribute of an enum takes three times as long to find
 
 
 class Flight:

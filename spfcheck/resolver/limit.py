@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from publicsuffixlist import PublicSuffixList
 
 __all__ = ["ZoneLimit", "registrable"]
 
-MOST_ZONES = 65536
+MOST_ZONES: Final = 65536
 """Zones remembered before those that are no longer held back are forgotten."""
 
 

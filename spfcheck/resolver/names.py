@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Final
 
-LONGEST_NAME = 255
+LONGEST_NAME: Final = 255
 """Bytes of a name on the wire, length bytes and the root included (RFC 1035 2.3.4)."""
-LONGEST_LABEL = 63
+LONGEST_LABEL: Final = 63
 """Bytes of one label (RFC 1035 2.3.4)."""
-LONGEST_CHAIN = 10
+LONGEST_CHAIN: Final = 10
 """CNAME links that we follow; more is a failure. RFC 1034 3.6.2 names no number, resolvers stop at 8 to 16."""
 
-_PREFIX = [bytes([length]) for length in range(LONGEST_LABEL + 1)]
+_PREFIX: Final = [bytes([length]) for length in range(LONGEST_LABEL + 1)]
 # What stands for itself in the text of a name: printable ASCII but the dot that separates labels and the backslash.
-_PLAIN = re.compile(rb"[!-\-/-\[\]-~]*", re.DOTALL)
-_ESCAPE = re.compile(rb"\\(\d{3})")
+_PLAIN: Final = re.compile(rb"[!-\-/-\[\]-~]*", re.DOTALL)
+_ESCAPE: Final = re.compile(rb"\\(\d{3})")
 
 
 def encode(name: str) -> bytes | None:

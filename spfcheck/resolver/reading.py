@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .names import LONGEST_CHAIN, decode, is_below
 from .types import Outcome, Rtype
@@ -11,21 +11,32 @@ from .wire import AA, AD, RA, Message, Record, Section, read_usual
 
 __all__ = ["Reading", "interpret", "interpret_usual", "printable"]
 
-LONGEST_DETAIL = 200
+LONGEST_DETAIL: Final = 200
 """Characters of somebody else's text that a failure repeats."""
 
-_OK = Outcome.OK  # an attribute of an enum takes three times as long to find
+_OK: Final = Outcome.OK  # an attribute of an enum takes three times as long to find
 _NODATA, _NO_DOMAIN = Outcome.NODATA, Outcome.NXDOMAIN
 _NOERROR, _SERVFAIL, _NXDOMAIN, _REFUSED = 0, 2, 3, 5
-_MAX_TTL = 2**31 - 1
-_new = tuple.__new__  # what a named tuple's own constructor ends in
-_ANSWER = Section.ANSWER
+_MAX_TTL: Final = 2**31 - 1
+_new: Final = tuple.__new__  # what a named tuple's own constructor ends in
+_ANSWER: Final = Section.ANSWER
 _NS, _CNAME, _PTR, _MX = 2, 5, 12, 15  # plain numbers: an enum member compares three times slower
-_RCODE_NAMES = {1: "FORMERR", 2: "SERVFAIL", 4: "NOTIMP", 5: "REFUSED", 6: "YXDOMAIN", 9: "NOTAUTH", 16: "BADVERS"}
+_RCODE_NAMES: Final = {
+    1: "FORMERR",
+    2: "SERVFAIL",
+    4: "NOTIMP",
+    5: "REFUSED",
+    6: "YXDOMAIN",
+    9: "NOTAUTH",
+    16: "BADVERS",
+}
 
 # RFC 8914 4: what each Extended DNS Error means to the reader of a report.
-_STALE = {3: "the resolver gave an old answer", 19: "the resolver gave an old answer that the name does not exist"}
-_DNSSEC = {
+_STALE: Final = {
+    3: "the resolver gave an old answer",
+    19: "the resolver gave an old answer that the name does not exist",
+}
+_DNSSEC: Final = {
     1: "DNSSEC: the zone is signed with an algorithm that the resolver does not know",
     2: "DNSSEC: the zone's DS record uses a digest that the resolver does not know",
     5: "DNSSEC: whether the zone is signed cannot be determined",
@@ -37,14 +48,14 @@ _DNSSEC = {
     11: "DNSSEC: no key of the zone is a zone key",
     12: "DNSSEC: the proof that nothing exists is missing",
 }
-_POLICY = {
+_POLICY: Final = {
     4: "the resolver forged the answer by its own policy",
     15: "the resolver blocks this name",
     16: "the resolver was told to censor this name",
     17: "the resolver filters this name",
     18: "the resolver does not serve us",
 }
-_OTHER = {
+_OTHER: Final = {
     0: "the resolver gave a reason of its own",
     13: "the resolver remembers an earlier failure",
     14: "the resolver is not ready",

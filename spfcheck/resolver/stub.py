@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from .cache import AnswerCache
 from .flight import Deadlines, Flight
@@ -19,13 +19,13 @@ from .types import Answer, Outcome, Question
 
 __all__ = ["CHECK_SECONDS", "Resolver", "ResolverError", "Session", "parse_nameservers", "system_nameservers"]
 
-CHECK_SECONDS = 20.0
+CHECK_SECONDS: Final = 20.0
 """The time one check may take: RFC 7208 4.6.4 asks for at least 20 s, and nobody waits longer."""
-MARGIN = 0.1
+MARGIN: Final = 0.1
 """Seconds by which a wait ends before its deadline, so that the verdict itself is in time."""
-MOST_IN_FLIGHT = 256
+MOST_IN_FLIGHT: Final = 256
 """Questions sent and not yet answered at a time: a receive buffer of the usual 208 KB holds about 270 packets."""
-MEGABYTE = 2**20
+MEGABYTE: Final = 2**20
 
 
 class Resolver:

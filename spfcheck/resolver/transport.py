@@ -13,7 +13,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from .exchange import Exchange, Timing
 from .nameservers import label
@@ -23,21 +23,21 @@ from .wire import query
 
 __all__ = ["Counts", "Port", "Server", "Timing", "Transport"]
 
-PORTS = 8
+PORTS: Final = 8
 """Sockets for each resolver: enough that a burst does not overflow one buffer and that a forger must guess the port."""
-PORT_LIFE = 20000
+PORT_LIFE: Final = 20000
 """Questions that one socket asks before another, with another port, takes its place."""
-RECEIVE_BUFFER = 4 * 2**20
+RECEIVE_BUFFER: Final = 4 * 2**20
 """Bytes; with the system's default, packets are lost from about 200 questions in flight on."""
-BATCH = 64
+BATCH: Final = 64
 """Packets read from one socket before others have their turn."""
-BURST = 32
+BURST: Final = 32
 """Packets that are sent together at most: more would keep the first of them waiting."""
-TICK = 0.05
+TICK: Final = 0.05
 """Seconds between two looks of the sweeper."""
-MOST_STREAMS = 64
+MOST_STREAMS: Final = 64
 """TCP connections at a time."""
-_LONGEST_UDP = 65535
+_LONGEST_UDP: Final = 65535
 """Bytes that one datagram can hold, whatever we offered."""
 
 

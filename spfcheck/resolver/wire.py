@@ -7,7 +7,7 @@ says and on whether it can be read at all. Tests hold the two against each other
 from __future__ import annotations
 
 import struct
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import dns.edns
 import dns.exception
@@ -39,32 +39,32 @@ __all__ = [
 
 QR, AA, TC, RA, AD = 0x8000, 0x0400, 0x0200, 0x0080, 0x0020
 """Header flags (RFC 1035 4.1.1, RFC 4035 3.2.3)."""
-EDNS_SIZE = 1232
+EDNS_SIZE: Final = 1232
 """The UDP payload that we offer: fits an IPv6 packet of 1,280 bytes, so nothing is fragmented (DNS flag day 2020)."""
-GENERAL_LIMIT = 4096
+GENERAL_LIMIT: Final = 4096
 """Bytes of the largest packet for dnspython: its time grows with records times pointers, and ours must stay small."""
-MOST_HOPS = 16
+MOST_HOPS: Final = 16
 """Compression pointers that the fast path follows in one name; real servers need one or two."""
 
-_OPCODE = 0x7800
-_TYPE_AND_CLASS = [rtype.to_bytes(2, "big") + b"\0\1" for rtype in range(256)]
+_OPCODE: Final = 0x7800
+_TYPE_AND_CLASS: Final = [rtype.to_bytes(2, "big") + b"\0\1" for rtype in range(256)]
 # RFC 6840 5.7: AD in a query says that we understand AD in the answer; RD asks the resolver to do the work.
-_PLAIN_QUERY = b"\x01\x20\0\1\0\0\0\0\0\0"
-_EDNS_QUERY = b"\x01\x20\0\1\0\0\0\0\0\1"
-_OPT = b"\0\0\x29" + struct.pack("!HIH", EDNS_SIZE, 0, 0)
-_new = tuple.__new__  # what a named tuple's own constructor ends in, without the way there
-_HEADER = struct.Struct("!HHHHHH").unpack_from
-_RR = struct.Struct("!HHIH").unpack_from
-_PAIR = struct.Struct("!HH").unpack_from
-_LAST_TTL = 0x7FFFFFFF
+_PLAIN_QUERY: Final = b"\x01\x20\0\1\0\0\0\0\0\0"
+_EDNS_QUERY: Final = b"\x01\x20\0\1\0\0\0\0\0\1"
+_OPT: Final = b"\0\0\x29" + struct.pack("!HIH", EDNS_SIZE, 0, 0)
+_new: Final = tuple.__new__  # what a named tuple's own constructor ends in, without the way there
+_HEADER: Final = struct.Struct("!HHHHHH").unpack_from
+_RR: Final = struct.Struct("!HHIH").unpack_from
+_PAIR: Final = struct.Struct("!HH").unpack_from
+_LAST_TTL: Final = 0x7FFFFFFF
 _A, _NS, _CNAME, _SOA, _PTR, _MX, _TXT, _AAAA, _OPT_TYPE, _SPF = 1, 2, 5, 6, 12, 15, 16, 28, 41, 99
-_USUAL_TYPES = frozenset((_TXT, _A, _AAAA, _MX))
+_USUAL_TYPES: Final = frozenset((_TXT, _A, _AAAA, _MX))
 _NOT_USUAL = QR | _OPCODE | TC
-_POINTED_RR = struct.Struct("!HHHIH").unpack_from
-_NAMES = frozenset((_NS, _CNAME, _PTR))
-_TEXTS = frozenset((_TXT, _SPF))
-_ADDRESSES = {_A: 4, _AAAA: 16}
-_EDE = 15
+_POINTED_RR: Final = struct.Struct("!HHHIH").unpack_from
+_NAMES: Final = frozenset((_NS, _CNAME, _PTR))
+_TEXTS: Final = frozenset((_TXT, _SPF))
+_ADDRESSES: Final = {_A: 4, _AAAA: 16}
+_EDE: Final = 15
 
 
 class MalformedError(Exception):
