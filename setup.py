@@ -20,8 +20,7 @@ LEFT = {
     "audit/shared.py": "derives from the facts of report.py, with slots",
     "resolver/authoritative.py": "a server for tests and demonstrations",
     "resolver/canary.py": "asks a few questions a minute",
-    "resolver/draft.py": "changes its class when it is finished",
-    "resolver/types.py": "what a draft becomes",
+    "resolver/types.py": "facts that change their class when they are finished",
     "resolver/zone.py": "answers from a text, for tests and demonstrations",
     "rfc7208/making.py": "writes code of its own",
 }

@@ -6,7 +6,6 @@ import asyncio
 import socket
 import time
 from collections import Counter
-from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 import uvloop
 
 from spfcheck.resolver.authoritative import serve
-from spfcheck.resolver.draft import Draft
 from spfcheck.resolver.drive import drive
 from spfcheck.resolver.limit import ZoneLimit, registrable
 from spfcheck.resolver.nameservers import ResolverError, parse_nameservers, system_nameservers
@@ -600,14 +598,3 @@ def test_the_same_on_uvloop() -> None:
         assert open_sockets() == before
 
     uvloop.run(main())
-
-
-def test_a_draft_is_an_answer_in_the_making() -> None:
-    assert [field.name for field in fields(Draft)] == [field.name for field in fields(Answer)]
-    values = (NAME, Outcome.OK, (1,), 2, "r", 3.0, 0, True, False, ("c",), True, "d", False, 4.0)
-    frozen = Draft(*values).freeze()
-    plain = Answer(**dict(zip((field.name for field in fields(Answer)), values, strict=True)))  # type: ignore[arg-type]
-    assert frozen == plain
-    assert hash(frozen) == hash(plain)
-    with pytest.raises(AttributeError):
-        frozen.ttl = 5  # type: ignore[misc]
