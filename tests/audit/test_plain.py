@@ -11,12 +11,13 @@ from bench.customers import INCLUDE, Kind, customers
 from spfcheck.audit.base import Base, base_of
 from spfcheck.audit.evidence import evidence_of
 from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.insertion import ladder
 from spfcheck.audit.intent import _by_cells, _by_parts
 from spfcheck.audit.known import memory_of
 from spfcheck.audit.plain import NotPlain, is_quiet
 from spfcheck.audit.plain_proof import prove_plain
 from spfcheck.audit.plain_text import read_plain, usual_network
-from spfcheck.audit.proof import Proof
+from spfcheck.audit.proof import Proof, Proposal, prove
 from spfcheck.audit.review import answers_of, network_findings
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
@@ -125,6 +126,35 @@ async def test_what_a_mended_record_authorises_is_the_same_by_parts_and_by_cells
             compared += parts is not None
             assert parts is None or parts == _by_cells(case, base)
     assert compared >= 15
+
+
+async def test_a_verdict_by_parts_is_that_of_the_prover_for_every_record() -> None:
+    """Of mended records as they are, and with ours put in; also where an ``all`` in their midst ends what is read."""
+    made = customers(scale(2_500, 20_000), seed=6)
+    lookup = ZoneLookup(Zone.parse(made.zone))
+    ours = await prepare([SenderProfile(name="mail", include=INCLUDE)], lookup)
+    proven = refused = cut = 0
+    for domain, kind in zip(made.domains, made.kinds, strict=True):
+        case = case_of(domain, lookup, ours)
+        base = base_of(case) if kind is Kind.SYNTAX else None
+        plain = case.plain(base.text) if isinstance(base, Base) else None
+        if plain is None or not isinstance(base, Base):
+            continue
+        unread = base.text[len(plain.text) :]
+        cut += bool(unread)
+        delete = tuple(text.decode("latin-1") for text in case.texts)
+        for text in (plain.text, *(text for text, _ in ladder(plain, [INCLUDE]))):
+            proposal = Proposal(domain, text + unread, delete)
+            quick, long = prove(case, proposal), prove(case, proposal, by_parts=False)
+            assert type(quick) is type(long), text
+            if isinstance(quick, Proof) and isinstance(long, Proof):
+                assert quick.facts() == long.facts()
+                proven += 1
+            else:
+                refused += 1
+    assert proven >= 50
+    assert refused >= 5
+    assert cut >= 5
 
 
 async def test_the_plain_prover_refuses_every_sabotage() -> None:
