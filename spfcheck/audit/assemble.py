@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from spfcheck.audit.evidence import evidence_of
 from spfcheck.audit.remedy import NONE
@@ -34,7 +35,7 @@ from spfcheck.rfc7208.record import Record, Result
 
 __all__ = ["Look", "Outcome", "assemble"]
 
-_new_report = maker(Report)
+_new_report: Final = maker(Report)
 
 
 @dataclass(slots=True)

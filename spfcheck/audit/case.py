@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from spfcheck.audit.known import memory_of
 from spfcheck.audit.plain import NotPlain, Plain
@@ -23,9 +23,9 @@ from spfcheck.rfc7208.verdict import Partition
 
 __all__ = ["PUBLISHED_TTL", "Case", "Missing", "Unanswered", "published_as", "split_strings"]
 
-PUBLISHED_TTL = 300
+PUBLISHED_TTL: Final = 300
 """Seconds that a record which is only proposed is taken to live."""
-STRING_BYTES = 255
+STRING_BYTES: Final = 255
 """What one character-string holds (RFC 1035 3.3)."""
 
 
@@ -143,7 +143,7 @@ class _Overlaid(Mapping[Question, Answer]):
         return len(self._answers)
 
 
-_ANY_ALL = re.compile(r" [+?~-]?all(?= )", re.IGNORECASE)
+_ANY_ALL: Final = re.compile(r" [+?~-]?all(?= )", re.IGNORECASE)
 
 
 def _read_part(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from spfcheck.audit.vendors import mailbox_of
 from spfcheck.audit.walk import MX_HOSTS, spf_texts
@@ -15,7 +15,7 @@ from spfcheck.rfc7208.record import Result
 
 __all__ = ["LOOKUPS", "Proof", "Proposal", "Refusal", "for_nobody"]
 
-LOOKUPS = STRICT.lookups
+LOOKUPS: Final = STRICT.lookups
 
 
 @dataclass(frozen=True, slots=True)

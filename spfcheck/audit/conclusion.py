@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from spfcheck.audit.case import STRING_BYTES
 from spfcheck.audit.course import standing
@@ -30,8 +30,8 @@ T = TypeVar("T")
 Asking = Generator[list[Question], None, T]
 """What yields the questions that it has to have answered before it goes on, and gives a T at its end."""
 
-_new_record = maker(PublishedRecord)
-_new_node = maker(TreeNode)
+_new_record: Final = maker(PublishedRecord)
+_new_node: Final = maker(TreeNode)
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Found:
     authorised: int = 0
 
 
-new_found = maker(Found)
+new_found: Final = maker(Found)
 
 
 def conclude(plain: Plain, strings: tuple[bytes, ...], ttl: int, get: Get, ours: Ours) -> Found:

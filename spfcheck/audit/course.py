@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from spfcheck.audit.findings import Code
 from spfcheck.audit.judge import FAMILIES, worst
@@ -23,7 +24,7 @@ from spfcheck.rfc7208.verdict import Cause
 
 __all__ = ["Standing", "Stop", "remembered", "standing", "stop_of", "touching", "voids_before"]
 
-_new_network = maker(SenderNetwork)
+_new_network: Final = maker(SenderNetwork)
 
 
 @dataclass(slots=True)

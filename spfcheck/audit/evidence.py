@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 
 from spfcheck.audit.report import Evidence
 from spfcheck.resolver.types import Answer, Outcome
@@ -15,11 +15,11 @@ from spfcheck.rfc7208.making import maker
 __all__ = ["answer_of", "evidence_of"]
 
 
-_new_evidence = maker(Evidence)
+_new_evidence: Final = maker(Evidence)
 # The name and the value of an enum's member take longer to find than a place in a dict.
-_TYPES = {rtype: rtype.name for rtype in Rtype}
+_TYPES: Final = {rtype: rtype.name for rtype in Rtype}
 _A, _AAAA, _TXT = Rtype.A, Rtype.AAAA, Rtype.TXT
-_OUTCOMES = {outcome: outcome.value for outcome in Outcome}
+_OUTCOMES: Final = {outcome: outcome.value for outcome in Outcome}
 
 
 def evidence_of(answer: Answer) -> Evidence:
@@ -57,7 +57,7 @@ def _plain(rtype: Rtype, item: Any) -> Any:
     return item
 
 
-_EIGHT = struct.Struct("!8H")
+_EIGHT: Final = struct.Struct("!8H")
 
 
 def _ipv6_text(address: int) -> str:

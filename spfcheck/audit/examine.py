@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from spfcheck.audit import ours as _ours
 from spfcheck.audit.assemble import Look, Outcome, assemble
@@ -27,7 +28,7 @@ from spfcheck.rfc7208.record import Result, parse
 
 __all__ = ["Ours", "examine", "examine_by", "prepare"]
 
-ROUNDS = 12
+ROUNDS: Final = 12
 """How often the repair may ask for more DNS answers: a mend, a merge and a provider take one or two each."""
 
 

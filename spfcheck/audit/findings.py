@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from spfcheck.audit.report import Finding, Severity
 from spfcheck.audit.slips import HINTS
@@ -101,7 +101,7 @@ class Kind:
 
 
 _ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
-_ASK_AGAIN = "Nothing in the record needs to change for this. Check again later."
+_ASK_AGAIN: Final = "Nothing in the record needs to change for this. Check again later."
 
 CATALOGUE: Mapping[Code, Kind] = {
     Code.NO_RECORD: Kind(
@@ -420,7 +420,7 @@ CATALOGUE = {
     },
 }
 
-_SHOWN_CHARACTERS = 120
+_SHOWN_CHARACTERS: Final = 120
 """A longer value of a stranger's record is cut in sentences; the whole stands in the record itself."""
 
 
@@ -432,7 +432,7 @@ def printable(text: str) -> str:
     return shown if len(text) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "…"
 
 
-_new_finding = maker(Finding)
+_new_finding: Final = maker(Finding)
 
 
 def finding(code: Code, domain: str, span: tuple[int, int] | None = None, **params: Any) -> Finding:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from spfcheck.audit.case import split_strings
 from spfcheck.audit.claims import LOOKUPS, Proof, Refusal
@@ -27,7 +27,7 @@ from spfcheck.rfc7208.verdict import Cause
 
 __all__ = ["inserted", "ladder"]
 
-_new_remedy = maker(Remedy)
+_new_remedy: Final = maker(Remedy)
 
 
 def inserted(plain: Plain, needed: Sequence[str], get: Get, ours: Ours) -> Remedy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Final
 
 from spfcheck.audit.base import Base
 from spfcheck.audit.case import Case
@@ -13,7 +14,7 @@ from spfcheck.rfc7208.record import parse
 
 __all__ = ["newly_authorised"]
 
-MOST_NETWORKS = 20
+MOST_NETWORKS: Final = 20
 """Networks that are written out for one term; a provider's include may hold hundreds, and is known by its name."""
 
 
@@ -76,4 +77,4 @@ def _line(words: str, networks: Sequence[tuple[int, Network]]) -> str:
 
 
 # Those of the providers come again and again.
-_shown = lru_cache(maxsize=4096)(format_network)
+_shown: Final = lru_cache(maxsize=4096)(format_network)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from spfcheck.audit.report import SenderNetwork
 from spfcheck.audit.senders import Ours, OurSender
@@ -19,11 +19,11 @@ from spfcheck.rfc7208.verdict import Cause, Cell, Partition, PathStep
 __all__ = ["PARTIAL", "Judged", "drive", "judge", "sender_networks", "via", "worst"]
 
 T = TypeVar("T")
-FAMILIES = (4, 6)
-PARTIAL = "partial"
+FAMILIES: Final = (4, 6)
+PARTIAL: Final = "partial"
 """What is said of a network whose addresses do not share one result."""
 
-_WORST_FIRST = (
+_WORST_FIRST: Final = (
     Result.TEMPERROR,
     Result.PERMERROR,
     Result.FAIL,
@@ -138,7 +138,7 @@ async def _partitions(
     }
 
 
-MOST_SAMPLES = 8
+MOST_SAMPLES: Final = 8
 """Addresses that are asked one by one for a cell that depends on the message; each may take several questions."""
 
 

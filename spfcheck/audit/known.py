@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, proxy
 
 from spfcheck.audit.evidence import evidence_of
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Get", "Known", "Memory", "known_include", "lifetimes", "memory_of", "node_of"]
 
-MOST_REMEMBERED = 8_192
+MOST_REMEMBERED: Final = 8_192
 """Includes, terms and the like that are remembered; some kilobytes each at most."""
-MOST_RECORDS = 30
+MOST_RECORDS: Final = 30
 """Records below one include that are looked for; a tree within the limits has eleven at most (RFC 7208 4.6.4)."""
 
 Get = Callable[[Question], Answer | None]
@@ -126,7 +126,7 @@ class Memory:
                 one.clear()
 
 
-_FOREVER = float("inf")
+_FOREVER: Final = float("inf")
 
 
 def lifetimes(answers: Iterable[Answer]) -> tuple[float, float]:

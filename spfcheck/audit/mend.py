@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import AddressValueError, IPv6Address
+from typing import Final
 
 from spfcheck.audit.slips import Slip
 from spfcheck.rfc7208.record import ProblemCode, Span, Term, parse
@@ -79,15 +80,17 @@ class _Work:
     changes: list[Change] = field(default_factory=list)
 
 
-_DASHES = dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d\x96\x97", "-")
-_QUOTES = dict.fromkeys("\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\x91\x92\x93\x94", "")
-_SPACES = dict.fromkeys("\t\r\n\x0b\x0c\u00a0\u1680\u2000\u2001\u2002\u2003\u2007\u2009\u200a\u202f\u205f\u3000", " ")
-_NOTHING = dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", "")
-_LOOK_ALIKES = {**_DASHES, **_QUOTES, **_SPACES, **_NOTHING}
+_DASHES: Final = dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d\x96\x97", "-")
+_QUOTES: Final = dict.fromkeys("\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\x91\x92\x93\x94", "")
+_SPACES: Final = dict.fromkeys(
+    "\t\r\n\x0b\x0c\u00a0\u1680\u2000\u2001\u2002\u2003\u2007\u2009\u200a\u202f\u205f\u3000", " "
+)
+_NOTHING: Final = dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", "")
+_LOOK_ALIKES: Final = {**_DASHES, **_QUOTES, **_SPACES, **_NOTHING}
 
-_ASCII_LOOK_ALIKES = frozenset(char for char in _LOOK_ALIKES if char.isascii())
+_ASCII_LOOK_ALIKES: Final = frozenset(char for char in _LOOK_ALIKES if char.isascii())
 
-_SLIP_OF_CHARACTER = {
+_SLIP_OF_CHARACTER: Final = {
     **dict.fromkeys(_DASHES, Slip.TYPOGRAPHY),
     **dict.fromkeys(_QUOTES, Slip.QUOTES),
     **dict.fromkeys(_SPACES, Slip.TYPOGRAPHY),
@@ -95,35 +98,37 @@ _SLIP_OF_CHARACTER = {
     **dict.fromkeys(_NOTHING, Slip.TYPOGRAPHY),
 }
 
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IP4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}(?:/(?:3[0-2]|[12]?[0-9]))?\Z", re.ASCII)
-_IP6_PREFIX = re.compile(r"(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])\Z", re.ASCII)
-_NAME = re.compile(
+_OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IP4: Final = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}(?:/(?:3[0-2]|[12]?[0-9]))?\Z", re.ASCII)
+_IP6_PREFIX: Final = re.compile(r"(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])\Z", re.ASCII)
+_NAME: Final = re.compile(
     r"(?=.*[a-z])[a-z0-9_](?:[a-z0-9_\-.]*[a-z0-9])?\.[a-z][a-z0-9\-]*[a-z0-9]\.?\Z", re.IGNORECASE | re.ASCII
 )
-_new = tuple.__new__  # what a named tuple's own constructor ends in
-_WRITTEN = re.compile(r"[^ ]+")
-_PUNCTUATION = re.compile(r"[,;](?![^{}]*\})")
-_ANY_ALL = re.compile(r"[+\-?~\s]all\b", re.IGNORECASE)
-_VERSION = re.compile(r"v=spf1", re.IGNORECASE | re.ASCII)
-_PASTED = r"_?[a-z0-9_\-]*(?:verification|MS)=\S*"
-_ALL_WITH_TOKEN = re.compile(rf"(?P<all>[+\-?~]all)(?P<token>{_PASTED})\Z", re.IGNORECASE | re.ASCII)
+_new: Final = tuple.__new__  # what a named tuple's own constructor ends in
+_WRITTEN: Final = re.compile(r"[^ ]+")
+_PUNCTUATION: Final = re.compile(r"[,;](?![^{}]*\})")
+_ANY_ALL: Final = re.compile(r"[+\-?~\s]all\b", re.IGNORECASE)
+_VERSION: Final = re.compile(r"v=spf1", re.IGNORECASE | re.ASCII)
+_PASTED: Final = r"_?[a-z0-9_\-]*(?:verification|MS)=\S*"
+_ALL_WITH_TOKEN: Final = re.compile(rf"(?P<all>[+\-?~]all)(?P<token>{_PASTED})\Z", re.IGNORECASE | re.ASCII)
 # Where a second term begins inside a word: a known word with its colon, or a signed "all" that ends the word.
-_GLUE = re.compile(
+_GLUE: Final = re.compile(
     rf"(?<=.)(?=[+\-?~]?(?:ip4|ip6|include|redirect=)[:=]?)|(?<=.)(?=[+\-?~]all(?:{_PASTED})?\Z)",
     re.IGNORECASE | re.ASCII,
 )
-_WORD = re.compile(r"(?P<sign>[+\-?~]?)(?P<word>[a-z0-9]+)(?P<colon>[:=])(?P<rest>.*)\Z", re.IGNORECASE | re.ASCII)
-_NETWORK_WORDS = frozenset({"ip4", "ip6", "ipv4", "ipv6", "ip"})
-_NAME_WORDS = frozenset({"a", "mx", "include"})
-_STARTS_A_TERM = re.compile(
+_WORD: Final = re.compile(
+    r"(?P<sign>[+\-?~]?)(?P<word>[a-z0-9]+)(?P<colon>[:=])(?P<rest>.*)\Z", re.IGNORECASE | re.ASCII
+)
+_NETWORK_WORDS: Final = frozenset({"ip4", "ip6", "ipv4", "ipv6", "ip"})
+_NAME_WORDS: Final = frozenset({"a", "mx", "include"})
+_STARTS_A_TERM: Final = re.compile(
     r"[+\-?~]|(?:ip4|ip6|ipv4|ipv6|ip|include|exists|ptr|a|mx|redirect|exp|v)[:=]|(?:a|mx|ptr|all)\Z|(?:a|mx)/",
     re.IGNORECASE | re.ASCII,
 )
 
-WIDEST_V4 = 16
+WIDEST_V4: Final = 16
 """A mended ip4 term is never wider: a slip must not come to authorise half the Internet."""
-WIDEST_V6 = 32
+WIDEST_V6: Final = 32
 """The same for ip6."""
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from spfcheck.audit.terms import ends_in, is_own, key, softest
 from spfcheck.rfc7208.record import Record, Result, Term
 
 __all__ = ["Merged", "NoMerge", "Unmergeable", "merge"]
 
-_ALL = {Result.FAIL: "-all", Result.SOFTFAIL: "~all", Result.NEUTRAL: "?all"}
+_ALL: Final = {Result.FAIL: "-all", Result.SOFTFAIL: "~all", Result.NEUTRAL: "?all"}
 
 
 class Unmergeable(StrEnum):

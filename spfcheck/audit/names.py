@@ -11,30 +11,30 @@ import ipaddress
 import re
 import unicodedata
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import idna
 
 __all__ = ["NotADomainName", "domain_name", "is_public_suffix", "is_registered", "registrable", "shown", "unicode_name"]
 
-MAX_NAME = 253
+MAX_NAME: Final = 253
 """Characters of a name in text form: 255 octets on the wire less the root label and one length (RFC 1035 2.3.4)."""
 
-MAX_LABEL = 63
+MAX_LABEL: Final = 63
 """Octets of a label (RFC 1035 2.3.4)."""
 
-_LONGEST_GUESS = 2_048
+_LONGEST_GUESS: Final = 2_048
 """Longer pastes are not searched for a likely domain: nobody pastes an address of that length by hand."""
 
-_ASCII_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
+_ASCII_LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 
-_TOP_LABEL = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
+_TOP_LABEL: Final = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
 """A top-level domain begins with a letter (RFC 3696 2), which tells a name from an address."""
 
-_PLAIN = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_PLAIN: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 """A name that stays as it is."""
 
-_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"})
+_REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"})
 """Controls, format characters (bidi, zero width), surrogates, private and unassigned ones, and every kind of space."""
 
 
@@ -169,14 +169,14 @@ def _round_trips(label: str) -> bool:
         return False
 
 
-_INSIDE = re.compile(
+_INSIDE: Final = re.compile(
     r"(?:[a-z][a-z0-9+.-]{0,15}:)?(?://)?(?:[^\s/@]{1,320}@)?(?P<name>[^\s/:?#@<>\"'()\[\]{}|\\=,;]+\.[^\s/:?#@<>\"'()\[\]{}|\\=,;]+)",
     re.IGNORECASE,
 )
 
 
-_SLIP = re.compile(r"\s*[.,]\s*(?=\w)")
-_TIGHT_SLIP = re.compile(r"[.,](?=\w)")
+_SLIP: Final = re.compile(r"\s*[.,]\s*(?=\w)")
+_TIGHT_SLIP: Final = re.compile(r"[.,](?=\w)")
 """A dot typed as a comma, or with spaces beside it; and one without."""
 
 
@@ -244,16 +244,16 @@ def is_public_suffix(domain: str) -> bool:
     return bool(_suffixes().publicsuffix(domain) == domain)
 
 
-_JOINED_SCRIPTS = (
+_JOINED_SCRIPTS: Final = (
     frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"}),
     frozenset({"CJK", "HANGUL"}),
     frozenset({"CJK", "BOPOMOFO"}),
 )
 """Scripts that are written together and count as one (UTS 39 5.1)."""
 
-_COMMON = frozenset({"DIGIT", "HYPHEN-MINUS", "LOW", "COMBINING", "MIDDLE"})
+_COMMON: Final = frozenset({"DIGIT", "HYPHEN-MINUS", "LOW", "COMBINING", "MIDDLE"})
 
-_LATIN_LOOK_ALIKES = frozenset("асԁеһіјӏорԛѕԝхуъьҽпгѵѡкмтвн" + "αικνορτυχω")
+_LATIN_LOOK_ALIKES: Final = frozenset("асԁеһіјӏорԛѕԝхуъьҽпгѵѡкмтвн" + "αικνορτυχω")
 """Cyrillic and Greek letters that can spell a name which reads as Latin."""
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from spfcheck.audit.slips import Slip
 from spfcheck.rfc7208.record import select
 
 __all__ = ["is_continuation", "near_misses", "slip_of"]
 
-_ODD = r"(?:[\s\"'`\x00-\x20\x7f-\xff]|\xe2\x80.|\xc2\xa0|\xef\xbb\xbf)*"
-_MEANT = re.compile(rf"{_ODD}(?:v{_ODD}=?{_ODD}spf\d?|spf1\b|spf=)", re.IGNORECASE | re.DOTALL)
-_DONE = re.compile(r"v=spf1(?: |\Z)", re.IGNORECASE)
-_PART = re.compile(r"(?:[+?~-]?(?:include|ip4|ip6|a|mx|exists):\S+\s+)*[~?-]all\s*\Z", re.IGNORECASE)
-_OTHERS = re.compile(r"v=(?:dmarc|dkim|sts|tls|bimi)", re.IGNORECASE)
+_ODD: Final = r"(?:[\s\"'`\x00-\x20\x7f-\xff]|\xe2\x80.|\xc2\xa0|\xef\xbb\xbf)*"
+_MEANT: Final = re.compile(rf"{_ODD}(?:v{_ODD}=?{_ODD}spf\d?|spf1\b|spf=)", re.IGNORECASE | re.DOTALL)
+_DONE: Final = re.compile(r"v=spf1(?: |\Z)", re.IGNORECASE)
+_PART: Final = re.compile(r"(?:[+?~-]?(?:include|ip4|ip6|a|mx|exists):\S+\s+)*[~?-]all\s*\Z", re.IGNORECASE)
+_OTHERS: Final = re.compile(r"v=(?:dmarc|dkim|sts|tls|bimi)", re.IGNORECASE)
 
 
 def near_misses(records: Iterable[tuple[bytes, ...]]) -> tuple[bytes, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
+from typing import Final
 
 from spfcheck.audit.conclusion import Asking, Found, conclude
 from spfcheck.audit.evidence import evidence_of
@@ -27,13 +28,13 @@ from spfcheck.rfc7208.making import maker
 
 __all__ = ["Attempt"]
 
-_VERSIONS = (b"v=spf1 ", b"v=spf1")
+_VERSIONS: Final = (b"v=spf1 ", b"v=spf1")
 """How an SPF record begins: with the version and a space, or it is nothing else (RFC 7208 4.5)."""
-MOST_MISSING = 40
+MOST_MISSING: Final = 40
 """Questions at a time that the quick way asks for; what needs more is not ordinary."""
 
-_new_report = maker(Report)
-_new_identity = maker(Identity)
+_new_report: Final = maker(Report)
+_new_identity: Final = maker(Identity)
 
 
 class Attempt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from spfcheck.audit.judge import FAMILIES, drive
 from spfcheck.audit.senders import OurNetwork, Ours, OurSender, SenderProfile
@@ -26,9 +27,9 @@ from spfcheck.rfc7208.record import Record, Result, parse
 
 __all__ = ["RETRY_S", "prepare"]
 
-RETRY_S = 30.0
+RETRY_S: Final = 30.0
 """Seconds until it is tried again where the DNS did not say what we are."""
-LONGEST_S = 3_600.0
+LONGEST_S: Final = 3_600.0
 """Seconds for which it holds at most, however long the answers' lifetimes: our own record may be changed by hand."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from spfcheck.audit.known import Get, Known, Memory, known_include, node_of
 from spfcheck.audit.report import TreeNode
@@ -25,10 +26,10 @@ from spfcheck.rfc7208.verdict import Cause
 
 __all__ = ["NO_VOIDS", "NotPlain", "Part", "Plain", "Stop", "is_quiet"]
 
-_ANSWERS = frozenset({Outcome.OK, Outcome.NODATA, Outcome.NXDOMAIN})
-_new_node = maker(TreeNode)
+_ANSWERS: Final = frozenset({Outcome.OK, Outcome.NODATA, Outcome.NXDOMAIN})
+_new_node: Final = maker(TreeNode)
 _A, _AAAA, _MX, _TXT = Rtype.A, Rtype.AAAA, Rtype.MX, Rtype.TXT
-_new = tuple.__new__  # what a named tuple's own constructor ends in
+_new: Final = tuple.__new__  # what a named tuple's own constructor ends in
 
 
 class NotPlain(Exception):  # noqa: N818 - an outcome, not an error

@@ -7,6 +7,7 @@ are read once for all, and a usual network is read by a shorter way.
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from spfcheck.audit.known import Memory
 from spfcheck.audit.plain import NotPlain, Part, Plain
@@ -17,7 +18,7 @@ from spfcheck.rfc7208.record import Problem, Result, Term
 
 __all__ = ["read_plain", "usual_network"]
 
-MOST_COSTLY = 20
+MOST_COSTLY: Final = 20
 """Terms that ask the DNS; records with more are rare, and may come near our ceiling on questions."""
 
 
@@ -49,7 +50,7 @@ def read_plain(text: str, domain: str, memory: Memory, like: Plain | None = None
     return Plain(text, domain, memory, parts, end, waiting)
 
 
-_ALL = ("all",)
+_ALL: Final = ("all",)
 
 
 def _part(word: str, domain: str, memory: Memory) -> Part:
@@ -90,11 +91,11 @@ def _read(word: str, memory: Memory) -> Term:
     return term
 
 
-_OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_USUAL = re.compile(rf"ip4:{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}(?:/(1[6-9]|2[0-9]|3[0-2]))?\Z", re.ASCII)
+_OCTET: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_USUAL: Final = re.compile(rf"ip4:{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}(?:/(1[6-9]|2[0-9]|3[0-2]))?\Z", re.ASCII)
 
 
-_USUAL_V6 = re.compile(
+_USUAL_V6: Final = re.compile(
     r"ip6:(2[0-9a-f]{3}(?::[0-9a-f]{1,4}){1,6})::/(3[3-9]|[4-9][0-9]|1[01][0-9]|12[0-8])\Z", re.ASCII
 )
 
@@ -129,5 +130,5 @@ def _usual_v6(word: str) -> tuple[int, int] | None:
     return None if low & rest else (low, low | rest)
 
 
-_ODD_FIRST = frozenset({"10", "100", "127", "169", "172", "192"})
+_ODD_FIRST: Final = frozenset({"10", "100", "127", "169", "172", "192"})
 """First bytes of the networks that cannot send over the Internet, among others."""

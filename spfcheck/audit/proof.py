@@ -10,6 +10,7 @@ redirect beside ``all`` can never decide. What the lemmas say holds for every ad
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from spfcheck.audit.base import Base, NoBase, Origin, base_of
 from spfcheck.audit.case import STRING_BYTES, Case, Unanswered, split_strings
@@ -27,8 +28,8 @@ from spfcheck.rfc7208.verdict import Cause, Cell, Partition
 
 __all__ = ["Proof", "Proposal", "Refusal", "deletable", "for_nobody", "prove"]
 
-_LIMIT_CAUSES = frozenset({Cause.LOOKUP_LIMIT, Cause.VOID_LIMIT, Cause.INCLUDE_LOOP})
-_MESSAGE_TERMS = frozenset({"exists", "a", "mx", "ptr"})
+_LIMIT_CAUSES: Final = frozenset({Cause.LOOKUP_LIMIT, Cause.VOID_LIMIT, Cause.INCLUDE_LOOP})
+_MESSAGE_TERMS: Final = frozenset({"exists", "a", "mx", "ptr"})
 
 
 class _Refused(Exception):  # noqa: N818 - an outcome, not an error

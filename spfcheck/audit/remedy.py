@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from spfcheck.audit import manual
 from spfcheck.audit.base import Base, NoBase, Origin, base_of
@@ -30,7 +30,7 @@ from spfcheck.rfc7208.record import Record, Term, parse
 
 __all__ = ["NONE", "Blocked", "propose", "skeleton_of"]
 
-NONE = Remedy(kind=RemedyKind.NONE)
+NONE: Final = Remedy(kind=RemedyKind.NONE)
 
 
 class Blocked(Exception):  # noqa: N818 - the DNS's failure, not ours

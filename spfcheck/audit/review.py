@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from spfcheck.audit.findings import Code, finding, printable
 from spfcheck.audit.mend import slip_at
@@ -29,16 +30,16 @@ __all__ = [
     "tree_findings",
 ]
 
-LONG_RECORD = 450
+LONG_RECORD: Final = 450
 """Bytes; RFC 7208 3.4 recommends that an answer fit into 512 bytes of UDP, and 450 leaves room for its names."""
-WIDE_V4 = 1 << 16
+WIDE_V4: Final = 1 << 16
 """Addresses of one ip4 term that are called wide: a /16 or more."""
-WIDE_V6_PREFIX = 32
+WIDE_V6_PREFIX: Final = 32
 """The same for ip6: what a registry gives to a whole provider."""
-SLOW_MS = 2_000.0
+SLOW_MS: Final = 2_000.0
 """Milliseconds after which an answer is called slow: receivers give a whole check some 20 s (RFC 7208 4.6.4)."""
 
-_NOT_PUBLIC_V4 = tuple(
+_NOT_PUBLIC_V4: Final = tuple(
     from_network(base, prefix, 4)
     for base, prefix in (
         (0x0A000000, 8),  # RFC 1918
@@ -49,7 +50,7 @@ _NOT_PUBLIC_V4 = tuple(
         (0x64400000, 10),  # RFC 6598: shared address space
     )
 )
-_NOT_PUBLIC_V6 = (from_network(0xFC << 120, 7, 6), from_network(0xFE80 << 112, 10, 6), ((1, 1),))
+_NOT_PUBLIC_V6: Final = (from_network(0xFC << 120, 7, 6), from_network(0xFE80 << 112, 10, 6), ((1, 1),))
 
 _OUTCOMES: Mapping[Outcome, Code] = {
     Outcome.SERVFAIL: Code.DNS_SERVFAIL,
@@ -255,8 +256,8 @@ def _ending(record: Record, domain: str) -> Iterator[Finding]:
         yield finding(Code.REDIRECT_IGNORED, domain, spot, term=redirect.text)
 
 
-_BROKEN = {State.SEVERAL: "several SPF records", State.BROKEN: "it cannot be read"}
-_MISSING = (State.NO_RECORD, State.NO_DOMAIN)
+_BROKEN: Final = {State.SEVERAL: "several SPF records", State.BROKEN: "it cannot be read"}
+_MISSING: Final = (State.NO_RECORD, State.NO_DOMAIN)
 
 
 def tree_findings(found: Survey, domain: str) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from spfcheck.audit.findings import CATALOGUE, Code, authorises_all, finding, threatens
 from spfcheck.audit.judge import PARTIAL, Judged, family_name
@@ -106,7 +107,7 @@ def _authorisation(
             )
 
 
-_MAIN_FIRST = (
+_MAIN_FIRST: Final = (
     Code.DOMAIN_NOT_FOUND,
     Code.MULTIPLE_RECORDS,
     Code.NON_ASCII,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from spfcheck.rfc7208.record import Record, Result, Term
 
 __all__ = ["ends_in", "ignored_own", "is_own", "join", "key", "plain_name", "softest"]
 
-_SOFTNESS = (Result.NEUTRAL, Result.SOFTFAIL, Result.FAIL)
+_SOFTNESS: Final = (Result.NEUTRAL, Result.SOFTFAIL, Result.FAIL)
 """From the softest to the hardest thing that a record can say of everyone else."""
 
 

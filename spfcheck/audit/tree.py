@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from spfcheck.audit.report import TreeNode
 from spfcheck.audit.vendors import vendor_of
@@ -16,13 +17,13 @@ from spfcheck.rfc7208.record import Record, Term, published
 
 __all__ = ["FAMILY_TYPES", "State", "Survey", "Use", "Void", "host_words", "survey"]
 
-MOST_NODES = 2_000
+MOST_NODES: Final = 2_000
 """A picture with more terms is cut: nobody reads it, and records that include each other twice grow without bound."""
 
-LOOP_LOOKUPS = 11
+LOOP_LOOKUPS: Final = 11
 """What a loop costs at least: one more than RFC 7208 4.6.4 allows."""
-_NOT_DRAWN = TreeNode(term="", domain="", cost=0, total=0)
-_new_node = maker(TreeNode)
+_NOT_DRAWN: Final = TreeNode(term="", domain="", cost=0, total=0)
+_new_node: Final = maker(TreeNode)
 
 
 class State(StrEnum):
@@ -234,7 +235,7 @@ def _hosts(term: Term, name: str, domain: str, depth: int, state: _State) -> str
     return ""
 
 
-FAMILY_TYPES = ((Rtype.A, 4), (Rtype.AAAA, 6))
+FAMILY_TYPES: Final = ((Rtype.A, 4), (Rtype.AAAA, 6))
 """The address types, with their families."""
 
 

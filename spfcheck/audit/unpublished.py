@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from spfcheck.audit.case import split_strings
 from spfcheck.audit.claims import Proof
@@ -28,7 +29,7 @@ from spfcheck.rfc7208.record import Result
 
 __all__ = ["unpublished"]
 
-_new_remedy = maker(Remedy)
+_new_remedy: Final = maker(Remedy)
 
 
 class _Wanted(Exception):  # noqa: N818 - a request, not an error

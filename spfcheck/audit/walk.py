@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from spfcheck.resolver.types import Answer, Lookup, Outcome
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
@@ -18,10 +19,10 @@ from spfcheck.rfc7208.record import Record, Term, published, select
 
 __all__ = ["MX_HOSTS", "Witness", "ask_all", "fetch", "fetch_all", "live_terms", "name_of", "questions_of", "spf_texts"]
 
-_OF_DOMAINS = frozenset("do")
+_OF_DOMAINS: Final = frozenset("do")
 """Macro letters that are the same for every message to a domain (RFC 7208 7.2)."""
 
-MX_HOSTS = 10
+MX_HOSTS: Final = 10
 """RFC 7208 4.6.4: the address records of so many names of one mx are asked for, and no more."""
 
 

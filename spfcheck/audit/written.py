@@ -6,7 +6,7 @@ import codecs
 import json
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,7 +15,7 @@ from spfcheck.audit.shared import SharedEvidence, SharedNode
 
 __all__ = ["json_bytes"]
 
-_ESCAPED = "spfcheck.json"
+_ESCAPED: Final = "spfcheck.json"
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
@@ -24,7 +24,7 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(_ESCAPED, _escaped)
-_encode = msgspec.json.Encoder(enc_hook=as_json).encode
+_encode: Final = msgspec.json.Encoder(enc_hook=as_json).encode
 
 
 def json_bytes(value: Any) -> bytes:
@@ -41,9 +41,9 @@ def json_bytes(value: Any) -> bytes:
     return text.decode().replace("\x7f", r"\u007f").encode("ascii", _ESCAPED)
 
 
-_REPORT = [field.name for field in fields(Report)]
+_REPORT: Final = [field.name for field in fields(Report)]
 _TREE, _EVIDENCE = _REPORT.index("tree"), _REPORT.index("evidence")
-_NODE = [field.name for field in fields(TreeNode)]
+_NODE: Final = [field.name for field in fields(TreeNode)]
 _report_values, _node_values = attrgetter(*_REPORT), attrgetter(*_NODE)
 _Report, _Node = msgspec.defstruct("_Report", _REPORT), msgspec.defstruct("_Node", _NODE)
 

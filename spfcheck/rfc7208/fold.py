@@ -18,7 +18,7 @@ from spfcheck.rfc7208.strand import Decided
 
 __all__ = ["FOLDS", "Expected", "Fold", "Way"]
 
-MOST_KEPT = 40_000
+MOST_KEPT: Final = 40_000
 """Ranges that are kept, in all folds of a generation together: some 6 MB beside the records and replies."""
 
 

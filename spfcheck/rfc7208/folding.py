@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from operator import itemgetter
+from typing import Final
 
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.fold import FOLDS, Expected, Fold, Way
@@ -19,15 +20,15 @@ from spfcheck.rfc7208.walk import Asking, Walk
 
 __all__ = ["learn"]
 
-FIRST_FOLD = 16
+FIRST_FOLD: Final = 16
 """Evaluations of a term before it is folded, which takes as long as some ten of them."""
-RAREST_FOLD = 1024
+RAREST_FOLD: Final = 1024
 """Each fold after the first waits for twice as many evaluations that the one before was no help to, up to so many."""
-MOST_WORK = 1_000
+MOST_WORK: Final = 1_000
 """Terms and questions that the making of a fold may go through, some milliseconds; a larger tree is not folded."""
-MOST_RANGES = 4_000
+MOST_RANGES: Final = 4_000
 """A fold of more is not kept."""
-_BY_START = itemgetter(0)
+_BY_START: Final = itemgetter(0)
 
 
 def learn(plan: Plan, ask: Ask, replies: Mapping[Question, Reply]) -> None:
@@ -77,7 +78,7 @@ def _way(decided: Decided, expected: Mapping[Question, Expected]) -> Way | None:
     return Way(tuple([expected[question] for question in dict.fromkeys(budget.asked)]), decided)
 
 
-_OPEN = Question("", Rtype.TXT)
+_OPEN: Final = Question("", Rtype.TXT)
 """The failure of what cannot be folded, which is an error, so that no way is made of it."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import AddressValueError, IPv6Address
+from typing import Final
 
 from spfcheck.rfc7208.macro import MacroError, Spec, compile_macros, dns_name
 from spfcheck.rfc7208.making import maker
@@ -13,18 +14,18 @@ from spfcheck.rfc7208.term import QUALIFIED, Problem, ProblemCode, Result, Span,
 __all__ = ["read_term"]
 
 # RFC 7208 4.6.1: name = ALPHA *( ALPHA / DIGIT / "-" / "_" / "." ), and a modifier is a name followed by "=".
-_MODIFIER = re.compile(r"([a-z][a-z0-9_.\-]*)=(.*)\Z", re.IGNORECASE | re.ASCII | re.DOTALL)
-_MECHANISM = re.compile(r"([+\-?~]?)([^:/]*)(.*)\Z", re.DOTALL)
-_DUAL_CIDR = re.compile(r"(.*?)(?:/([0-9]+))?(?://([0-9]+))?\Z", re.DOTALL | re.ASCII)
-_PREFIX = re.compile(r"(?:0|[1-9][0-9]?[0-9]?)\Z", re.ASCII)
+_MODIFIER: Final = re.compile(r"([a-z][a-z0-9_.\-]*)=(.*)\Z", re.IGNORECASE | re.ASCII | re.DOTALL)
+_MECHANISM: Final = re.compile(r"([+\-?~]?)([^:/]*)(.*)\Z", re.DOTALL)
+_DUAL_CIDR: Final = re.compile(r"(.*?)(?:/([0-9]+))?(?://([0-9]+))?\Z", re.DOTALL | re.ASCII)
+_PREFIX: Final = re.compile(r"(?:0|[1-9][0-9]?[0-9]?)\Z", re.ASCII)
 # RFC 7208 5.6: qnum, without leading zeros.
-_QNUM = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IP4 = re.compile(rf"{_QNUM}\.{_QNUM}\.{_QNUM}\.{_QNUM}\Z", re.ASCII)
+_QNUM: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IP4: Final = re.compile(rf"{_QNUM}\.{_QNUM}\.{_QNUM}\.{_QNUM}\Z", re.ASCII)
 # RFC 7208 7.1: a toplabel begins and ends with a letter or digit, may hold hyphens between, and is not all digits.
-_TOPLABEL = re.compile(r"(?![0-9]+\Z)[0-9a-z](?:[0-9a-z\-]*[0-9a-z])?\Z", re.IGNORECASE | re.ASCII)
-_BAD_CHARACTER = re.compile(r"[^\x21-\x7e]")
-_new_term = maker(Term)
-_new = tuple.__new__  # what a named tuple's own constructor ends in
+_TOPLABEL: Final = re.compile(r"(?![0-9]+\Z)[0-9a-z](?:[0-9a-z\-]*[0-9a-z])?\Z", re.IGNORECASE | re.ASCII)
+_BAD_CHARACTER: Final = re.compile(r"[^\x21-\x7e]")
+_new_term: Final = maker(Term)
+_new: Final = tuple.__new__  # what a named tuple's own constructor ends in
 
 
 class _InvalidError(Exception):

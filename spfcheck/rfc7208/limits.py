@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.verdict import Cause
@@ -21,19 +22,19 @@ __all__ = [
     "Policy",
 ]
 
-CHECK_QUESTIONS = 111
+CHECK_QUESTIONS: Final = 111
 """Our own ceiling for one address: the record, ten mx, and ten address questions for each, is the largest legal check
 without ``%{p}``."""
-AUDIT_QUESTIONS = 150
+AUDIT_QUESTIONS: Final = 150
 """Our own ceiling for a walk over a set, whose addresses may go different ways."""
-DEEPEST = 64
+DEEPEST: Final = 64
 """Records inside records that are followed where no limit of the standard ends it; with limits, 11 is the most."""
-REPEATS_PER_QUESTION = 50
+REPEATS_PER_QUESTION: Final = 50
 """How often a walk over a set may need an answer again, for each different question that it may ask: the parts of a set
 come by the same record separately, and a hostile tree makes many parts."""
-SMALL_SET = 16
+SMALL_SET: Final = 16
 """Up to so many addresses, a term that depends on the address is asked for each of them; beyond, it is marked."""
-_NEVER = 1 << 30
+_NEVER: Final = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +62,11 @@ class Policy:
     """No limit ends a loop: a direct self-include counts as no match, a longer loop is permerror."""
 
 
-STRICT = Policy(name="strict")
+STRICT: Final = Policy(name="strict")
 """The strict reading of RFC 7208, which is our verdict."""
-LENIENT = Policy(name="lenient", void_without_nxdomain=False, void_again=False, mx_excess_at_once=False)
+LENIENT: Final = Policy(name="lenient", void_without_nxdomain=False, void_again=False, mx_excess_at_once=False)
 """The reading of receivers that count fewer void lookups and look at the first ten mx names."""
-UNLIMITED = Policy(
+UNLIMITED: Final = Policy(
     name="unlimited", lookups=_NEVER, voids=_NEVER, questions=AUDIT_QUESTIONS * 10, void_again=True, loops_end=True
 )
 """What the text says when the lookup and void limits are lifted: for counting how far over a record is, and proofs."""

@@ -8,22 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote
 
 __all__ = ["Macro", "MacroError", "Spec", "compile_explanation", "compile_macros", "dns_name", "expand", "host_name"]
 
 # RFC 7208 7.1. Letters and the reversal are written in the case that the section shows; an upper-case letter asks for
 # URL escaping (7.3). An upper-case "R" as transformer is contested: we read it strictly, as an error.
-_EXPAND = re.compile(r"%(?:\{([a-zA-Z])([0-9]*)(r?)([.\-+,/_=]*)\}|([%_\-]))", re.ASCII)
-_LETTERS = frozenset("slodipvh")
+_EXPAND: Final = re.compile(r"%(?:\{([a-zA-Z])([0-9]*)(r?)([.\-+,/_=]*)\}|([%_\-]))", re.ASCII)
+_LETTERS: Final = frozenset("slodipvh")
 # RFC 7208 7.2: c, r and t are allowed in the text of an explanation only.
-_EXPLANATION_LETTERS = frozenset("crt")
-_FIXED = {"%": "%", "_": " ", "-": "%20"}
-_UNLIMITED = 1 << 30
+_EXPLANATION_LETTERS: Final = frozenset("crt")
+_FIXED: Final = {"%": "%", "_": " ", "-": "%20"}
+_UNLIMITED: Final = 1 << 30
 # RFC 1035 2.3.4, as text without the trailing dot.
-_NAME_MAX = 253
-_LABELS = re.compile(r"[^.]{1,63}(?:\.[^.]{1,63})*\Z")
-_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+_NAME_MAX: Final = 253
+_LABELS: Final = re.compile(r"[^.]{1,63}(?:\.[^.]{1,63})*\Z")
+_LOWER: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
 @dataclass(frozen=True, slots=True)

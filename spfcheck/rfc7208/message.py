@@ -6,16 +6,16 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from spfcheck.rfc7208.macro import dns_name
 from spfcheck.rfc7208.ranges import format_address
 
 __all__ = ["Identity", "Message", "as_bytes", "ascii_domain", "client", "identity", "reverse_name"]
 
-_LONGEST_DOMAIN = 1024
+_LONGEST_DOMAIN: Final = 1024
 """Longer text is refused before it is converted: IDNA takes its time with long input."""
-_PLAIN = re.compile(r"(?:[a-z0-9_\-]{1,63}\.)+[a-z0-9_\-]{1,63}\Z", re.ASCII)
+_PLAIN: Final = re.compile(r"(?:[a-z0-9_\-]{1,63}\.)+[a-z0-9_\-]{1,63}\Z", re.ASCII)
 """What nearly every name looks like: needs no conversion."""
 
 

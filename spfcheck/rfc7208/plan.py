@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.initial import decide, verdict_of
 from spfcheck.rfc7208.kept import Kept
@@ -16,7 +18,7 @@ from spfcheck.rfc7208.walk import Walk
 
 __all__ = ["PLANS", "Ask", "Plan", "plan_of"]
 
-MOST_KEPT = 40_000
+MOST_KEPT: Final = 40_000
 """The weight of the plans that are kept of a generation, in terms: some 4 MB beside the records themselves."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from enum import IntEnum
+from typing import Final
 
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import BITS, Range, Ranges, normalise, subtract
@@ -26,7 +27,7 @@ class Kind(IntEnum):
     OTHER_FAMILY = 8
 
 
-_KINDS = {
+_KINDS: Final = {
     "all": Kind.ALL,
     "include": Kind.INCLUDE,
     "a": Kind.A,
@@ -37,9 +38,9 @@ _KINDS = {
     "ip4": Kind.OTHER_FAMILY,
     "ip6": Kind.OTHER_FAMILY,
 }
-_RTYPES = {Kind.INCLUDE: Rtype.TXT, Kind.REDIRECT: Rtype.TXT, Kind.MX: Rtype.MX}
-_FROM_ADDRESS = frozenset("ip")
-_FROM_LOCAL_PART = frozenset("sl")
+_RTYPES: Final = {Kind.INCLUDE: Rtype.TXT, Kind.REDIRECT: Rtype.TXT, Kind.MX: Rtype.MX}
+_FROM_ADDRESS: Final = frozenset("ip")
+_FROM_LOCAL_PART: Final = frozenset("sl")
 
 
 class Step:

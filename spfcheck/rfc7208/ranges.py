@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address, ip_network
+from typing import Final
 
 __all__ = [
     "BITS",
@@ -38,7 +39,7 @@ Ranges = tuple[Range, ...]
 Network = tuple[int, int]
 """The lowest address of a CIDR network, and its prefix length."""
 
-BITS = {4: 32, 6: 128}
+BITS: Final = {4: 32, 6: 128}
 """The width of an address of each family."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from spfcheck.rfc7208.grammar import read_term
 from spfcheck.rfc7208.kept import Kept
@@ -31,9 +31,9 @@ __all__ = [
 ]
 
 # RFC 7208 4.5: the version ends at a space or at the end of the record; 12: it is case-insensitive.
-_VERSION = re.compile(rb"v=spf1(?: |\Z)", re.IGNORECASE)
-_TERM = re.compile(r"[^ ]+")
-MOST_KEPT = 40_000
+_VERSION: Final = re.compile(rb"v=spf1(?: |\Z)", re.IGNORECASE)
+_TERM: Final = re.compile(r"[^ ]+")
+MOST_KEPT: Final = 40_000
 """The weight of the records that are kept by their text, in terms: some 25 MB. Shared includes are what repeats."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Generator
+from typing import Final
 
 from spfcheck.rfc7208.fold import FOLDS
 from spfcheck.rfc7208.folding import learn
@@ -21,8 +22,8 @@ __all__ = ["swiftly"]
 
 # Named tuples made directly: their own constructors take three times as long. Global names are found faster than the
 # attributes of an enum.
-_new = tuple.__new__
-_MATCHED = Cause.MATCHED
+_new: Final = tuple.__new__
+_MATCHED: Final = Cause.MATCHED
 _LOOKUPS, _VOIDS, _QUESTIONS = STRICT.lookups, STRICT.voids, STRICT.questions
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from spfcheck.rfc7208.macro import Spec
 from spfcheck.rfc7208.ranges import Range
@@ -102,5 +102,5 @@ class Term:
         return f"Term({self.text!r})"
 
 
-QUALIFIED = {"": Result.PASS, "+": Result.PASS, "-": Result.FAIL, "~": Result.SOFTFAIL, "?": Result.NEUTRAL}
+QUALIFIED: Final = {"": Result.PASS, "+": Result.PASS, "-": Result.FAIL, "~": Result.SOFTFAIL, "?": Result.NEUTRAL}
 """The result of each sign, and of none."""

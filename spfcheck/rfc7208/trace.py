@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from spfcheck.rfc7208.limits import Budget
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
@@ -14,7 +15,7 @@ from spfcheck.rfc7208.verdict import Cause, Event, Why
 
 __all__ = ["Tracer"]
 
-_ADDRESSES = (Rtype.A, Rtype.AAAA)
+_ADDRESSES: Final = (Rtype.A, Rtype.AAAA)
 
 
 class Tracer:

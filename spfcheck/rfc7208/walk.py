@@ -9,7 +9,7 @@ would be.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from spfcheck.rfc7208.limits import DEEPEST, REPEATS_PER_QUESTION, SMALL_SET, Budget, LimitExceededError, Policy
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
@@ -306,5 +306,5 @@ class Walk:
 
 # Global names are found faster than the attributes of an enum, and these are looked at for every step.
 _ALL, _OTHER_FAMILY = Kind.ALL, Kind.OTHER_FAMILY
-_INCLUDE = Kind.INCLUDE
-_ADDRESS = {4: Rtype.A, 6: Rtype.AAAA}
+_INCLUDE: Final = Kind.INCLUDE
+_ADDRESS: Final = {4: Rtype.A, 6: Rtype.AAAA}
