@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Get", "Known", "Memory", "known_include", "lifetimes", "memory_of", "node_of"]
 
-MOST_REMEMBERED: Final = 8_192
+MOST_REMEMBERED = 8_192
 """Includes, terms and the like that are remembered; some kilobytes each at most."""
 MOST_RECORDS: Final = 30
 """Records below one include that are looked for; a tree within the limits has eleven at most (RFC 7208 4.6.4)."""

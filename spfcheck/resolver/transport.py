@@ -25,7 +25,7 @@ __all__ = ["Counts", "Port", "Server", "Timing", "Transport"]
 
 PORTS: Final = 8
 """Sockets for each resolver: enough that a burst does not overflow one buffer and that a forger must guess the port."""
-PORT_LIFE: Final = 20000
+PORT_LIFE = 20000
 """Questions that one socket asks before another, with another port, takes its place."""
 RECEIVE_BUFFER: Final = 4 * 2**20
 """Bytes; with the system's default, packets are lost from about 200 questions in flight on."""

@@ -20,9 +20,9 @@ from spfcheck.rfc7208.walk import Asking, Walk
 
 __all__ = ["learn"]
 
-FIRST_FOLD: Final = 16
+FIRST_FOLD = 16
 """Evaluations of a term before it is folded, which takes as long as some ten of them."""
-RAREST_FOLD: Final = 1024
+RAREST_FOLD = 1024
 """Each fold after the first waits for twice as many evaluations that the one before was no help to, up to so many."""
 MOST_WORK: Final = 1_000
 """Terms and questions that the making of a fold may go through, some milliseconds; a larger tree is not folded."""
