@@ -59,9 +59,9 @@ compiled: $(VENV)/.dev
 	@cd $(COMPILED) && SPFCHECK_COMPILED=1 $(abspath $(BIN))/python setup.py --quiet build_ext --inplace --parallel 2
 	@rm -rf $(COMPILED)/build
 
-# The tests of what is compiled, on the compiled modules.
+# The tests of what is compiled, and of what the main app and the customers get of it, on the compiled modules.
 test-compiled: compiled
-	@cd $(COMPILED) && $(abspath $(BIN))/python -m pytest tests/rfc7208 tests/resolver tests/audit $(ARGS)
+	@cd $(COMPILED) && $(abspath $(BIN))/python -m pytest tests/rfc7208 tests/resolver tests/audit tests/api tests/notify $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
