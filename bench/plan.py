@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
-import resource
 import tempfile
 import time
 from dataclasses import replace
@@ -18,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from bench.engine import most_memory
 from bench.registry import Table, part
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.demo.sandbox import Sandbox
@@ -134,7 +134,7 @@ def planner(url: str, to_parent: Connection) -> None:
             "reading": marks["contacts"] - began,
             "checking": marks["domains"] - marks["contacts"],
             "seconds": ended - began,
-            "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "rss": most_memory(),
         }
 
     with tempfile.TemporaryDirectory(prefix="spfcheck-bench-") as directory:

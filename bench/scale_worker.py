@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import resource
 import sys
 import time
 import tracemalloc
@@ -19,6 +18,7 @@ from typing import Any
 import uvloop
 
 from bench.customers import INCLUDE
+from bench.engine import most_memory
 from spfcheck.audit.report import Status
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.notify.checks import DnsChecks
@@ -57,7 +57,7 @@ async def audit(host: str, port: int, domains: list[str]) -> dict[str, Any]:
             "seconds": seconds,
             "cpu": cpu,
             "questions": resolver.counts.sent,
-            "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "rss_mb": most_memory(),
             "found": len(found),
             "sound": sound,
             "failed": tally.failed,
