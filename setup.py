@@ -1,7 +1,7 @@
 """Compiles the rooms that are walked through for every domain, where `SPFCHECK_COMPILED=1` asks for it; else nothing.
 
-The modules stay what they are: typed Python, which runs as well without a compiler, only half as fast. mypyc, which
-comes with mypy, makes C of them. Rooms that callers and tests reach into from outside are left as they are.
+The modules stay what they are: typed Python, which runs as well without a compiler, but takes half as long again.
+mypyc, which comes with mypy, makes C of them. Rooms that callers and tests reach into are left as they are.
 """
 
 from __future__ import annotations
