@@ -13,7 +13,7 @@ from typing import Final
 
 from spfcheck.audit.conclusion import Asking, Found, conclude
 from spfcheck.audit.evidence import evidence_of
-from spfcheck.audit.known import memory_of
+from spfcheck.audit.known import lifetimes, memory_of
 from spfcheck.audit.near import is_continuation, near_misses
 from spfcheck.audit.plain import NotPlain, is_quiet
 from spfcheck.audit.plain_text import read_plain
@@ -93,7 +93,8 @@ class Attempt:
 
     def _assemble(self, found: Found, now: float, report_id: str) -> Report:
         together = found.together
-        lifetime, until = together.lifetime, together.until
+        lifetime, until = lifetimes(found.answers.values())
+        lifetime, until = min(lifetime, together.lifetime), min(until, together.until)
         questions, evidence = together.questions.copy(), together.evidence.copy()
         for question, answer in found.answers.items():
             place = bisect_right(questions, question)
@@ -101,10 +102,6 @@ class Attempt:
                 continue  # an include rests on it as well
             questions.insert(place, question)
             evidence.insert(place, evidence_of(answer))
-            if answer.received_at:
-                until = min(until, answer.received_at + answer.ttl)
-            else:
-                lifetime = min(lifetime, float(answer.ttl))
         # By position, in the order of the fields that have no default: their names took longer than all the rest.
         return _new_report(
             report_id,

@@ -150,15 +150,20 @@ def test_the_last_chunk_asks_for_the_plan_and_only_the_last(nights: Nights, aske
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(end, claims))
     assert [errand for errand in asked.errands if errand.task is Task.FINISH] == [Errand(Task.FINISH, night.plan_id)]
+    tally, examined = decided(nights, night)
+    assert [item.domain for item in examined] == NAMES
+    assert examined[0] == seen(NAMES[:1]).found[0]
+    assert tally == Tally(statuses=Counter({"action_needed": 25}), opinions=25)
+
+
+def decided(nights: Nights, night: Night) -> tuple[Tally, list[Examined]]:
+    """What all chunks of a night saw, whose plan is to be made next."""
     after = nights.load(night.plan_id)
     assert after is not None
     assert after.state is NightState.DECIDING
     assert isinstance(nights.engine, Engine)
     with nights.engine.connect() as connection:
-        tally, examined = total(connection, night.plan_id)
-    assert [item.domain for item in examined] == NAMES
-    assert examined[0] == seen(NAMES[:1]).found[0]
-    assert tally == Tally(statuses=Counter({"action_needed": 25}), opinions=25)
+        return total(connection, night.plan_id)
 
 
 def claim_all(chunks: Chunks, night: Night) -> list[Claim]:
@@ -279,12 +284,9 @@ def test_of_a_chunk_that_fails_all_but_the_domains_at_fault_are_examined(nights:
     assert progress.states["parted"] == 3
     assert progress.domains == 28
     assert [e for e in asked.errands if e.task is Task.FINISH] == [Errand(Task.FINISH, night.plan_id)]
-    after = nights.load(night.plan_id)
-    assert after is not None
-    assert after.state is NightState.DECIDING
+    tally, examined = decided(nights, night)
     assert isinstance(nights.engine, Engine)
     with nights.engine.connect() as connection:
-        tally, examined = total(connection, night.plan_id)
         trail = connection.execute(sa.text("SELECT action, detail FROM audit")).all()
     assert tally == Tally(statuses=Counter({"action_needed": 26, "unknown": 2}), opinions=26, given_up=2)
     assert [item.domain for item in examined] == names
