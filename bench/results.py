@@ -116,7 +116,7 @@ def _readme(
         yield f"`make bench PART={name}`"
         for note in table.notes:
             yield ""
-            yield _plain(note)
+            yield note if note.startswith("|") else _plain(note)  # a table of its own, or words
     yield ""
 
 

@@ -269,7 +269,7 @@ def scale(quick: bool) -> Table:
         title="What a night costs",
         columns=("what", "measured", "how"),
         rows=cost_rows(costs),
-        notes=["", *made["nights"].splitlines(), "", where],
+        notes=[made["nights"], "", where],
         ratios={
             "sound_domain_ms": costs.audits.sound_cpu * 1e3,
             "broken_domain_ms": costs.audits.broken_cpu * 1e3,
