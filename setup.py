@@ -14,10 +14,10 @@ from setuptools import setup
 
 ROOMS = ("audit", "resolver", "rfc7208")
 LEFT = {
-    "audit/opinion.py": "derives from a class that pyspf has only once it is loaded",
-    "audit/report.py": "facts that change their class when they are finished (rfc7208/making.py)",
+    "audit/second_opinion.py": "derives from a class that pyspf has only once it is loaded",
+    "audit/report/model.py": "facts that change their class when they are finished (rfc7208/making.py)",
     "audit/senders.py": "facts that others refer to weakly",
-    "audit/shared.py": "derives from the facts of report.py, with slots",
+    "audit/report/shared.py": "derives from the facts of model.py, with slots",
     "resolver/authoritative.py": "a server for tests and demonstrations",
     "resolver/canary.py": "asks a few questions a minute",
     "resolver/types.py": "facts that change their class when they are finished",
@@ -29,8 +29,9 @@ LEFT = {
 
 def modules() -> list[str]:
     """The files to compile, in order."""
-    files = [file for room in ROOMS for file in sorted(Path("spfcheck", room).glob("*.py"))]
-    return [str(file) for file in files if file.name != "__init__.py" and f"{file.parent.name}/{file.name}" not in LEFT]
+    files = [file for room in ROOMS for file in sorted(Path("spfcheck", room).rglob("*.py"))]
+    kept = [file for file in files if file.relative_to("spfcheck").as_posix() not in LEFT]
+    return [str(file) for file in kept if file.name != "__init__.py"]
 
 
 def extensions() -> list[Any]:

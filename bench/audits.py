@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.customers import CLIENT, OUR_CLIENT, Customers, customers
 from bench.engines import ENGINES, Engine, Measured, missing, run
 from bench.registry import Table, part
 from bench.servers import Stack, client_cpus, pinned, program, stack
 from bench.verdicts import against, against_each_other
+from tests.made.customers import CLIENT, OUR_CLIENT, Customers, customers
 
 DOMAINS = 20_000
 QUICK_DOMAINS = 2_000

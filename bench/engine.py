@@ -16,17 +16,17 @@ from pathlib import Path
 
 import uvloop
 
-from bench.customers import INCLUDE
 from bench.peers.timing import Job, Run, by_lanes, job
 from spfcheck import COMPILED
-from spfcheck.api.collector import freeze
 from spfcheck.audit.examine import Ours, examine, prepare
-from spfcheck.audit.report import Report
+from spfcheck.audit.report.model import Report
+from spfcheck.audit.report.serialise import json_bytes
 from spfcheck.audit.senders import SenderProfile
-from spfcheck.audit.written import json_bytes
 from spfcheck.resolver.drive import drive
 from spfcheck.resolver.stub import Resolver
 from spfcheck.rfc7208.evaluate import check_host
+from spfcheck.serve.collector import freeze
+from tests.made.customers import INCLUDE
 
 Judge = Callable[[str], Awaitable[str]]
 

@@ -11,15 +11,15 @@ import statistics
 
 from aiohttp import web
 
-from bench.customers import INCLUDE, OURS, customers, providers
 from bench.registry import Table, part
 from bench.servers import server_cpus, stack
 from bench.service import WINDOW, Measured, Server, batch, get, single
-from spfcheck.api.app import create_app
-from spfcheck.api.keys import Scope, new_key
+from spfcheck.api.access.keys import Scope, new_key
 from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.zone import Zone, ZoneLookup
+from spfcheck.serve.app import create_app
 from spfcheck.settings import load
+from tests.made.customers import INCLUDE, OURS, customers, providers
 
 DOMAINS = 2_000
 """Domains of the cold checks: none is asked twice."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
-from bench.customers import CLIENT, OUR_CLIENT, Customers, customers
 from bench.engines import ENGINES, Engine, missing, run
 from bench.registry import Table, part
 from bench.servers import slow_line, stack
-from spfcheck.audit.walk import questions_of, spf_texts
+from spfcheck.audit.fetch import questions_of, spf_texts
 from spfcheck.resolver.types import Answer, Question, Rtype
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.rfc7208.record import parse
+from tests.made.customers import CLIENT, OUR_CLIENT, Customers, customers
 
 DELAY = 0.020
 """Seconds that a question takes: a resolver next door that has to ask someone."""

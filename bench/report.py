@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from bench.customers import INCLUDE, Customers, Kind, customers
 from bench.registry import Table, part
 from spfcheck.audit.examine import examine, prepare
-from spfcheck.audit.report import RemedyKind, Report, Status
+from spfcheck.audit.report.model import RemedyKind, Report, Status
+from spfcheck.audit.report.serialise import json_bytes
 from spfcheck.audit.senders import SenderProfile
-from spfcheck.audit.written import json_bytes
 from spfcheck.resolver.types import Answer, Question
 from spfcheck.resolver.zone import Zone, ZoneLookup
+from tests.made.customers import INCLUDE, Customers, Kind, customers
 
 ALLOWED_US = 75.0
 """Microseconds of CPU that a report may cost on average, without the second opinion."""

@@ -22,9 +22,9 @@ import uvloop
 from aiohttp import web
 
 from bench.servers import client_cpus
-from spfcheck.api import server
-from spfcheck.api.collector import freeze
-from spfcheck.api.logs import configure
+from spfcheck.api.observe.logs import configure
+from spfcheck.serve import server
+from spfcheck.serve.collector import freeze
 
 __all__ = ["WINDOW", "Measured", "Server", "batch", "get", "single"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.customers import Customers
+from tests.made.customers import Customers
 
 __all__ = ["Comparison", "against", "against_each_other"]
 
@@ -33,7 +33,7 @@ class Comparison:
 
 
 def against(customers: Customers, results: Sequence[str]) -> Comparison:
-    """Compare *results* for `bench.customers.CLIENT`, of the first so many domains, with what these were made to be."""
+    """Compare *results* for `tests.made.customers.CLIENT`, of the first domains, with what they were made as."""
     wrong = []
     by_kind: dict[str, int] = {}
     for domain, kind, right, said in zip(customers.domains, customers.kinds, customers.expected, results, strict=False):

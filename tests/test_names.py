@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spfcheck.audit import names
-from spfcheck.audit.names import NotADomainName, domain_name, is_public_suffix, registrable, shown, unicode_name
+from spfcheck import names
+from spfcheck.names import NotADomainName, domain_name, is_public_suffix, registrable, shown, unicode_name
 from tests.profile import scale
 
 ACCEPTED = [
@@ -173,8 +173,6 @@ def test_hostile_text_is_made_visible() -> None:
 
 
 def test_the_public_suffix_list_is_loaded_late() -> None:
-    code = (
-        "import sys, spfcheck.audit.names as n; n.domain_name('example.com'); print('publicsuffixlist' in sys.modules)"
-    )
+    code = "import sys, spfcheck.names as n; n.domain_name('example.com'); print('publicsuffixlist' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert out.stdout.strip() == "False"

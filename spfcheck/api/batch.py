@@ -18,8 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 from spfcheck.api.context import CALLER, NOTES, Service, service_of
 from spfcheck.api.params import StrictBody, choice, query, sentence
 from spfcheck.api.problems import Kind, Problem
-from spfcheck.audit.names import NotADomainName, domain_name
-from spfcheck.audit.written import json_bytes
+from spfcheck.audit.report.serialise import json_bytes
+from spfcheck.names import NotADomainName, domain_name
 
 MAX_LINE = 2_048
 """Bytes of a line: a name and its braces need a tenth of it."""

@@ -10,15 +10,15 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from spfcheck.api.checks import Checks
-from spfcheck.api.fleet import Fleet
-from spfcheck.api.gauges import LedgerGauges
-from spfcheck.api.keys import Key, Keyring, Scope
-from spfcheck.api.leases import Leases
-from spfcheck.api.logs import RequestLines
-from spfcheck.api.metrics import Metrics
-from spfcheck.api.quota import Ceiling
-from spfcheck.api.telemetry import Tracing
+from spfcheck.api.access.keys import Key, Keyring, Scope
+from spfcheck.api.observe.fleet import Fleet
+from spfcheck.api.observe.gauges import LedgerGauges
+from spfcheck.api.observe.logs import RequestLines
+from spfcheck.api.observe.metrics import Metrics
+from spfcheck.api.observe.telemetry import Tracing
+from spfcheck.api.quota.gcra import Ceiling
+from spfcheck.api.quota.leases import Leases
+from spfcheck.api.reports.checks import Checks
 from spfcheck.resolver.canary import ResolverCheck
 from spfcheck.settings import Settings
 

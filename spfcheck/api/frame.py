@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from spfcheck.api.access.guard import NOBODY, caller_of, demand
+from spfcheck.api.access.keys import Scope
 from spfcheck.api.context import CALLER, NOTES, REQUEST_ID, SERVICE, Service
-from spfcheck.api.guard import NOBODY, caller_of, demand
-from spfcheck.api.keys import Scope
+from spfcheck.api.fast_response import Sealed, fields, may_be_sealed
+from spfcheck.api.observe.telemetry import Tracing, note_request
 from spfcheck.api.problems import Kind, Problem, content, headers, to_problem
-from spfcheck.api.sealed import Sealed, fields, may_be_sealed
-from spfcheck.api.telemetry import Tracing, note_request
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spfcheck.api.problems import Kind, Problem
-from spfcheck.audit.names import shown
+from spfcheck.names import shown
 
 MAX_BODY = 64 * 1024
 """Bytes of a body, except where it is streamed: the longest record to try, with each character escaped."""

@@ -14,8 +14,8 @@ from typing import Any
 
 from aiohttp import web
 
-from spfcheck.api.hosts import AddressError, IdentityError
-from spfcheck.audit.names import NotADomainName
+from spfcheck.checking.connection import AddressError, IdentityError
+from spfcheck.names import NotADomainName
 
 PROTECTION = {
     "Server": "spfcheck",

@@ -7,19 +7,19 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from spfcheck.api.answers import answer_in_time, answer_of, busy, entry_answer, find_report, json_answer, spend_quota
+from spfcheck.api.access.keys import Scope
 from spfcheck.api.batch import batch
-from spfcheck.api.checks import LaneFullError
 from spfcheck.api.context import NOTES, Service, service_of
 from spfcheck.api.frame import Route
-from spfcheck.api.hosts import host_question, judge, verdict_document
-from spfcheck.api.keys import Scope
-from spfcheck.api.metrics import Metrics
-from spfcheck.api.ours import one_check
+from spfcheck.api.observe.metrics import Metrics
 from spfcheck.api.params import StrictBody, body, choice, flag, query, whole
 from spfcheck.api.problems import Kind, Problem
-from spfcheck.audit.names import domain_name
-from spfcheck.audit.written import json_bytes
+from spfcheck.api.reports.checks import LaneFullError
+from spfcheck.api.responses import answer_in_time, answer_of, busy, entry_answer, find_report, json_answer, spend_quota
+from spfcheck.audit.report.serialise import json_bytes
+from spfcheck.checking.connection import host_question, judge, verdict_document
+from spfcheck.checking.senders import one_check
+from spfcheck.names import domain_name
 
 DEFAULT_WAIT_MS = 3_000
 """How long a person or a program waits before it takes what there is."""

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from spfcheck.audit.evidence import evidence_of
-from spfcheck.audit.remedy import NONE
-from spfcheck.audit.report import (
+from spfcheck.audit.fetch import Witness
+from spfcheck.audit.judgement.status import headline
+from spfcheck.audit.judgement.tree import Survey
+from spfcheck.audit.repair.propose import NONE
+from spfcheck.audit.report.evidence import evidence_of
+from spfcheck.audit.report.model import (
     NOT_ASKED,
     Finding,
     Identity,
@@ -21,9 +24,6 @@ from spfcheck.audit.report import (
     TreeNode,
 )
 from spfcheck.audit.senders import Ours
-from spfcheck.audit.status import headline
-from spfcheck.audit.tree import Survey
-from spfcheck.audit.walk import Witness
 from spfcheck.resolver.types import Answer
 from spfcheck.resolver.types import Outcome as Answered
 from spfcheck.rfc7208.drive import run

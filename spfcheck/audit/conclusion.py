@@ -6,18 +6,18 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from spfcheck.audit.case import STRING_BYTES
-from spfcheck.audit.course import standing
-from spfcheck.audit.findings import Code, finding
-from spfcheck.audit.insertion import inserted
-from spfcheck.audit.known import Get
-from spfcheck.audit.plain import NO_VOIDS, Part, Plain
-from spfcheck.audit.remedy import NONE
-from spfcheck.audit.report import Finding, PublishedRecord, Remedy, SenderNetwork, Status, TreeNode
-from spfcheck.audit.review import length_findings
+from spfcheck.audit.flat.include import Get
+from spfcheck.audit.flat.outcome import standing
+from spfcheck.audit.flat.record import NO_VOIDS, Part, Plain
+from spfcheck.audit.flat.union import Together, authorised, together
+from spfcheck.audit.judgement.review import length_findings
+from spfcheck.audit.judgement.status import findings_of, needed_includes, status_of
+from spfcheck.audit.repair.case import STRING_BYTES
+from spfcheck.audit.repair.insertion import inserted
+from spfcheck.audit.repair.propose import NONE
+from spfcheck.audit.report.catalogue import Code, finding
+from spfcheck.audit.report.model import Finding, PublishedRecord, Remedy, SenderNetwork, Status, TreeNode
 from spfcheck.audit.senders import Ours
-from spfcheck.audit.status import findings_of, needed_includes, status_of
-from spfcheck.audit.together import Together, authorised, together
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.limits import STRICT
 from spfcheck.rfc7208.lookup import Question

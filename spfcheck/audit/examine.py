@@ -7,20 +7,20 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from spfcheck.audit import ours as _ours
+from spfcheck.audit import prepare as _ours
 from spfcheck.audit.assemble import Look, Outcome, assemble
-from spfcheck.audit.case import Case, Missing, Unanswered, published_as
-from spfcheck.audit.findings import Code, finding
-from spfcheck.audit.judge import Judged, judge, sender_networks
-from spfcheck.audit.near import near_misses
-from spfcheck.audit.ordinary import Attempt
-from spfcheck.audit.remedy import Blocked, propose
-from spfcheck.audit.report import Finding, Report, Status
-from spfcheck.audit.review import answers_of, apex, record_findings, tree_findings
+from spfcheck.audit.fetch import Witness, ask_all, fetch, fetch_all, spf_texts
+from spfcheck.audit.judgement.networks import Judged, judge, sender_networks
+from spfcheck.audit.judgement.review import answers_of, apex, record_findings, tree_findings
+from spfcheck.audit.judgement.status import needed_includes, sender_findings, status_of
+from spfcheck.audit.judgement.tree import survey
+from spfcheck.audit.quick import Attempt
+from spfcheck.audit.repair.case import Case, Missing, Unanswered, published_as
+from spfcheck.audit.repair.propose import Blocked, propose
+from spfcheck.audit.report.catalogue import Code, finding
+from spfcheck.audit.report.model import Finding, Report, Status
 from spfcheck.audit.senders import Ours, SenderProfile
-from spfcheck.audit.status import needed_includes, sender_findings, status_of
-from spfcheck.audit.tree import survey
-from spfcheck.audit.walk import Witness, ask_all, fetch, fetch_all, spf_texts
+from spfcheck.audit.text.near_miss import near_misses
 from spfcheck.resolver.types import Answer, Lookup
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.message import identity as split_identity
@@ -106,7 +106,7 @@ async def examine_by(
     judged = await judge(judged_domain, witness, ours, sender, helo)
     outcome = await _decide(look, judged)
     if opinion:
-        from spfcheck.audit.opinion import ask  # noqa: PLC0415 - pyspf is loaded only where it is asked
+        from spfcheck.audit.second_opinion import ask  # noqa: PLC0415 - pyspf is loaded only where it is asked
 
         outcome.opinion = await ask(judged_domain, sender, helo, witness, ours, judged, outcome.remedy, outcome.status)
     return assemble(look, outcome, clock, new_id)

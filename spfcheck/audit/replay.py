@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from spfcheck.audit.evidence import answer_of
 from spfcheck.audit.examine import examine_by, prepare
-from spfcheck.audit.report import SCHEMA, Report
+from spfcheck.audit.fetch import Witness
+from spfcheck.audit.report.evidence import answer_of
+from spfcheck.audit.report.model import SCHEMA, Report
 from spfcheck.audit.senders import SenderProfile
-from spfcheck.audit.walk import Witness
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.lookup import Question
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from spfcheck.audit.case import split_strings
-from spfcheck.audit.claims import Proof
 from spfcheck.audit.conclusion import Asking, Found, new_found
-from spfcheck.audit.course import remembered
-from spfcheck.audit.findings import Code, finding
-from spfcheck.audit.known import Get, Memory
-from spfcheck.audit.manual import not_here
-from spfcheck.audit.names import is_registered
-from spfcheck.audit.near import near_misses
-from spfcheck.audit.plain import NotPlain, is_quiet
-from spfcheck.audit.plain_proof import prove_plain
-from spfcheck.audit.plain_text import read_plain
-from spfcheck.audit.remedy import skeleton_of
-from spfcheck.audit.report import Finding, Remedy, RemedyKind, Status
+from spfcheck.audit.fetch import spf_texts
+from spfcheck.audit.flat.include import Get, Memory
+from spfcheck.audit.flat.outcome import remembered
+from spfcheck.audit.flat.record import NotPlain, is_quiet
+from spfcheck.audit.flat.record_text import read_plain
+from spfcheck.audit.flat.union import Together, together
+from spfcheck.audit.repair.case import split_strings
+from spfcheck.audit.repair.certificates import not_here
+from spfcheck.audit.repair.claims import Proof
+from spfcheck.audit.repair.proof_flat import prove_plain
+from spfcheck.audit.repair.propose import skeleton_of
+from spfcheck.audit.report.catalogue import Code, finding
+from spfcheck.audit.report.model import Finding, Remedy, RemedyKind, Status
 from spfcheck.audit.senders import Ours
-from spfcheck.audit.together import Together, together
-from spfcheck.audit.walk import spf_texts
+from spfcheck.audit.text.near_miss import near_misses
+from spfcheck.names import is_registered
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.making import maker

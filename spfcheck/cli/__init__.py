@@ -105,7 +105,7 @@ def _complain(sentence: str) -> int:
 
 def _sentence(error: Exception) -> str | None:
     """What to tell the user of *error*, where it is a fault that the user can mend; None for a fault of ours."""
-    from spfcheck.audit.names import NotADomainName
+    from spfcheck.names import NotADomainName
     from spfcheck.settings import SettingsError
 
     if isinstance(error, NotADomainName):
@@ -115,6 +115,7 @@ def _sentence(error: Exception) -> str | None:
     # The other rooms' own exceptions, each one sentence; by name, so that `check` need not import those rooms.
     known = {
         "AddressError", "IdentityError", "KeyFormatError", "NotifyError", "RefusedError", "ServeError", "ResolverError",
+        "StoreError",
         "ZoneError", "ApiError",
     }  # fmt: skip
     if any(kind.__name__ in known and kind.__module__.startswith("spfcheck.") for kind in type(error).__mro__):

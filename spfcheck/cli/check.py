@@ -15,12 +15,12 @@ from typing import Annotated, Any, Literal, TextIO
 from cyclopts import Parameter
 
 from spfcheck.audit.examine import examine
-from spfcheck.audit.names import NotADomainName, domain_name, shown
-from spfcheck.audit.ours import prepare
-from spfcheck.audit.report import Report, Severity, Status, as_json
+from spfcheck.audit.prepare import prepare
+from spfcheck.audit.report.model import Report, Severity, Status, as_json
 from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, WRONG_USAGE, UsageError
 from spfcheck.cli.answers import lookup_for
+from spfcheck.names import NotADomainName, domain_name, shown
 from spfcheck.resolver.types import Lookup
 from spfcheck.settings import Settings, load
 

@@ -17,11 +17,12 @@ app = App(name="db", help="The database: bring it up to date, delete what is old
 @app.command
 def upgrade() -> int:
     """Bring the tables to the newest version; safe to run again."""
-    from spfcheck.api import stored
-    from spfcheck.notify import database
+    from spfcheck.api.reports import stored
+    from spfcheck.notify.ledger import migration
+    from spfcheck.store import database
 
     engine = database.open_engine(load().database_url)
-    database.upgrade(engine)
+    migration.upgrade(engine)
     stored.upgrade(engine)
     workers = engine.dialect.name == "postgresql" and find_spec("procrastinate") is not None
     if workers:
@@ -45,10 +46,12 @@ def prune(*, report_days: int | None = None) -> int:
     report_days
         How many days of reports to keep, instead of what the settings say.
     """
-    from spfcheck.api import ceilings, stored
+    from spfcheck.api.quota import shared
+    from spfcheck.api.reports import stored
     from spfcheck.cli import UsageError
-    from spfcheck.notify import database
-    from spfcheck.notify import prune as ledger
+    from spfcheck.notify.ledger import migration
+    from spfcheck.notify.ledger import prune as ledger
+    from spfcheck.store import database
 
     settings = load()
     days = settings.report_days if report_days is None else report_days
@@ -58,8 +61,8 @@ def prune(*, report_days: int | None = None) -> int:
     stored.upgrade(engine)
     now = time.time()
     reports = stored.prune(engine, now, days)
-    ceilings.prune(engine, now)
-    known = database.is_current(engine)
+    shared.prune(engine, now)
+    known = migration.is_current(engine)
     gone = ledger.prune(engine, settings.intercom.workspace, now) if known else ledger.Pruned()
     engine.dispose()
     print(f"{reports} reports, {gone.plans} plans and {gone.letters} messages deleted,")

@@ -7,9 +7,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from spfcheck.api.ours import one_check
-from spfcheck.audit.ours import prepare
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.senders import SenderProfile
+from spfcheck.checking.senders import one_check
 from spfcheck.cli import COULD_NOT_CHECK, FINE
 from spfcheck.cli.answers import look_at_resolver, lookup_for
 from spfcheck.resolver.stub import Resolver
@@ -75,7 +75,8 @@ async def _senders(settings: Settings) -> Result:
 
 
 async def _database(settings: Settings) -> Result:
-    from spfcheck.notify.database import is_current, open_engine
+    from spfcheck.notify.ledger.migration import is_current
+    from spfcheck.store.database import open_engine
 
     engine = await asyncio.to_thread(open_engine, settings.database_url)
     try:
@@ -88,7 +89,7 @@ async def _database(settings: Settings) -> Result:
 
 
 async def _keys(settings: Settings) -> Result:
-    from spfcheck.api.keys import parse_line
+    from spfcheck.api.access.keys import parse_line
 
     keys = [parse_line(line) for line in settings.api_keys]
     return (
@@ -99,7 +100,7 @@ async def _keys(settings: Settings) -> Result:
 async def _intercom(settings: Settings) -> Result:
     if not settings.intercom.token.get_secret_value():
         return "off", "No token is set, so nobody can be messaged."
-    from spfcheck.intercom import Intercom
+    from spfcheck.intercom.client import Intercom
 
     async with Intercom(settings.intercom) as intercom:
         me = await intercom.me()

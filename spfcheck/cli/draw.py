@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from spfcheck.audit.names import shown, unicode_name
-from spfcheck.audit.report import Finding, RemedyKind, Report, Severity, Status, TreeNode
+from spfcheck.audit.report.model import Finding, RemedyKind, Report, Severity, Status, TreeNode
+from spfcheck.names import shown, unicode_name
 from spfcheck.web.words import manual_words, readable
 
 WORDS = {

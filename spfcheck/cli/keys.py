@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from spfcheck.api.keys import Scope, new_key, parse_line
+from spfcheck.api.access.keys import Scope, new_key, parse_line
 from spfcheck.cli import FINE, UsageError
 from spfcheck.settings import load
 
@@ -35,7 +35,7 @@ def new(
     """
     text, key = new_key(scope or [Scope.CHECK], os.urandom)
     if store:
-        from spfcheck.api.stored import KeyTable
+        from spfcheck.api.reports.stored import KeyTable
 
         with KeyTable.open(load().database_url) as table:
             table.add(key, note)
@@ -50,7 +50,7 @@ def new(
 @app.command(name="list")
 def list_() -> int:
     """List the keys of the settings and of the database; never their texts, which nobody has."""
-    from spfcheck.api.stored import KeyTable
+    from spfcheck.api.reports.stored import KeyTable
 
     settings = load()
     lines = [(parse_line(line), "settings", "") for line in settings.api_keys]
@@ -66,7 +66,7 @@ def list_() -> int:
 @app.command
 def revoke(key_id: str) -> int:
     """End a key of the database; running services refuse it within a minute."""
-    from spfcheck.api.stored import KeyTable
+    from spfcheck.api.reports.stored import KeyTable
 
     settings = load()
     if any(parse_line(line).id == key_id for line in settings.api_keys):

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from spfcheck.audit.names import domain_name, shown
 from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, UsageError
 from spfcheck.cli.answers import look_at_resolver, lookup_for, nameservers
+from spfcheck.names import domain_name, shown
 from spfcheck.notify.model import NotifyStatus, Plan, Progress, SendSummary
 from spfcheck.settings import Settings, load
 
 if TYPE_CHECKING:
-    from spfcheck.intercom import Intercom
-    from spfcheck.notify.checks import DnsChecks
+    from spfcheck.intercom.client import Intercom
+    from spfcheck.notify.planning.checks import DnsChecks
 
 app = App(name="notify", help="Find the users whose domain is affected, and send each the repair, once.")
 
@@ -38,7 +38,7 @@ Flag = Annotated[bool, Parameter(negative="")]
 @asynccontextmanager
 async def _notifier(settings: Settings) -> AsyncIterator[Any]:
     """The notifier over the real resolver, API and ledger; a signal ends it after the row in hand."""
-    from spfcheck.notify.night import Notifier
+    from spfcheck.notify.notifier import Notifier
 
     stop = on_signals()
     async with (
@@ -60,8 +60,8 @@ def on_signals() -> asyncio.Event:
 @asynccontextmanager
 async def reach(settings: Settings) -> AsyncIterator[tuple[Intercom, DnsChecks]]:
     """The real messaging API, and checks over the real resolvers. Raises `UsageError`."""
-    from spfcheck.intercom import Intercom
-    from spfcheck.notify.checks import DnsChecks
+    from spfcheck.intercom.client import Intercom
+    from spfcheck.notify.planning.checks import DnsChecks
     from spfcheck.resolver.stub import Resolver
 
     if not settings.intercom.token.get_secret_value():
@@ -246,7 +246,7 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     """Pause, brakes, the last runs, and where the messages of the ledger stand."""
     seen: NotifyStatus = _with(lambda notifier: notifier.status())
     if as_json:
-        from spfcheck.audit.report import as_json as plain
+        from spfcheck.audit.report.model import as_json as plain
 
         print(json.dumps(plain(seen), indent=2))
         return FINE

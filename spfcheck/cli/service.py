@@ -21,7 +21,7 @@ from spfcheck.settings import Settings, load
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from spfcheck.api.fleet import Fleet
+    from spfcheck.api.observe.fleet import Fleet
 
 SESSION_KEY_CHARACTERS = 32
 """Characters of a session key at least: 128 bits even when they are hexadecimal."""
@@ -74,7 +74,7 @@ def _use_uvloop() -> None:
 
 
 async def _serve(settings: Settings, zone: Path | None) -> None:
-    from spfcheck.api import server
+    from spfcheck.serve import server
 
     secret = _prove(settings)
     async with AsyncExitStack() as stack:
@@ -84,11 +84,11 @@ async def _serve(settings: Settings, zone: Path | None) -> None:
 
 
 def _serve_by_many(settings: Settings, zone: Path | None, workers: int) -> int:
-    from spfcheck.api import server
+    from spfcheck.serve import server
 
     try:
-        from spfcheck.api.workers import Processes
-        from spfcheck.api.workers import serve as run
+        from spfcheck.serve.workers import Processes
+        from spfcheck.serve.workers import serve as run
     except ImportError:  # gunicorn and uvloop have no build for Windows
         raise UsageError("This system cannot share a socket between processes; leave --workers out.") from None
     # One for all of them, else who signs in at one process is a stranger to the next.
@@ -116,8 +116,8 @@ def _serve_by_many(settings: Settings, zone: Path | None, workers: int) -> int:
 
 def _prove(settings: Settings) -> bytes | None:
     """The session key, where all that may be wrong with the settings is right; nothing is opened or written before."""
-    from spfcheck.api.keys import parse_line
-    from spfcheck.api.logs import configure
+    from spfcheck.api.access.keys import parse_line
+    from spfcheck.api.observe.logs import configure
 
     for line in settings.api_keys:
         parse_line(line)
@@ -131,13 +131,13 @@ async def _open(
     stack: AsyncExitStack, settings: Settings, zone: Path | None, secret: bytes | None, fleet: Fleet | None = None
 ) -> web.Application:
     """The application over the real database and resolver, which *stack* closes."""
-    from spfcheck.api import server
-    from spfcheck.api.app import create_app
-    from spfcheck.api.ceilings import QuotaTable
-    from spfcheck.api.gauges import LedgerGauges
-    from spfcheck.api.stored import KeyTable, StoredReports, upgrade
-    from spfcheck.api.telemetry import tracing_of
-    from spfcheck.notify.database import open_engine
+    from spfcheck.api.observe.gauges import LedgerGauges
+    from spfcheck.api.observe.telemetry import tracing_of
+    from spfcheck.api.quota.shared import QuotaTable
+    from spfcheck.api.reports.stored import KeyTable, StoredReports, upgrade
+    from spfcheck.serve import server
+    from spfcheck.serve.app import create_app
+    from spfcheck.store.database import open_engine
 
     engine = open_engine(settings.database_url)
     stack.callback(engine.dispose)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from spfcheck.audit.names import shown
 from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, UsageError
+from spfcheck.names import shown
 from spfcheck.settings import Settings, load
 
 if TYPE_CHECKING:
-    from spfcheck.notify.nights import Nights
+    from spfcheck.cluster.nights import Nights
 
 app = App(name="night", help="The nights that workers share: begin one, look at it, have it sent.")
 
@@ -52,7 +52,7 @@ def worker(
     _needs_the_extra()
     if not 1 <= concurrency <= 64:
         raise UsageError("--concurrency is from 1 to 64.")
-    from spfcheck.api import logs
+    from spfcheck.api.observe import logs
     from spfcheck.cluster.worker import ready
 
     settings = load()
@@ -91,8 +91,8 @@ async def _serve(settings: Settings, engine: object, queues: list[QueueName], co
 def _nights() -> Iterator[tuple[Settings, Nights]]:
     _needs_the_extra()
     from spfcheck.cluster.errands import Errands
+    from spfcheck.cluster.nights import Nights
     from spfcheck.cluster.worker import ready
-    from spfcheck.notify.nights import Nights
 
     settings = load()
     engine = ready(settings)
@@ -106,7 +106,7 @@ def _nights() -> Iterator[tuple[Settings, Nights]]:
 @app.command
 def begin() -> int:
     """Have workers begin a night now, without waiting for the clock."""
-    from spfcheck.notify.policy import Guards
+    from spfcheck.notify.guards import Guards
 
     with _nights() as (settings, nights):
         now = time.time()
@@ -146,8 +146,8 @@ def status(plan_id: str = "") -> int:
         The plan's id.
     """
     from spfcheck.cli.notify import moment
-    from spfcheck.notify.chunks import Chunks
-    from spfcheck.notify.nights import NightState
+    from spfcheck.cluster.chunks import Chunks
+    from spfcheck.cluster.nights import NightState
 
     with _nights() as (_, nights):
         night = nights.load(plan_id)

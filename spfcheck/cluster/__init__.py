@@ -1,6 +1,6 @@
 """The night on many machines: workers that share it through Postgres. Needs the extra ``spfcheck[cluster]``.
 
-One machine with SQLite needs nothing of this. `spfcheck.notify.nights` and `spfcheck.notify.chunks` hold what is due
+One machine with SQLite needs nothing of this. `spfcheck.cluster.nights` and `spfcheck.cluster.chunks` hold what is due
 and who may do it; this room only has it done:
 
 =========== =======================================================================================================

@@ -11,8 +11,8 @@ from procrastinate import App, SyncPsycopgConnector
 from procrastinate.types import JSONDict
 from sqlalchemy.engine import Connection
 
+from spfcheck.cluster.nights import Errand, Task
 from spfcheck.cluster.schema import SCHEMA
-from spfcheck.notify.nights import Errand, Task
 
 
 class Queue(StrEnum):
@@ -38,7 +38,7 @@ def queue_name(queue: Queue, workspace: str) -> str:
 
 
 class Errands:
-    """`spfcheck.notify.nights.Ask` for the workers of one workspace."""
+    """`spfcheck.cluster.nights.Ask` for the workers of one workspace."""
 
     def __init__(self, workspace: str) -> None:
         self._workspace = workspace

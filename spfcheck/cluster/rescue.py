@@ -15,11 +15,12 @@ from procrastinate.exceptions import ProcrastinateException
 from procrastinate.jobs import Status
 from sqlalchemy.engine import Connection
 
+from spfcheck.cluster.chunks import Claim
 from spfcheck.cluster.errands import QUEUE_OF, queue_name
+from spfcheck.cluster.nights import TASK_OF, Errand, Night, NightState, StaleError, Task
 from spfcheck.cluster.schema import SCHEMA
 from spfcheck.cluster.work import Work
-from spfcheck.notify.chunks import ChunkState, Claim
-from spfcheck.notify.nights import TASK_OF, Errand, Night, NightState, StaleError, Task
+from spfcheck.notify.ledger.shared_night import ChunkState
 
 LONGEST = 3600.0
 """Seconds for one step but sending: 500 domains take eleven minutes when every one of them runs into its deadline."""

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from procrastinate.schema import SchemaManager
 from sqlalchemy.engine import Connection, Engine
 
-from spfcheck.notify.database import in_sentences
-from spfcheck.notify.model import NotifyError
+from spfcheck.store.database import in_sentences
+from spfcheck.store.error import StoreError
 
 SCHEMA = "spfcheck_jobs"
 """The main app may use the same engine in the same database; the two must not meet."""
@@ -27,7 +27,7 @@ def steps() -> dict[str, str]:
 
 
 def upgrade(engine: Engine) -> None:
-    """Make the tables, or bring them to the engine's newest migration; safe to repeat. Raises `NotifyError`."""
+    """Make the tables, or bring them to the engine's newest migration; safe to repeat. Raises `StoreError`."""
     try:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as waiting:
             waiting.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": UPGRADING})
@@ -37,7 +37,7 @@ def upgrade(engine: Engine) -> None:
                 waiting.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": UPGRADING})
     except sa.exc.SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        raise NotifyError(f"The tables of the workers cannot be brought up to date: {in_sentences(cause)}") from error
+        raise StoreError(f"The tables of the workers cannot be brought up to date: {in_sentences(cause)}") from error
 
 
 def _upgrade(engine: Engine) -> None:

@@ -15,28 +15,30 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy.engine import Engine
 
+from spfcheck.cluster.chunks import Chunks, Claim, Examination
 from spfcheck.cluster.errands import Errands
+from spfcheck.cluster.found import total
+from spfcheck.cluster.nights import Errand, Night, Nights, NightState, StaleError, Task, clear, move, touch
 from spfcheck.cluster.room import Room
-from spfcheck.intercom import Intercom
-from spfcheck.intercom_answers import ApiError, TokenRefusedError, UnavailableError
-from spfcheck.notify.archive import Archive, Sighting
-from spfcheck.notify.audience import People
-from spfcheck.notify.checks import Checks
-from spfcheck.notify.chunks import Chunks, ChunkState, Claim, Examination
-from spfcheck.notify.database import PatientThread, passes
-from spfcheck.notify.findings import total
-from spfcheck.notify.gather import enter, gather
-from spfcheck.notify.ledger import Ledger
+from spfcheck.cluster.roster import SharedBook, SharedRoster
+from spfcheck.intercom.answers import ApiError, TokenRefusedError, UnavailableError
+from spfcheck.intercom.client import Intercom
+from spfcheck.notify.audience.gather import enter, gather
+from spfcheck.notify.audience.query import People
+from spfcheck.notify.audience.roster import Gathered
+from spfcheck.notify.guards import Guards
+from spfcheck.notify.ledger.archive import Archive, Sighting
+from spfcheck.notify.ledger.ledger import Ledger
+from spfcheck.notify.ledger.shared_night import ChunkState
+from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.model import NotifyError, Plan, Reason, RefusedError
-from spfcheck.notify.night import Notifier
-from spfcheck.notify.nights import Errand, Night, Nights, NightState, StaleError, Task, clear, move, touch
-from spfcheck.notify.plan import Examined, Examiner
-from spfcheck.notify.policy import Guards
-from spfcheck.notify.roster import Gathered
-from spfcheck.notify.settle import Around, Settlement, Sum, look_around
-from spfcheck.notify.shared import SharedBook, SharedRoster
-from spfcheck.notify.stops import Stops
+from spfcheck.notify.notifier import Notifier
+from spfcheck.notify.planning.checks import Checks
+from spfcheck.notify.planning.plan import Examined, Examiner
+from spfcheck.notify.planning.settle import Around, Settlement, Sum, look_around
 from spfcheck.settings import Settings
+from spfcheck.store.database import PatientThread, passes
+from spfcheck.store.error import StoreError
 
 T = TypeVar("T")
 
@@ -175,7 +177,7 @@ class Work:
         """Write down how a step ended; None where it is another's by now, or the database is gone and we are ending."""
         try:
             return await writing
-        except NotifyError as error:
+        except (NotifyError, StoreError) as error:
             log.warning("not-written-down", why=str(error), **(about or {}))
             return None
 
@@ -278,7 +280,7 @@ class Work:
                 log.warning("not-sent", plan=night.plan_id, why=str(refusal))
                 await self.write(self.nights.end, night, self.clock(), f"Nothing was sent: {refusal}")
                 return
-            except NotifyError as error:
+            except (NotifyError, StoreError) as error:
                 if self.stop.is_set() or passes(error):
                     raise Stopping from error
                 raise
@@ -298,10 +300,10 @@ class Work:
 
 def _sentence(error: Exception) -> str:
     """*error* in a sentence."""
-    if isinstance(error, NotifyError | ApiError):
+    if isinstance(error, NotifyError | StoreError | ApiError):
         return str(error)
     return f"It ended in {type(error).__name__}: {error}"[:500]
 
 
 def _unexpected(error: Exception) -> bool:
-    return not isinstance(error, NotifyError | ApiError)
+    return not isinstance(error, NotifyError | StoreError | ApiError)

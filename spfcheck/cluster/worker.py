@@ -18,15 +18,16 @@ from sqlalchemy.engine import Engine
 
 from spfcheck.cluster import schema
 from spfcheck.cluster.errands import Queue, queue_name
+from spfcheck.cluster.nights import Task
 from spfcheck.cluster.rescue import Rescue
 from spfcheck.cluster.work import Work
-from spfcheck.intercom import Intercom
-from spfcheck.notify import database
-from spfcheck.notify.checks import Checks
+from spfcheck.intercom.client import Intercom
+from spfcheck.notify.guards import Guards
+from spfcheck.notify.ledger import migration
 from spfcheck.notify.model import NotifyError
-from spfcheck.notify.nights import Task
-from spfcheck.notify.policy import Guards
+from spfcheck.notify.planning.checks import Checks
 from spfcheck.settings import Settings
+from spfcheck.store import database
 
 NEVER = 365 * 86_400.0
 """Seconds: what the engine would do by itself, and gives up on the first fault, is done here."""
@@ -55,7 +56,7 @@ def ready(settings: Settings) -> Engine:
             raise NotifyError(f"The setting {name} is no time in the manner of cron: {text!r}.")
     # A worker that stands still in the middle of a transaction must not hold its locks for as long as it does.
     engine = database.open_engine(settings.database_url, idle_seconds=settings.night.stalled_seconds)
-    if not (database.is_current(engine) and schema.is_current(engine)):
+    if not (migration.is_current(engine) and schema.is_current(engine)):
         engine.dispose()
         raise NotifyError("The tables of the workers are not up to date: run spfcheck db upgrade.")
     return engine

@@ -19,20 +19,21 @@ from pathlib import Path
 import aiohttp
 import structlog
 
-from spfcheck.api import logs, server
-from spfcheck.api.app import create_app
-from spfcheck.api.stored import KeyTable, StoredReports, upgrade
-from spfcheck.audit.names import shown
+from spfcheck.api.observe import logs
+from spfcheck.api.reports.stored import KeyTable, StoredReports, upgrade
 from spfcheck.demo.customers import INCLUDE
 from spfcheck.demo.stage import HOUR, Stage, staged
-from spfcheck.intercom import Intercom
-from spfcheck.notify.checks import DnsChecks
-from spfcheck.notify.database import open_engine
+from spfcheck.intercom.client import Intercom
+from spfcheck.names import shown
+from spfcheck.notify.guards import Guards
 from spfcheck.notify.model import Decision, Plan, PlanRow, Reason, SendSummary
-from spfcheck.notify.night import Notifier
-from spfcheck.notify.policy import Guards
+from spfcheck.notify.notifier import Notifier
+from spfcheck.notify.planning.checks import DnsChecks
 from spfcheck.resolver.canary import ResolverCheck
 from spfcheck.resolver.stub import Resolver
+from spfcheck.serve import server
+from spfcheck.serve.app import create_app
+from spfcheck.store.database import open_engine
 from spfcheck.web.notices import Notices
 
 NIGHTS_APART = 21 * HOUR

@@ -1,12 +1,12 @@
 """The notifier: finds the users whose domain is affected and sends each the repair, once.
 
-How a face uses it (all methods are coroutines; every refusal is a `NotifyError` whose text is one clear sentence, and
-`RefusedError` is the kind that a guard raises)::
+How a face uses it (all methods are coroutines; every refusal is a `NotifyError` whose text is one clear sentence,
+`RefusedError` is the kind that a guard raises, and a fault of the database is a `StoreError`)::
 
-    from spfcheck.intercom import Intercom
-    from spfcheck.notify.checks import DnsChecks
-    from spfcheck.notify.night import Notifier
-    from spfcheck.notify.policy import Guards
+    from spfcheck.intercom.client import Intercom
+    from spfcheck.notify.planning.checks import DnsChecks
+    from spfcheck.notify.notifier import Notifier
+    from spfcheck.notify.guards import Guards
 
     async with Intercom(settings.intercom) as intercom, Resolver(...) as resolver:
         checks = DnsChecks.over(settings, resolver, second=second_resolver, canary=canary)
@@ -44,8 +44,8 @@ How a face uses it (all methods are coroutines; every refusal is a `NotifyError`
 ``suppress(address, *, reason, who)``  puts a person on the local suppression list
 ====================================== =====================================================================
 
-`spfcheck.notify.night.upgrade(url)` is ``spfcheck db upgrade``. A `Plan` prints itself by `as_json()` and `as_csv()`;
-`Plan.rows` holds what is not simply fine.
+`spfcheck.notify.notifier.upgrade(url)` is ``spfcheck db upgrade``. A `Plan` prints itself by `as_json()` and
+`as_csv()`; `Plan.rows` holds what is not simply fine.
 
 `spfcheck.notify.metrics.exposition(status)` is a `NotifyStatus` for Prometheus.
 

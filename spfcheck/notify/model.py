@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from spfcheck.audit.report import as_json
+from spfcheck.audit.report.model import as_json
 
 
 class NotifyError(Exception):

@@ -10,19 +10,19 @@ from collections.abc import Generator
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Final
 
+from spfcheck.rfc7208.branch import Decided, Strand
+from spfcheck.rfc7208.evaluation import Walk
 from spfcheck.rfc7208.explain import explanation
 from spfcheck.rfc7208.initial import decide, verdict_of
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS, STRICT, Budget, Policy
 from spfcheck.rfc7208.lookup import Question, Reply
+from spfcheck.rfc7208.memo.check import swiftly
+from spfcheck.rfc7208.memo.plan import PLANS, plan_of
 from spfcheck.rfc7208.message import Message, ascii_domain, client
-from spfcheck.rfc7208.plan import PLANS, plan_of
 from spfcheck.rfc7208.ranges import Ranges, normalise
 from spfcheck.rfc7208.record import Result
-from spfcheck.rfc7208.strand import Decided, Strand
-from spfcheck.rfc7208.swift import swiftly
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause, Cell, Partition, Verdict
-from spfcheck.rfc7208.walk import Walk
 
 __all__ = ["check_host", "partition"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from spfcheck.rfc7208.branch import Decided, Strand
+from spfcheck.rfc7208.evaluation import Walk
 from spfcheck.rfc7208.limits import UNLIMITED, Budget
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.macro import MacroError, compile_explanation, dns_name
-from spfcheck.rfc7208.strand import Decided, Strand
-from spfcheck.rfc7208.walk import Walk
 
 __all__ = ["explanation"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Final
 
+from spfcheck.rfc7208.branch import Decided, Path, Strand
+from spfcheck.rfc7208.evaluation import Walk
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.record import Result, published
-from spfcheck.rfc7208.strand import Decided, Path, Strand
 from spfcheck.rfc7208.verdict import Cause, Event, PathStep, Verdict
-from spfcheck.rfc7208.walk import Walk
 
 __all__ = ["decide", "verdict_of"]
 

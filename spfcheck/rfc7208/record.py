@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from spfcheck.rfc7208.cache import Kept
 from spfcheck.rfc7208.grammar import read_term
-from spfcheck.rfc7208.kept import Kept
 from spfcheck.rfc7208.term import Problem, ProblemCode, Result, Span, Term
 
 __all__ = [
@@ -49,7 +49,7 @@ class Record:
     redirect: Term | None
     exp: Term | None
     programs: dict[int, Any] = field(default_factory=dict)
-    """What `spfcheck.rfc7208.program` made of this record: by family, negative where one step stands for one term."""
+    """What `spfcheck.rfc7208.steps` made of this record: by family, negative where one step stands for one term."""
 
     def __repr__(self) -> str:
         return f"Record({self.text!r})"

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from spfcheck.rfc7208.branch import Decided
 from spfcheck.rfc7208.limits import Budget
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
-from spfcheck.rfc7208.program import Kind
 from spfcheck.rfc7208.record import Result, Term
-from spfcheck.rfc7208.strand import Decided
+from spfcheck.rfc7208.steps import Kind
 from spfcheck.rfc7208.verdict import Cause, Event, Why
 
 __all__ = ["Tracer"]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from spfcheck.audit.findings import CATALOGUE, Code
+from spfcheck.audit.report.catalogue import CATALOGUE, Code
 from spfcheck.settings import Settings
 from spfcheck.web.render import COMMON, asset, environment
 from spfcheck.web.words import words

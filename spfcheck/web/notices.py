@@ -10,14 +10,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from spfcheck.audit.report import Status
-from spfcheck.notify.archive import Archive
-from spfcheck.notify.database import WriterThread, is_current, reading
-from spfcheck.notify.ledger import Ledger
+from spfcheck.audit.report.model import Status
+from spfcheck.notify.ledger.archive import Archive
+from spfcheck.notify.ledger.ledger import Ledger
+from spfcheck.notify.ledger.migration import is_current
+from spfcheck.notify.ledger.stops import Stops
+from spfcheck.notify.ledger.tables import domains, letters, notices
 from spfcheck.notify.model import NotifyError, Plan, Reason
-from spfcheck.notify.stops import Stops
-from spfcheck.notify.tables import domains, letters, notices
 from spfcheck.settings import Settings
+from spfcheck.store.database import WriterThread, reading
 from spfcheck.web.view import when
 
 SHOWN_ROWS = 500

@@ -10,19 +10,19 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from spfcheck.api.answers import answer_in_time, busy, find_report, json_answer, pending_document, spend_quota
-from spfcheck.api.checks import LaneFullError, Source
+from spfcheck.api.access.guard import NOBODY, demand
+from spfcheck.api.access.keys import Scope
 from spfcheck.api.context import CALLER, NOTES, Service, service_of
-from spfcheck.api.entries import Entry
 from spfcheck.api.frame import PAGE_ERROR, SIGN_IN, Route
-from spfcheck.api.guard import NOBODY, demand
-from spfcheck.api.hosts import AddressError, IdentityError, host_question, judge
-from spfcheck.api.keys import Scope
-from spfcheck.api.ours import one_check
 from spfcheck.api.params import flag, query
 from spfcheck.api.problems import Kind, Problem
+from spfcheck.api.reports.checks import LaneFullError, Source
+from spfcheck.api.reports.entries import Entry
+from spfcheck.api.responses import answer_in_time, busy, find_report, json_answer, pending_document, spend_quota
 from spfcheck.api.routes import DEFAULT_WAIT_MS, MAX_RECORD, reasons_not_ready
-from spfcheck.audit.names import NotADomainName, domain_name, shown
+from spfcheck.checking.connection import AddressError, IdentityError, host_question, judge
+from spfcheck.checking.senders import one_check
+from spfcheck.names import NotADomainName, domain_name, shown
 from spfcheck.web import help as help_pages
 from spfcheck.web import people, render
 from spfcheck.web.view import changes, report_view, safe, when

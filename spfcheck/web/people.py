@@ -7,14 +7,14 @@ from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
+from spfcheck.api.access.guard import NOBODY
+from spfcheck.api.access.keys import IMPLIED, Scope
+from spfcheck.api.access.sessions import COOKIE, session_text, set_cookie, token_is_good
 from spfcheck.api.context import CALLER, NOTES, Service, service_of
-from spfcheck.api.guard import NOBODY
-from spfcheck.api.keys import IMPLIED, Scope
 from spfcheck.api.params import query
 from spfcheck.api.problems import Kind, Problem
-from spfcheck.api.sessions import COOKIE, session_text, set_cookie, token_is_good
-from spfcheck.audit.names import NotADomainName, domain_name, shown
-from spfcheck.audit.report import Status
+from spfcheck.audit.report.model import Status
+from spfcheck.names import NotADomainName, domain_name, shown
 from spfcheck.web import render
 from spfcheck.web.notices import plan_view
 

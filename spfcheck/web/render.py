@@ -10,10 +10,10 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from spfcheck.api.access.guard import NOBODY
+from spfcheck.api.access.sessions import form_token
 from spfcheck.api.context import CALLER, REQUEST_ID, service_of
-from spfcheck.api.guard import NOBODY
 from spfcheck.api.problems import Problem
-from spfcheck.api.sessions import form_token
 from spfcheck.web.view import safe
 from spfcheck.web.words import words
 

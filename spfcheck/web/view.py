@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from spfcheck.audit.names import shown, unicode_name
+from spfcheck.names import shown, unicode_name
 from spfcheck.web.words import LOOKUPS, manual_words, readable
 
 LONGEST = 8_000

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from spfcheck.audit.names import shown
+from spfcheck.names import shown
 
 LOOKUPS = 10
 """RFC 7208 4.6.4."""

@@ -15,11 +15,11 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from spfcheck.api.app import create_app
-from spfcheck.api.keys import Scope, new_key
-from spfcheck.api.logs import configure
+from spfcheck.api.access.keys import Scope, new_key
+from spfcheck.api.observe.logs import configure
 from spfcheck.resolver.types import Answer, Lookup, Question
 from spfcheck.resolver.zone import Zone, ZoneLookup
+from spfcheck.serve.app import create_app
 from spfcheck.settings import Settings
 
 ZONE = """
@@ -114,7 +114,7 @@ async def running(
 @contextmanager
 def in_a_thread(make: Callable[[], web.Application]) -> Iterator[str]:
     """The application in a thread with a loop of its own, for clients that block; its address comes back."""
-    from spfcheck.api import server
+    from spfcheck.serve import server
 
     configure("json")
     sock = server.listen("127.0.0.1", 0)

@@ -10,8 +10,8 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from spfcheck.api.app import ReportIds
 from spfcheck.api.context import SERVICE
+from spfcheck.serve.app import ReportIds
 from tests.api.running import ZONE, SlowLookup, make_keys, running, settings_of
 
 
@@ -310,7 +310,7 @@ async def test_batch_reads_no_further_than_it_has_places_and_ends_when_the_clien
 
 
 async def test_a_batch_without_end_does_not_hold_the_end_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spfcheck.api.app.DRAIN_SECONDS", 0.5)
+    monkeypatch.setattr("spfcheck.serve.app.DRAIN_SECONDS", 0.5)
     async with running() as client:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(client.url.rpartition(":")[2]))
         head = ("POST /v1/check/batch HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/x-ndjson")

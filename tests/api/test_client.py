@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from spfcheck.api.app import create_app
 from spfcheck.client import FAILURES_TO_OPEN, OPEN_SECONDS, WAITING_AT_MOST, AsyncClient, Breaker, Client
+from spfcheck.serve.app import create_app
 from tests.api.running import free_port, in_a_thread, settings_of, zone_lookup
 from tests.profile import scale
 

@@ -11,9 +11,9 @@ import jsonschema
 import pytest
 import yaml
 
-from spfcheck.api.app import create_app
 from spfcheck.api.routes import contract
 from spfcheck.demo import customers
+from spfcheck.serve.app import create_app
 from tests.api.running import in_a_thread, make_keys, running, settings_of, zone_lookup
 from tests.profile import LONG
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spfcheck.audit.examine import examine, prepare
-from spfcheck.audit.report import Report
+from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.resolver.zone import Zone, ZoneLookup
 

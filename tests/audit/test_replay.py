@@ -8,7 +8,7 @@ import pytest
 
 from spfcheck.audit.examine import examine, prepare
 from spfcheck.audit.replay import Unrecorded, replay
-from spfcheck.audit.report import Report, as_json
+from spfcheck.audit.report.model import Report, as_json
 from spfcheck.resolver.types import Answer, Outcome, Question
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spfcheck.audit.examine import examine, prepare
 from spfcheck.audit.replay import replay
-from spfcheck.audit.report import RemedyKind, Status, as_json
+from spfcheck.audit.report.model import RemedyKind, Status, as_json
 from spfcheck.resolver.types import FAILURES, Answer, Outcome, Question, Rtype
 from tests.audit.golden_file import OURS
 from tests.profile import scale

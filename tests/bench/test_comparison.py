@@ -15,7 +15,6 @@ import pytest
 
 from bench import __main__ as command
 from bench import results
-from bench.customers import CLIENT, customers
 from bench.engines import ENGINES, Engine, missing, run
 from bench.latency import depth
 from bench.registry import HEADLINES, TABLES, Table
@@ -23,6 +22,7 @@ from bench.servers import slow_line, stack
 from bench.svg import Bar, Line, bars, lines
 from bench.verdicts import against, against_each_other, same
 from spfcheck.resolver.zone import Zone, ZoneLookup
+from tests.made.customers import CLIENT, customers
 
 MADE = customers(200)
 

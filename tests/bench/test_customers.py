@@ -6,12 +6,12 @@ from collections import Counter
 
 import pytest
 
-from bench import customers as made
-from bench.customers import CLIENT, OUR_CLIENT, Customers, Kind, customers
 from spfcheck.resolver.drive import drive_cached
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.rfc7208.evaluate import check_host
 from spfcheck.rfc7208.record import Result
+from tests.made import customers as made
+from tests.made.customers import CLIENT, OUR_CLIENT, Customers, Kind, customers
 from tests.profile import scale
 
 COUNT = scale(2_000, 20_000)

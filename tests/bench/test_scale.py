@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench.scale import ASSUMED, DOCUMENT, SIZES, Costs, blocks, needs, write
-from bench.scale_audits import Audits
-from bench.scale_ledger import Databases
+from bench.capacity.audits import Audits
+from bench.capacity.ledger import Databases
+from bench.capacity.scale import ASSUMED, DOCUMENT, SIZES, Costs, blocks, needs, write
 
 COSTS = Costs(
     audits=Audits(

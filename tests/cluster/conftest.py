@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from spfcheck.cluster import schema
-from spfcheck.notify import database
+from spfcheck.notify.ledger import migration
+from spfcheck.store import database
 from tests import postgres
 
 _numbers = itertools.count()
@@ -39,7 +40,7 @@ def address(server: postgres.Server) -> Iterator[str]:
 def postgres_engine(address: str) -> Iterator[Engine]:
     """A database with the ledger's tables and the workers'."""
     engine = database.open_engine(address)
-    database.upgrade(engine)
+    migration.upgrade(engine)
     schema.upgrade(engine)
     yield engine
     engine.dispose()

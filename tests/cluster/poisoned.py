@@ -6,9 +6,9 @@ import os
 import signal
 import sys
 
-from spfcheck.audit.report import Report
+from spfcheck.audit.report.model import Report
 from spfcheck.cli import main
-from spfcheck.notify.checks import DnsChecks
+from spfcheck.notify.planning.checks import DnsChecks
 from tests.cluster.outside import domain
 
 POISON = domain(1234)

@@ -17,7 +17,8 @@ from typing import Any
 import psycopg
 
 from spfcheck.cluster import schema
-from spfcheck.notify import database
+from spfcheck.notify.ledger import migration
+from spfcheck.store import database
 from tests.cluster.outside import broken, domain
 
 BIN = Path(sys.executable).with_name("spfcheck")
@@ -80,7 +81,7 @@ class Stage:
             ]  # fmt: skip
             self._outside.append(subprocess.Popen(words, cwd=ROOT))
         engine = database.open_engine(self.address)
-        database.upgrade(engine)
+        migration.upgrade(engine)
         schema.upgrade(engine)
         engine.dispose()
         wait(lambda: all((self.directory / part).exists() for part in ("dns", "api")), 120.0)

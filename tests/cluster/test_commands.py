@@ -13,14 +13,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from spfcheck.cluster import schema
-from spfcheck.notify import database
-from spfcheck.notify.tables import chunks, nights
+from spfcheck.notify.ledger import migration
+from spfcheck.notify.ledger.tables import chunks, nights
+from spfcheck.store import database
 from tests.cluster.stage import BIN, ROOT, stage, wait
 
 ONE_MACHINE = """
 import sys
 from spfcheck.cli import run
-import spfcheck.api.app, spfcheck.cli.notify, spfcheck.demo.run, spfcheck.notify.night, spfcheck.notify.settle
+import spfcheck.serve.app, spfcheck.cli.notify, spfcheck.demo.run
+import spfcheck.notify.notifier, spfcheck.notify.planning.settle
 assert run(["db", "upgrade"]) == 0
 assert run(["notify", "status"]) == 0
 found = sorted(name for name in sys.modules
@@ -102,7 +104,7 @@ def test_what_no_worker_can_run_on_is_one_sentence(tmp_path: Path, named: dict[s
 
 def test_tables_that_are_not_there_are_one_sentence(tmp_path: Path, address: str) -> None:
     env = environment(tmp_path, DATABASE_URL=address)
-    for made in (database.upgrade, schema.upgrade):
+    for made in (migration.upgrade, schema.upgrade):
         done = subprocess.run([BIN, "worker"], env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 2
         assert "not up to date: run spfcheck db upgrade." in done.stderr

@@ -11,20 +11,22 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from spfcheck.cluster.chunks import PARTS, SPARE, Chunks, Claim, Examination, GivenUp
 from spfcheck.cluster.errands import Errands
-from spfcheck.notify import database
-from spfcheck.notify.archive import Archive, Sighting
-from spfcheck.notify.audience import People
-from spfcheck.notify.checks import Health
-from spfcheck.notify.chunks import PARTS, SPARE, Chunks, ChunkState, Claim, Examination, GivenUp
-from spfcheck.notify.evidence import Judgement
-from spfcheck.notify.findings import total
+from spfcheck.cluster.found import total
+from spfcheck.cluster.nights import ATTEMPTS, Errand, Night, Nights, NightState, StaleError, Task, progress_of
+from spfcheck.cluster.roster import SharedBook, SharedRoster
+from spfcheck.notify.audience.query import People
+from spfcheck.notify.audience.roster import Gathered, Member
+from spfcheck.notify.ledger import migration
+from spfcheck.notify.ledger.archive import Archive, Sighting
+from spfcheck.notify.ledger.shared_night import ChunkState
+from spfcheck.notify.ledger.tables import domains, found, members
 from spfcheck.notify.model import NotifyError, Reason
-from spfcheck.notify.nights import ATTEMPTS, Errand, Night, Nights, NightState, StaleError, Task, progress_of
-from spfcheck.notify.plan import Examined, Tally
-from spfcheck.notify.roster import Gathered, Member
-from spfcheck.notify.shared import SharedBook, SharedRoster
-from spfcheck.notify.tables import domains, found, members
+from spfcheck.notify.planning.checks import Health
+from spfcheck.notify.planning.evidence import Judgement
+from spfcheck.notify.planning.plan import Examined, Tally
+from spfcheck.store import database
 
 DAY = 86_400.0
 
@@ -46,7 +48,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         yield request.getfixturevalue("postgres_engine")
         return
     made = database.open_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
-    database.upgrade(made)
+    migration.upgrade(made)
     yield made
     made.dispose()
 

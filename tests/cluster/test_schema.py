@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from spfcheck.cluster import schema
-from spfcheck.notify import database
+from spfcheck.store import database
 
 SHAPE = """
 SELECT 'column', table_name || '.' || column_name || ' ' || udt_name FROM information_schema.columns

@@ -17,17 +17,18 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.jobs import Status
 from sqlalchemy.engine import Engine
 
-from spfcheck.api.gauges import LedgerGauges
-from spfcheck.audit.report import Report
+from spfcheck.api.observe.gauges import LedgerGauges
+from spfcheck.audit.report.model import Report
+from spfcheck.cluster import nights as nights_module
+from spfcheck.cluster.chunks import Chunks
 from spfcheck.cluster.errands import see_jobs
+from spfcheck.cluster.nights import Night, NightState
 from spfcheck.cluster.rescue import Rescue
 from spfcheck.cluster.work import Work
-from spfcheck.intercom import Intercom
-from spfcheck.notify import nights as nights_module
-from spfcheck.notify.archive import Archive
-from spfcheck.notify.checks import DnsChecks, Health
-from spfcheck.notify.chunks import Chunks, ChunkState, shared
-from spfcheck.notify.nights import Night, NightState
+from spfcheck.intercom.client import Intercom
+from spfcheck.notify.ledger.archive import Archive
+from spfcheck.notify.ledger.shared_night import ChunkState, shared
+from spfcheck.notify.planning.checks import DnsChecks, Health
 from tests.notify.world import World, broken, world
 
 NAMES = [f"b{number:03}.example" for number in range(310)]

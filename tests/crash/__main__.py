@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from spfcheck.notify.night import upgrade
+from spfcheck.notify.notifier import upgrade
 from tests import postgres
 from tests.crash.scene import Run, Shared, mutate, plan, serve, watch, work
 

@@ -22,21 +22,22 @@ from typing import Any
 
 import httpx
 
-from spfcheck.audit.report import Report
+from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.demo.sandbox import Fault, Faults, Sandbox
 from spfcheck.demo.sandbox_contract import VARIABLE, Contract
 from spfcheck.demo.sandbox_state import SandboxWorkspace
-from spfcheck.intercom import Intercom
-from spfcheck.intercom_answers import Outcome, Sent
-from spfcheck.notify import send
-from spfcheck.notify.checks import DnsChecks, Health
-from spfcheck.notify.ledger import Ledger
+from spfcheck.intercom.answers import Outcome, Sent
+from spfcheck.intercom.client import Intercom
+from spfcheck.notify.guards import Guards
+from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.model import NotifyError, Progress, RefusedError, State
-from spfcheck.notify.night import Notifier
-from spfcheck.notify.policy import Guards
+from spfcheck.notify.notifier import Notifier
+from spfcheck.notify.planning.checks import DnsChecks, Health
+from spfcheck.notify.sending import send
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.settings import Settings, load
+from spfcheck.store.error import StoreError
 from tests.notify.world import DESCRIPTION
 
 ZONE = """
@@ -277,7 +278,7 @@ async def work(run: Run, url: str, plan_id: str, shared: Shared, sender: int) ->
                 await notifier.send(plan_id, count)
             except RefusedError:
                 raise
-            except NotifyError as error:
+            except (NotifyError, StoreError) as error:
                 print(f"sender {sender}: {error}", file=sys.stderr, flush=True)
                 await asyncio.sleep(0.1)
                 continue

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from spfcheck.audit.examine import examine, prepare
-from spfcheck.audit.report import RemedyKind, Status
+from spfcheck.audit.report.model import RemedyKind, Status
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.demo import run
 from spfcheck.demo.customers import INCLUDE, Customer, load

@@ -17,6 +17,7 @@ from aiohttp import web
 from spfcheck.notify.model import NotifyError
 from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
 from spfcheck.resolver.zone import ZoneLookup
+from spfcheck.store.error import StoreError
 from tests.notify.world import GUARDS, World, broken, mended
 
 WAITING = [f"b{n}.example" for n in range(20)]
@@ -64,7 +65,7 @@ async def night(w: World) -> str:
     try:
         async with w.notifier() as notifier:
             run = await notifier.run()
-    except NotifyError as error:
+    except (NotifyError, StoreError) as error:
         return str(error)
     return run.refused
 
@@ -151,7 +152,7 @@ async def test_a_resolver_gone_wrong(w: BentWorld, bend: Callable[[Answer], Answ
 
 async def test_a_canary_that_sings(w: BentWorld) -> None:
     from spfcheck.audit.senders import SenderProfile
-    from spfcheck.notify.checks import DnsChecks
+    from spfcheck.notify.planning.checks import DnsChecks
 
     async def canary() -> str:
         return "127.0.0.1:53 invents addresses for names that do not exist."

@@ -24,9 +24,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from spfcheck.demo.sandbox import Fault
 from spfcheck.demo.sandbox_state import SandboxContact, SandboxMessage
-from spfcheck.notify.ledger import Ledger
+from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.model import NotifyError, Reason
-from tests.notify.test_unclear import Always
+from spfcheck.store.error import StoreError
+from tests.notify.sending.test_unclear import Always
 from tests.notify.world import GUARDS, World, broken, mended
 from tests.profile import scale
 
@@ -250,7 +251,7 @@ class Notifying(RuleBasedStateMachine):
             self.between(what, number)
             try:
                 sending = await notifier.send(plan.id)
-            except NotifyError:
+            except (NotifyError, StoreError):
                 return
             assert sending.sent <= self.w.guards.ceiling_per_run + len(self.tonight)
             states = (await notifier.status()).states

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from spfcheck.audit.senders import SenderProfile
-from spfcheck.notify.checks import DnsChecks
+from spfcheck.notify.planning.checks import DnsChecks
 from spfcheck.resolver.stub import Resolver, Session
 from spfcheck.resolver.types import Answer, Question
 from spfcheck.resolver.zone import Zone, ZoneLookup

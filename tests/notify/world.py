@@ -20,10 +20,10 @@ from spfcheck.audit.senders import SenderProfile
 from spfcheck.demo.sandbox import Sandbox
 from spfcheck.demo.sandbox_contract import Contract
 from spfcheck.demo.sandbox_state import SandboxWorkspace
-from spfcheck.intercom import Intercom
-from spfcheck.notify.checks import Checks, DnsChecks
-from spfcheck.notify.night import Notifier
-from spfcheck.notify.policy import HOUR, Guards
+from spfcheck.intercom.client import Intercom
+from spfcheck.notify.guards import HOUR, Guards
+from spfcheck.notify.notifier import Notifier
+from spfcheck.notify.planning.checks import Checks, DnsChecks
 from spfcheck.resolver.types import Lookup
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.settings import Settings, load

@@ -9,9 +9,9 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.dns import ordinary_answer
 from spfcheck.resolver.cache import AnswerCache
 from spfcheck.resolver.types import FAILURES, Answer, Outcome, Question, Rtype
+from tests.made.answers import ordinary_answer
 from tests.profile import scale
 
 MEGABYTE = 2**20

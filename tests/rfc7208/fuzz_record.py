@@ -7,8 +7,8 @@ import atheris
 from .fuzzing import fuzz
 
 with atheris.instrument_imports(include=["spfcheck.rfc7208"]):
-    from spfcheck.rfc7208.program import program
     from spfcheck.rfc7208.record import canonical, parse, select
+    from spfcheck.rfc7208.steps import program
 
 SEEDS = [
     b"v=spf1 a:foo.example/24//64 mx//128 ip4:192.0.2.0/24 ip6:2001:db8::/32 include:%{d2r-}.example -all",

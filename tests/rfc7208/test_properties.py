@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import spfcheck
+from spfcheck.rfc7208.cache import Kept
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import check_host, partition
-from spfcheck.rfc7208.kept import Kept
 from spfcheck.rfc7208.limits import LENIENT, STRICT, UNLIMITED
 from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.ranges import (
@@ -32,6 +32,7 @@ from spfcheck.rfc7208.ranges import (
     union,
 )
 from spfcheck.rfc7208.record import KEPT, PUBLISHED, ProblemCode, canonical, parse
+from spfcheck.rfc7208.verdict import PathStep
 from tests.profile import scale
 
 from .made import IP4, IP6, record, world
@@ -265,12 +266,20 @@ def test_a_question_is_asked_once_an_evaluation() -> None:
         assert len(made.zone.asked) == len(set(made.zone.asked))
 
 
+def _said(path: tuple[PathStep, ...]) -> list[tuple[str, str, str]]:
+    return [
+        (step.domain, step.record.text if step.record else "", step.term.text if step.term else "") for step in path
+    ]
+
+
 def test_a_trace_changes_nothing_and_adds_up() -> None:
     for seed in range(WORLDS):
         made = world(Random(f"trace {seed}"))
         plain = run(check_host(made.ip, "d.example", made.sender, made.helo), made.zone)
         traced = run(check_host(made.ip, "d.example", made.sender, made.helo, trace=True), made.zone)
-        assert traced._replace(trace=()) == plain
+        # A record that was read twice is two objects of one text: which one is at hand hangs on a cache.
+        assert traced._replace(trace=(), path=()) == plain._replace(path=())
+        assert _said(traced.path) == _said(plain.path)
         assert plain.trace == ()
         events = traced.trace
         assert (events[0].term, events[0].domain) == ("", "d.example")

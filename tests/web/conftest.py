@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from spfcheck.api.app import create_app
-from spfcheck.api.keys import Scope
+from spfcheck.api.access.keys import Scope
 from spfcheck.demo import customers
+from spfcheck.serve.app import create_app
 from tests.api.running import in_a_thread, settings_of, zone_lookup
 from tests.web.browser import browser
 from tests.web.night import Morning, morning

@@ -11,16 +11,17 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from spfcheck.api.app import create_app
-from spfcheck.api.keys import Scope, new_key
-from spfcheck.api.stored import StoredReports, upgrade
+from spfcheck.api.access.keys import Scope, new_key
+from spfcheck.api.reports.stored import StoredReports, upgrade
 from spfcheck.demo import customers
-from spfcheck.notify import database
-from spfcheck.notify.archive import Archive, Sighting, frozen
-from spfcheck.notify.ledger import Ledger
+from spfcheck.notify.ledger import migration
+from spfcheck.notify.ledger.archive import Archive, Sighting, frozen
+from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.model import Decision, Intent, Plan, PlanRow, Reason, Step
 from spfcheck.resolver.types import Answer, Lookup, Question
+from spfcheck.serve.app import create_app
 from spfcheck.settings import Settings
+from spfcheck.store import database
 from spfcheck.web.notices import Notices
 from tests.api.running import in_a_thread, settings_of, zone_lookup
 
@@ -118,7 +119,7 @@ def morning(folder: Path, *scopes: Scope, **options: Any) -> Iterator[Morning]:
         notify={"pause_file": str(folder / "pause"), "enabled": True},
     )  # fmt: skip
     engine = database.open_engine(settings.database_url)
-    database.upgrade(engine)
+    migration.upgrade(engine)
     upgrade(engine)
     a_plan(engine)
     zone = Changing(customers.load().zone)

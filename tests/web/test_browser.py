@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from spfcheck.api.keys import Scope
+from spfcheck.api.access.keys import Scope
 from tests.web.browser import signed_in, visit
 from tests.web.night import MENDED, Morning, morning
 

@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from spfcheck.api.context import SERVICE
-from spfcheck.api.entries import entry_of
+from spfcheck.api.reports.entries import entry_of
 from spfcheck.audit.examine import examine
-from spfcheck.audit.findings import CATALOGUE, Code
-from spfcheck.audit.ours import prepare
-from spfcheck.audit.report import Report
+from spfcheck.audit.prepare import prepare
+from spfcheck.audit.report.catalogue import CATALOGUE, Code
+from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.cli.draw import draw
 from spfcheck.resolver.types import Answer, Outcome, Question

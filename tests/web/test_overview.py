@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import Engine
 
-from spfcheck.api.stored import StoredReports, upgrade
+from spfcheck.api.reports.stored import StoredReports, upgrade
 from spfcheck.demo import customers
-from spfcheck.notify import database
-from spfcheck.notify.archive import Archive, Sighting
+from spfcheck.notify.ledger import migration
+from spfcheck.notify.ledger.archive import Archive, Sighting
+from spfcheck.store import database
 from spfcheck.web.notices import SHOWN_ROWS, Notices
 from tests.api.running import Client, running, settings_of, zone_lookup
 from tests.web.night import CREATED_AT, a_plan
@@ -22,7 +23,7 @@ from tests.web.test_pages import Page, assert_nothing_runs
 @pytest.fixture
 def engine(tmp_path: Path) -> Engine:
     made = database.open_engine(f"sqlite:///{tmp_path}/night.sqlite3")
-    database.upgrade(made)
+    migration.upgrade(made)
     upgrade(made)
     return made
 

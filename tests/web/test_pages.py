@@ -13,17 +13,17 @@ import pytest
 from rich.console import Console
 
 from spfcheck.api.context import SERVICE
-from spfcheck.api.entries import entry_of
+from spfcheck.api.reports.entries import entry_of
 from spfcheck.audit.examine import examine
-from spfcheck.audit.findings import CATALOGUE, Code, finding
-from spfcheck.audit.names import shown
-from spfcheck.audit.ours import prepare
-from spfcheck.audit.report import Report
+from spfcheck.audit.prepare import prepare
+from spfcheck.audit.report.catalogue import CATALOGUE, Code, finding
+from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.cli.draw import draw
 from spfcheck.demo import customers
-from spfcheck.notify.message import Writer
+from spfcheck.names import shown
 from spfcheck.notify.model import NotifyError, Step
+from spfcheck.notify.sending.message import Writer
 from spfcheck.web.help import write_site
 from spfcheck.web.words import words
 from tests.api.running import ZONE, make_keys, running, settings_of, zone_lookup

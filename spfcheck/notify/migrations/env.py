@@ -1,10 +1,10 @@
-"""Runs the migrations over the connection that `spfcheck.notify.database.upgrade` hands in."""
+"""Runs the migrations over the connection that `spfcheck.notify.ledger.migration.upgrade` hands in."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from spfcheck.notify.tables import metadata
+from spfcheck.notify.ledger.tables import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 with context.begin_transaction():

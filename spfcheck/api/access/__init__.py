@@ -1,0 +1,1 @@
+"""Who may ask: keys, sessions, and the guard in front of every route."""

@@ -1,0 +1,1 @@
+"""Reports as the service keeps and serves them."""

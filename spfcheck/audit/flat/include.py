@@ -1,0 +1,320 @@
+"""Includes whose whole tree is plain networks: evaluated once, and remembered for whoever includes them next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary, proxy
+
+from spfcheck.audit.fetch import spf_texts
+from spfcheck.audit.judgement.networks import FAMILIES, via
+from spfcheck.audit.judgement.review import answers_of
+from spfcheck.audit.judgement.tree import State, survey
+from spfcheck.audit.judgement.vendors import vendor_of
+from spfcheck.audit.report.evidence import evidence_of
+from spfcheck.audit.report.model import SenderNetwork, TreeNode
+from spfcheck.audit.report.shared import SharedEvidence, SharedNode, shared
+from spfcheck.audit.senders import OurNetwork, Ours
+from spfcheck.resolver.types import Answer
+from spfcheck.rfc7208.drive import run
+from spfcheck.rfc7208.evaluate import partition
+from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.ranges import Ranges, everything, intersect, size
+from spfcheck.rfc7208.record import Record, Result, Term, parse
+from spfcheck.rfc7208.verdict import Cell, Partition
+
+if TYPE_CHECKING:
+    from spfcheck.audit.flat.record import Part
+    from spfcheck.audit.flat.union import Together
+
+__all__ = ["Get", "Known", "Memory", "known_include", "lifetimes", "memory_of", "node_of"]
+
+MOST_REMEMBERED = 8_192
+"""Includes, terms and the like that are remembered; some kilobytes each at most."""
+MOST_RECORDS: Final = 30
+"""Records below one include that are looked for; a tree within the limits has eleven at most (RFC 7208 4.6.4)."""
+
+Get = Callable[[Question], Answer | None]
+"""How an answer that is at hand is got; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """An include whose whole tree is plain networks, evaluated."""
+
+    target: str
+    lookups: int
+    """What it costs beside itself."""
+    passing: Mapping[int, Ranges]
+    cells: Mapping[int, tuple[Cell, ...]]
+    answers: tuple[tuple[Question, Answer], ...]
+    evidence: Mapping[Question, SharedEvidence]
+    root: TreeNode
+    ways: tuple[str | None, ...]
+    """By the place of each of our networks: the way to it, empty where it is not held, None where it is in part."""
+    touches: bool
+    """Whether it holds anything that our includes authorise."""
+    count: int
+    """IPv4 addresses that pass."""
+    lows: list[int]
+    """Where their ranges begin."""
+    lifetime: float
+    """Seconds that those of its answers live that carry no time of arrival."""
+    until: float
+    """Unix time until which the others live."""
+
+
+class Memory:
+    """What is remembered from one domain to the next, as long as our own answers stand."""
+
+    __slots__ = (
+        "evidence",
+        "held",
+        "known",
+        "lifetime",
+        "names",
+        "nodes",
+        "ours",
+        "parts",
+        "places",
+        "seen",
+        "shared",
+        "terms",
+        "together",
+        "unfit",
+        "until",
+    )
+
+    def __init__(self, ours: Ours) -> None:
+        # Weakly, for it is what this memory is found by.
+        self.ours: Ours = proxy(ours)
+        self.names = ours.names
+        self.unfit: dict[str, Answer] = {}
+        """Includes that are not plain networks, by the answer that said so."""
+        self.known: dict[str, Known] = {}
+        self.terms: dict[str, Term] = {}
+        """Terms as many records write them."""
+        self.seen: dict[tuple[int, str, str], SenderNetwork] = {}
+        """What is said of our networks, by place, result and way."""
+        self.held: dict[tuple[Known, str], tuple[SenderNetwork, ...]] = {}
+        """What is said of all of them where one include, in these words, holds each."""
+        self.shared: dict[tuple[Known, Known], int] = {}
+        """How many IPv4 addresses pass in both of two includes."""
+        self.parts: dict[str, Part] = {}
+        """Includes as records write them."""
+        self.nodes: dict[tuple[Part, int], SharedNode] = {}
+        """Their pictures, by the lookups spent in front of them."""
+        self.together: dict[frozenset[Known], Together] = {}
+        self.places = tuple((sender, network) for sender in ours.senders for network in sender.networks)
+        self.evidence = {question: shared(evidence_of(answer)) for question, answer in ours.answers.items()}
+        self.lifetime, self.until = lifetimes(ours.answers.values())
+
+    def trim(self) -> None:
+        """Forget everything when there is too much: what is used comes back at once."""
+        kept: list[dict[Any, Any]] = [
+            self.known,
+            self.seen,
+            self.shared,
+            self.unfit,
+            self.terms,
+            self.parts,
+            self.nodes,
+        ]
+        if sum([len(one) for one in kept]) > MOST_REMEMBERED:
+            for one in (*kept, self.held, self.together):
+                one.clear()
+
+
+_FOREVER: Final = float("inf")
+
+
+def lifetimes(answers: Iterable[Answer]) -> tuple[float, float]:
+    """How long *answers* live: seconds from now for those without a time of arrival, and Unix time for the others."""
+    lifetime = until = _FOREVER
+    for answer in answers:
+        if answer.received_at:
+            until = min(until, answer.received_at + answer.ttl)
+        else:
+            lifetime = min(lifetime, float(answer.ttl))
+    return lifetime, until
+
+
+_memories: WeakKeyDictionary[Ours, Memory] = WeakKeyDictionary()
+"""One memory for each time that our own include was read; gone with it."""
+
+
+def memory_of(ours: Ours) -> Memory:
+    """What is remembered as long as *ours* stands."""
+    memory = _memories.get(ours)
+    if memory is None:
+        memory = _memories[ours] = Memory(ours)
+    return memory
+
+
+def known_include(target: str, get: Get, memory: Memory, missing: list[Question]) -> Known | None:
+    """The include *target*, if it is one of plain networks; what has to be asked to know it goes to *missing*."""
+    one = memory.known.get(target)
+    if one is not None:
+        if target in memory.names:  # what we rest on stands as long as this memory
+            return one
+        for question, answer in one.answers:
+            if get(question) is not answer:
+                break
+        else:
+            return one
+    first = get(Question(target, Rtype.TXT))
+    if first is None:
+        missing.append(Question(target, Rtype.TXT))
+        return None
+    if memory.unfit.get(target) is first:
+        return None
+    wanted = _unasked(target, first, get)
+    if wanted:
+        missing.extend(wanted)
+        return None
+    return _learn(target, first, get, memory)
+
+
+def _unasked(target: str, first: Answer, get: Get) -> list[Question]:
+    """What is not at hand of the records that *target* leads to, as far as it can be seen."""
+    wanted: list[Question] = []
+    seen = {target}
+    todo = [first]
+    while todo and len(seen) <= MOST_RECORDS:
+        texts = spf_texts(todo.pop())
+        for term in parse(texts[0]).terms if len(texts) == 1 else ():
+            if term.name == "include" and term.target is not None and term.target not in seen:
+                seen.add(term.target)
+                question = Question(term.target, Rtype.TXT)
+                answer = get(question)
+                if answer is None:
+                    wanted.append(question)
+                else:
+                    todo.append(answer)
+    return wanted
+
+
+def _learn(target: str, first: Answer, get: Get, memory: Memory) -> Known | None:
+    """Evaluate the include *target*; what is no plain network is remembered as unfit, unless an answer is missing."""
+    memory.trim()
+    memory.unfit[target] = first
+    answers: dict[Question, Answer] = {}
+
+    def ask(question: Question) -> Answer:
+        found = get(question)
+        if found is None:
+            raise KeyError(question)
+        answers[question] = found
+        return found
+
+    try:
+        answers[first.question] = first
+        texts = spf_texts(first)
+        record = parse(texts[0]) if len(texts) == 1 else None
+        if record is None or not _all_hold_networks(record, target, ask):
+            return None
+        # The partition asks for every record of the tree: nothing matches everywhere in a set of networks.
+        parts = {family: run(partition(everything(family), family, target), ask) for family in FAMILIES}
+    except KeyError:  # an answer is not at hand any more
+        del memory.unfit[target]
+        return None
+    found = survey(record, target, answers)
+    plain = all(_holds_networks(one) for one in found.records.values())
+    if not plain or any(use.state is not State.RECORD for use in found.uses) or found.at_least or found.root is None:
+        return None
+    wrong = (Result.PERMERROR, Result.TEMPERROR)
+    if any(part.having(*wrong) for part in parts.values()) or next(answers_of(answers), None) is not None:
+        return None
+    passing = {family: part.passing() for family, part in parts.items()}
+    lifetime, until = lifetimes(answers.values())
+    one = Known(
+        target=target,
+        lookups=found.lookups,
+        passing=passing,
+        cells={family: part.cells for family, part in parts.items()},
+        answers=tuple(answers.items()),
+        evidence={question: shared(evidence_of(answer)) for question, answer in answers.items()},
+        root=found.root,
+        ways=tuple(_way_to(parts[network.family], network) for _, network in memory.places),
+        touches=any(intersect(passing[family], memory.ours.allowed[family]) for family in FAMILIES),
+        count=size(passing[4]),
+        lows=[low for low, _ in passing[4]],
+        lifetime=lifetime,
+        until=until,
+    )
+    del memory.unfit[target]
+    memory.known[target] = one
+    return one
+
+
+def _all_hold_networks(record: Record, target: str, ask: Callable[[Question], Answer]) -> bool:
+    """Whether every record of the tree holds networks, as far as it is no loop: asked before it is evaluated."""
+    seen = {target}
+    todo = [record]
+    while todo:
+        one = todo.pop()
+        if not one.valid or not _holds_networks(one):
+            return False
+        for term in one.terms:
+            if term.name == "include" and term.target is not None and term.target not in seen:
+                seen.add(term.target)
+                texts = spf_texts(ask(Question(term.target, Rtype.TXT)))
+                if len(texts) != 1:
+                    return False
+                todo.append(parse(texts[0]))
+    return True
+
+
+def _holds_networks(record: Record) -> bool:
+    """Networks and includes of fixed names that pass, and an all that does not, at the end.
+
+    Then all that does not match goes the same way through the whole tree, and is charged the same.
+    """
+    for term in record.terms:
+        if term.name == "all":
+            if term.result is Result.PASS or term is not record.terms[-1]:
+                return False
+        elif term.is_modifier or term.result is not Result.PASS or not (term.network or _is_include(term)):
+            return False
+    return True
+
+
+def _is_include(term: Term) -> bool:
+    return term.name == "include" and term.target is not None
+
+
+def node_of(one: Known, text: str, before: int) -> SharedNode:
+    """The picture of an include, written *text*, when *before* lookups are spent in front of it."""
+    return SharedNode(
+        term=text,
+        domain=one.target,
+        cost=1,
+        total=before + 1 + one.lookups,
+        record=one.root.record,
+        vendor=vendor_of(one.target),
+        children=tuple(_shifted(child, before + 1) for child in one.root.children),
+    )
+
+
+def _shifted(node: TreeNode, by: int) -> TreeNode:
+    return TreeNode(
+        term=node.term,
+        domain=node.domain,
+        cost=node.cost,
+        total=node.total + by,
+        record=node.record,
+        vendor=node.vendor,
+        answer=node.answer,
+        children=tuple(_shifted(child, by) for child in node.children),
+    )
+
+
+def _way_to(parts: Partition, network: OurNetwork) -> str | None:
+    """How the partition of an include leads to *network*: the terms, empty where it does not, None where in part."""
+    held = intersect(parts.passing(), network.ranges)
+    if not held:
+        return ""
+    if held != network.ranges:
+        return None
+    return via(next(cell for cell in parts.cells if intersect(cell.addresses, network.ranges)).path)

@@ -1,0 +1,1 @@
+"""What is judged: which of our networks pass, the include tree, findings and status."""

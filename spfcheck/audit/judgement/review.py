@@ -1,0 +1,304 @@
+"""Everything worth saying about a domain's record, as findings; what is said of our senders is added elsewhere."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from spfcheck.audit.judgement.tree import State, Survey
+from spfcheck.audit.report.catalogue import Code, finding, printable
+from spfcheck.audit.report.model import Finding
+from spfcheck.audit.text.mend import slip_at
+from spfcheck.audit.text.near_miss import is_continuation, slip_of
+from spfcheck.audit.text.slips import Slip
+from spfcheck.audit.text.terms import key, plain_name
+from spfcheck.resolver.types import Answer, Outcome
+from spfcheck.rfc7208.limits import STRICT
+from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.ranges import format_network, from_network, intersect, size, to_networks
+from spfcheck.rfc7208.record import Problem, ProblemCode, Record, Result, Term
+
+__all__ = [
+    "SLOW_MS",
+    "answers_of",
+    "apex",
+    "failure_code",
+    "length_findings",
+    "network_findings",
+    "record_findings",
+    "tree_findings",
+]
+
+LONG_RECORD: Final = 450
+"""Bytes; RFC 7208 3.4 recommends that an answer fit into 512 bytes of UDP, and 450 leaves room for its names."""
+WIDE_V4: Final = 1 << 16
+"""Addresses of one ip4 term that are called wide: a /16 or more."""
+WIDE_V6_PREFIX: Final = 32
+"""The same for ip6: what a registry gives to a whole provider."""
+SLOW_MS: Final = 2_000.0
+"""Milliseconds after which an answer is called slow: receivers give a whole check some 20 s (RFC 7208 4.6.4)."""
+
+_NOT_PUBLIC_V4: Final = tuple(
+    from_network(base, prefix, 4)
+    for base, prefix in (
+        (0x0A000000, 8),  # RFC 1918
+        (0xAC100000, 12),
+        (0xC0A80000, 16),
+        (0x7F000000, 8),  # RFC 1122: loopback
+        (0xA9FE0000, 16),  # RFC 3927: link local
+        (0x64400000, 10),  # RFC 6598: shared address space
+    )
+)
+_NOT_PUBLIC_V6: Final = (from_network(0xFC << 120, 7, 6), from_network(0xFE80 << 112, 10, 6), ((1, 1),))
+
+_OUTCOMES: Mapping[Outcome, Code] = {
+    Outcome.SERVFAIL: Code.DNS_SERVFAIL,
+    Outcome.REFUSED: Code.DNS_REFUSED,
+    Outcome.RCODE: Code.DNS_RCODE,
+    Outcome.TIMEOUT: Code.DNS_TIMEOUT,
+    Outcome.TRUNCATED: Code.DNS_TRUNCATED,
+    Outcome.MALFORMED: Code.DNS_MALFORMED,
+    Outcome.REFERRAL: Code.DNS_REFERRAL,
+    Outcome.BOGUS: Code.DNS_BOGUS,
+    Outcome.FILTERED: Code.DNS_FILTERED,
+    Outcome.CHAIN: Code.DNS_CHAIN,
+    Outcome.UNREACHABLE: Code.DNS_UNREACHABLE,
+    Outcome.LIMITED: Code.DNS_LIMITED,
+}
+
+
+def failure_code(outcome: Outcome) -> Code:
+    """The finding for one kind of DNS failure."""
+    return _OUTCOMES[outcome]
+
+
+def apex(
+    domain: str, answer: Answer, texts: tuple[bytes, ...], near: tuple[bytes, ...], typed: tuple[bytes, ...]
+) -> Iterator[Finding]:
+    """What is to be said of the domain's TXT answer itself."""
+    if answer.nxdomain:
+        yield finding(Code.DOMAIN_NOT_FOUND, domain)
+    if not texts and not answer.failed:
+        if typed:
+            yield finding(Code.TYPE_SPF_ONLY, domain, text=typed[0].decode("latin-1"))
+        for text in near:
+            shown = text.decode("latin-1")
+            yield finding(Code.NEAR_MISS_RECORD, domain, (0, len(shown)), slip=slip_of(text).value, text=shown)
+        if not near and not typed and not answer.nxdomain:
+            yield finding(Code.NO_RECORD, domain)
+    if len(texts) > 1:
+        yield finding(Code.MULTIPLE_RECORDS, domain, count=len(texts))
+    if texts:
+        for text in near:
+            yield finding(Code.STRAY_RECORD, domain, text=text.decode("latin-1"))
+        for strings in answer.records:
+            joined = b"".join(strings)
+            if is_continuation(joined):
+                yield finding(Code.STRAY_RECORD, domain, text=joined.decode("latin-1"))
+    if answer.chain:
+        yield finding(Code.NAME_IS_A_CNAME, domain, target=answer.chain[-1])
+
+
+def answers_of(answers: Mapping[Question, Answer]) -> Iterator[Finding]:
+    """What is to be said of how the DNS answered, whatever it said."""
+    for question in sorted(answers):
+        answer = answers[question]
+        name = question.name
+        if answer.failed:
+            code, rtype = failure_code(answer.outcome), question.rtype.name
+            plain = finding(code, name, name=name, type=rtype, detail="")
+            # The transport may say what the code says already.
+            told = not answer.detail or answer.detail.rstrip(".").lower() in plain.message.lower()
+            detail = "" if told else f" {printable(answer.detail)}"
+            yield finding(code, name, name=name, type=rtype, detail=detail)
+        if answer.illegal_cname:
+            yield finding(Code.CNAME_CONFLICT, name, name=name)
+        if answer.stale:
+            yield finding(Code.STALE_ANSWER, name, name=name)
+        if answer.took_ms > SLOW_MS:
+            yield finding(Code.SLOW_DNS, name, name=name, ms=round(answer.took_ms))
+        if question.rtype is Rtype.TXT and answer.outcome in (Outcome.NXDOMAIN, Outcome.NODATA) and not answer.soa_seen:
+            yield finding(Code.ABSENCE_UNCONFIRMED, name, name=name)
+
+
+def record_findings(record: Record, domain: str, strings: tuple[bytes, ...] = ()) -> Iterator[Finding]:
+    """What is to be said of one record by itself. *strings* are its character-strings as published."""
+    for problem in record.problems:
+        if problem.code is not ProblemCode.NOT_SPF:
+            yield _problem(record, problem, domain, strings)
+    yield from length_findings(len(record.text), domain)
+    yield from _terms(record, domain)
+    if record.valid:
+        yield from _ending(record, domain)
+
+
+def length_findings(length: int, domain: str) -> Iterator[Finding]:
+    """What is to be said of a record of *length* bytes."""
+    if length > 255:
+        yield finding(Code.STRING_OVER_255, domain, length=length)
+    if length > LONG_RECORD:
+        yield finding(Code.RECORD_TOO_LONG, domain, length=length)
+
+
+def _problem(record: Record, problem: Problem, domain: str, strings: tuple[bytes, ...]) -> Finding:
+    span = (problem.span.start, problem.span.stop)
+    if problem.code is ProblemCode.NON_ASCII:
+        shown, length = _character(record.text, span[0])
+        return finding(Code.NON_ASCII, domain, (span[0], span[0] + length), character=shown)
+    begin = record.text.rfind(" ", 0, span[0]) + 1
+    end = record.text.find(" ", max(span[1], begin))
+    word = record.text[begin : end if end >= 0 else len(record.text)]
+    slip = _joint(strings, begin, begin + len(word)) or slip_at(record.text, problem.span)
+    if problem.code is ProblemCode.DUPLICATE_MODIFIER:
+        slip = Slip.REPEATED_MODIFIER
+    return finding(
+        Code.SYNTAX_ERROR, domain, span, text=word, reason=problem.code.value, hint=slip.value if slip else ""
+    )
+
+
+def _character(text: str, at: int) -> tuple[str, int]:
+    """The character that begins at the byte *at*, by its code point and name, and its length in bytes."""
+    for length in (4, 3, 2):
+        try:
+            char = text[at : at + length].encode("latin-1").decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        name = unicodedata.name(char[0], "").lower()
+        return f"U+{ord(char[0]):04X}" + (f" ({name})" if name else ""), len(char[0].encode())
+    return f"the byte 0x{ord(text[at]):02X}", 1
+
+
+def _joint(strings: tuple[bytes, ...], begin: int, end: int) -> Slip | None:
+    """The word runs over the place where two character-strings were joined, without a space there."""
+    position = 0
+    for string in strings[:-1]:
+        position += len(string)
+        if begin < position < end and len(string) < 255:
+            return Slip.JOINT
+    return None
+
+
+def _terms(record: Record, domain: str) -> Iterator[Finding]:
+    seen: set[tuple[object, ...]] = set()
+    for term in record.terms:
+        if not term.valid:
+            continue
+        span = (term.span.start, term.span.stop)
+        if term.is_modifier:
+            yield from _modifier(term, span, domain)
+            continue
+        same = key(term, domain)
+        if same in seen:
+            yield finding(Code.DUPLICATE_TERM, domain, span, term=term.text)
+        seen.add(same)
+        if term.name == "ptr":
+            yield finding(Code.DEPRECATED_PTR, domain, span, term=term.text)
+        if term.network is not None:
+            yield from network_findings(term, domain)
+
+
+def _modifier(term: Term, span: tuple[int, int], domain: str) -> Iterator[Finding]:
+    if term.name == "v":
+        yield finding(Code.VERSION_REPEATED, domain, span, term=term.text)
+    elif term.name in ("include", "ip4", "ip6", "a", "mx", "exists", "ptr"):
+        meant = f"{term.name}:{term.domain_spec or ''}"
+        yield finding(Code.IGNORED_TERM, domain, span, term=term.text, meant=meant)
+    elif term.name not in ("redirect", "exp"):
+        yield finding(Code.UNKNOWN_MODIFIER, domain, span, term=term.text)
+
+
+def network_findings(term: Term, domain: str) -> Iterator[Finding]:
+    """What is to be said of an ``ip4`` or ``ip6`` term by itself."""
+    span = (term.span.start, term.span.stop)
+    assert term.network is not None
+    family = term.family or 4
+    private = _NOT_PUBLIC_V4 if family == 4 else _NOT_PUBLIC_V6
+    if any(intersect((term.network,), ranges) == (term.network,) for ranges in private):
+        yield finding(Code.PRIVATE_NETWORK, domain, span, term=term.text)
+    count = size((term.network,))
+    if count > WIDE_V4 if family == 4 else term.cidr6 < WIDE_V6_PREFIX:
+        yield finding(Code.WIDE_NETWORK, domain, span, term=term.text, count=count)
+    if count == 1:
+        return
+    written = (term.domain_spec or "").partition("/")[0]
+    base = format_network(to_networks((term.network,), family)[0], family)
+    if plain_name(written) != plain_name(base.partition("/")[0]) and _has_host_bits(written, term, family):
+        yield finding(Code.HOST_BITS_SET, domain, span, term=term.text, network=f"ip{family}:{base}")
+
+
+def _has_host_bits(written: str, term: Term, family: int) -> bool:
+    from ipaddress import ip_address  # noqa: PLC0415 - only for the rare term that is not in its plainest form
+
+    assert term.network is not None
+    return int(ip_address(written)) != term.network[0] and family in (4, 6)
+
+
+def _ending(record: Record, domain: str) -> Iterator[Finding]:
+    last = record.all_term
+    if last is None:
+        if record.redirect is None:
+            yield finding(Code.NO_ALL, domain)
+        return
+    span = (last.span.start, last.span.stop)
+    if last.result is Result.PASS:
+        yield finding(Code.PASS_ALL, domain, span, term=last.text)
+    elif last.result is Result.NEUTRAL:
+        yield finding(Code.NEUTRAL_ALL, domain, span)
+    after = [term for term in record.terms if term.span.start > last.span.start and not term.is_modifier]
+    if after:
+        words = (after[0].span.start, after[-1].span.stop)
+        text = " ".join(term.text for term in after)
+        yield finding(Code.TERMS_AFTER_ALL, domain, words, term=last.text, text=text)
+    if record.redirect is not None:
+        redirect = record.redirect
+        spot = (redirect.span.start, redirect.span.stop)
+        yield finding(Code.REDIRECT_IGNORED, domain, spot, term=redirect.text)
+
+
+_BROKEN: Final = {State.SEVERAL: "several SPF records", State.BROKEN: "it cannot be read"}
+_MISSING: Final = (State.NO_RECORD, State.NO_DOMAIN)
+
+
+def tree_findings(found: Survey, domain: str) -> Iterator[Finding]:
+    """What is to be said of the include tree below the record of *domain*."""
+    loops = any(use.state is State.LOOP for use in found.uses)
+    if found.lookups > STRICT.lookups and not loops:
+        shown = f"at least {found.lookups}" if found.at_least else str(found.lookups)
+        yield finding(Code.LOOKUP_LIMIT, domain, count=found.lookups, shown=shown, at_least=found.at_least)
+    elif found.lookups >= STRICT.lookups - 1 and not loops:
+        yield finding(Code.LOOKUP_LIMIT_NEAR, domain, count=found.lookups)
+    said: set[tuple[str, str, State]] = set()
+    for use in found.uses:
+        if (use.domain, use.term.text, use.state) in said:
+            continue
+        said.add((use.domain, use.term.text, use.state))
+        span = (use.term.span.start, use.term.span.stop)
+        params = {"term": use.term.text, "target": use.target}
+        if use.state is State.LOOP:
+            yield finding(Code.INCLUDE_LOOP, use.domain, span, **params)
+        elif use.state in _BROKEN:
+            yield finding(Code.INCLUDE_BROKEN, use.domain, span, reason=_BROKEN[use.state], **params)
+        elif use.state in _MISSING:
+            code = Code.REDIRECT_NO_RECORD if use.term.is_modifier else Code.INCLUDE_NO_RECORD
+            yield finding(code, use.domain, span, **params)
+    for at, term, count, _ in found.mx_limit:
+        yield finding(Code.MX_LIMIT, at, (term.span.start, term.span.stop), term=term.text, count=count)
+    empty: dict[tuple[str, Term, str], list[str]] = {}
+    for void in found.void_uses:
+        name, rtype = void.question
+        empty.setdefault((void.domain, void.term, name), []).append(rtype.name)
+    for (at, term, name), types in empty.items():
+        span = (term.span.start, term.span.stop)
+        kinds = " or ".join(dict.fromkeys(types))
+        yield finding(Code.VOID_LOOKUP, at, span, term=term.text, name=name, type=kinds)
+    for at, term, _ in found.depends:
+        if term.name != "ptr":
+            yield finding(Code.DEPENDS_ON_MESSAGE, at, (term.span.start, term.span.stop), term=term.text)
+    for use in found.uses:
+        inner = found.records.get(use.target)
+        # RFC 7208 5.2: an include of a record that says +all matches every address.
+        if inner is None or inner.all_term is None or use.depth or use.term.result is not Result.PASS:
+            continue
+        if inner.all_term.result is Result.PASS:
+            yield finding(Code.PASS_ALL, domain, (use.term.span.start, use.term.span.stop), term=use.term.text)

@@ -1,0 +1,1 @@
+"""The repair: what was meant, what is proposed, how it is proven, and certificates where it cannot be."""

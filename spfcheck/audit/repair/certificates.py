@@ -1,0 +1,225 @@
+"""Why no record is proposed: the certificates of kind manual (repair I8), and the checker that accepts them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from spfcheck.audit.fetch import live_terms, spf_texts
+from spfcheck.audit.judgement.tree import State
+from spfcheck.audit.repair.case import Case, Missing
+from spfcheck.audit.repair.claims import LOOKUPS
+from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
+from spfcheck.audit.repair.proof import deletable
+from spfcheck.audit.report.model import TreeNode
+from spfcheck.audit.text.terms import ends_in, is_own
+from spfcheck.names import is_public_suffix, registrable
+from spfcheck.rfc7208.limits import UNLIMITED
+from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.ranges import Ranges, everything, intersect, subtract
+from spfcheck.rfc7208.record import Record, Result, Term, parse
+
+__all__ = [
+    "accepts",
+    "denied_by_name",
+    "least",
+    "no_room",
+    "not_editable",
+    "not_here",
+    "pass_all",
+    "passes_all",
+    "probe_name",
+]
+
+
+def accepts(case: Case, certificate: dict[str, Any], needed: Sequence[str], name: str) -> bool:
+    """Whether *certificate* is true of *case*; looked at afresh, whoever wrote it."""
+    code = certificate.get("code")
+    if code == "not-editable-here":
+        return not_editable(case, name) == certificate
+    base = base_of(case)
+    if code in ("no-single-reading", "pass-all-in-broken-record") and isinstance(base, NoBase):
+        return base.certificate == certificate
+    if code == "pass-all-in-broken-record":
+        return isinstance(base, Base) and passes_all(base)
+    record = parse("v=spf1 ?all") if base is None else base.record if isinstance(base, Base) else None
+    if record is None:
+        return False
+    if code == "denied-by-name":
+        return denied_by_name(case, record) == certificate
+    if code in ("no-room", "loop"):
+        return _no_way(case, record, certificate, needed)
+    return False
+
+
+def _no_way(case: Case, record: Record, certificate: dict[str, Any], needed: Sequence[str]) -> bool:
+    """Even with every deletion that cannot matter, the record has no room or leads back to itself."""
+    found = case.survey(least(case, record))
+    if certificate["code"] == "loop":
+        return any(use.state is State.LOOP for use in found.uses)
+    return bool(
+        found.lookups == certificate["lookups"]
+        and _cost(case, record, needed) == certificate["cost"]
+        and found.lookups + certificate["cost"] > LOOKUPS
+    )
+
+
+def least(case: Case, record: Record) -> Record:
+    """*record* without what can never decide, and without our own terms, which would be put in anew."""
+    gone = {id(term) for term in deletable(record, case.domain)}
+    gone |= {id(term) for term in record.terms if is_own(term, case.ours.names)}
+    return parse(" ".join(["v=spf1", *(term.text for term in record.terms if id(term) not in gone)]))
+
+
+def _cost(case: Case, record: Record, needed: Sequence[str]) -> int:
+    """Lookups that our includes add: those needed, and those that the record has."""
+    present = {term.target for term in live_terms(record) if is_own(term, case.ours.names)}
+    return sum(sender.cost for sender in case.ours.senders if sender.include in present | set(needed))
+
+
+def no_room(case: Case, record: Record, needed: Sequence[str]) -> dict[str, Any]:
+    """The certificate that *record* has no room for our includes: what each term costs, and which choices there are."""
+    shortest = least(case, record)
+    found = case.survey(shortest, drawn=True)
+    assert found.root is not None
+    loops = [use for use in found.uses if use.state is State.LOOP]
+    if loops:
+        return {"code": "loop", "term": loops[0].term.text, "domain": loops[0].domain}
+    return {
+        "code": "no-room",
+        "lookups": found.lookups,
+        "cost": _cost(case, record, needed),
+        "table": _table(found.root),
+        "choices": _choices(case, shortest, found.root),
+    }
+
+
+def _table(root: TreeNode) -> list[dict[str, Any]]:
+    """What each term of the record costs with all that it leads to, dearest first."""
+    rows: list[dict[str, Any]] = []
+    before = 0
+    for node in root.children:
+        if node.cost:
+            rows.append({"term": node.term, "cost": node.total - before, "vendor": node.vendor})
+        before = node.total
+    return sorted(rows, key=lambda row: -int(row["cost"]))
+
+
+def _choices(case: Case, record: Record, root: TreeNode) -> list[dict[str, Any]]:
+    """What the owner might do without: never done by us, since it is proven for today only or not at all."""
+    found: list[dict[str, Any]] = []
+    costs = {row["term"]: row["cost"] for row in _table(root)}
+    for term in live_terms(record):
+        if not term.cost or term.result is not Result.PASS or term.is_modifier:
+            continue
+        if term.name == "ptr":
+            found.append({"term": term.text, "saves": 1, "why": "ptr"})
+        elif _known_redundant(case, record, term):
+            found.append({"term": term.text, "saves": costs.get(term.text, 1), "why": "redundant-today"})
+    return found
+
+
+def _known_redundant(case: Case, record: Record, term: Term) -> bool:
+    try:
+        return _redundant_today(case, record, term)
+    except Missing:  # our own ceiling ended the walk; a choice less is no harm
+        return False
+
+
+def _redundant_today(case: Case, record: Record, term: Term) -> bool:
+    """Without *term* every address gets what it gets now, by today's answers."""
+    shorter = " ".join(["v=spf1", *(other.text for other in record.terms if other is not term)])
+    for family in (4, 6):
+        now = case.partition(record.text, everything(family), family, UNLIMITED)
+        if any(cell.depends for cell in now.cells):
+            return False
+        then = case.partition(shorter, everything(family), family, UNLIMITED)
+        if any(now.having(result) != then.having(result) for result in Result):
+            return False
+    return True
+
+
+def denied_by_name(case: Case, record: Record) -> dict[str, Any] | None:
+    """The certificate that a term turns our servers away by name, where one does."""
+    for term in live_terms(record):
+        if term.is_modifier or term.name == "all" or term.result is Result.PASS:
+            continue
+        if is_own(term, case.ours.names):
+            if term.result is Result.FAIL:
+                return {"code": "denied-by-name", "term": term.text}
+            continue
+        if _lies_inside(case, term):
+            return {"code": "denied-by-name", "term": term.text}
+    return None
+
+
+def _lies_inside(case: Case, term: Term) -> bool:
+    """What *term* matches is a part of what our includes authorise: whoever wrote it meant us."""
+    if term.network is not None and term.family is not None:
+        return intersect((term.network,), case.ours.allowed[term.family]) == (term.network,)
+    if term.spec is not None and term.target is None:
+        return False
+    matched: Ranges = ()
+    plain = f"v=spf1 {term.text.lstrip('+-~?')}"
+    for family in (4, 6):
+        parts = case.partition(plain, everything(family), family, UNLIMITED)
+        if any(cell.depends for cell in parts.cells):
+            return False
+        passing = parts.passing()
+        if subtract(passing, case.ours.allowed[family]):
+            return False
+        matched += passing
+    return bool(matched)
+
+
+def passes_all(base: Base) -> bool:
+    """A record that had to be mended or merged would authorise everybody."""
+    return base.origin is not Origin.PUBLISHED and ends_in(base.record) is Result.PASS
+
+
+def pass_all(base: Base) -> dict[str, Any]:
+    """The certificate for that."""
+    assert base.record.all_term is not None
+    return {"code": "pass-all-in-broken-record", "term": base.record.all_term.text}
+
+
+def not_editable(case: Case, name: str) -> dict[str, Any] | None:
+    """The certificate that the record cannot be put right at *name*, where it cannot."""
+    if is_public_suffix(case.domain):
+        return not_here("public-suffix", case.domain)
+    if name != case.domain and registrable(name) != registrable(case.domain):
+        return not_here("cname-out-of-zone", name)
+    organisation = registrable(case.domain)
+    own = case.sure(Question(case.domain, Rtype.TXT))
+    if own.nxdomain and case.sure(Question(organisation, Rtype.TXT)).nxdomain:
+        return not_here("nxdomain-organisation", organisation)
+    if case.domain != organisation and name == case.domain and _is_wildcard(case):
+        return not_here("wildcard", "*." + case.domain.partition(".")[2])
+    return None
+
+
+def not_here(reason: str, at: str) -> dict[str, Any]:
+    """The certificate that nothing can be put right at the name *at*."""
+    return {"code": "not-editable-here", "reason": reason, "at": at}
+
+
+def probe_name(domain: str) -> str:
+    """A sibling of *domain* that nobody publishes: what answers there comes from a wildcard (RFC 4592).
+
+    The label is drawn from the domain itself, so that a stored check asks for the same one.
+    """
+    label = hashlib.sha256(domain.encode()).hexdigest()[:16]
+    return f"spfcheck-{label}.{domain.partition('.')[2]}"
+
+
+def _is_wildcard(case: Case) -> bool:
+    """What the domain answers is what any name beside it would answer."""
+    sibling = probe_name(case.domain)
+    asked = [Question(name, rtype) for name in (case.domain, sibling) for rtype in (Rtype.TXT, Rtype.MX)]
+    case.need(*asked)
+    txt, mx, other_txt, other_mx = (case.sure(question) for question in asked)
+    if spf_texts(txt):
+        return sorted(spf_texts(txt)) == sorted(spf_texts(other_txt))
+    # Without a text of its own, a wildcard's mail hosts would vanish as soon as a record is published (RFC 4592 2.2.1).
+    return bool(mx.records) and sorted(mx.records) == sorted(other_mx.records)

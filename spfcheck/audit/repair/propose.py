@@ -1,0 +1,232 @@
+"""The least edit that repairs a record (repair, section B): made here, proven elsewhere, or certified as impossible.
+
+The ladder: insert, move or requalify our own term; the same with deletions that cannot matter, only if needed. Mends
+and merges have made the base by then. The first edit that the prover accepts is the remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final
+
+from spfcheck.audit.fetch import MX_HOSTS, live_terms, spf_texts
+from spfcheck.audit.flat.record import Plain
+from spfcheck.audit.judgement.vendors import mailbox_of
+from spfcheck.audit.repair import certificates
+from spfcheck.audit.repair.case import Case, split_strings
+from spfcheck.audit.repair.insertion import ladder
+from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
+from spfcheck.audit.repair.proof import Proof, Proposal, Refusal, deletable, prove
+from spfcheck.audit.repair.widening import newly_authorised
+from spfcheck.audit.report.model import DeleteRecord, Remedy, RemedyKind
+from spfcheck.audit.text.edit import Piece, insert, pieces, without, write
+from spfcheck.audit.text.terms import ignored_own, is_own
+from spfcheck.names import registrable
+from spfcheck.resolver.types import Answer
+from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.record import Record, Term, parse
+
+__all__ = ["NONE", "Blocked", "propose", "skeleton_of"]
+
+NONE: Final = Remedy(kind=RemedyKind.NONE)
+
+
+class Blocked(Exception):  # noqa: N818 - the DNS's failure, not ours
+    """Nothing can be proven while the DNS does not answer; the status is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    text: str
+    edits: tuple[str, ...]
+
+
+def propose(case: Case, needed: Sequence[str], name: str) -> Remedy:
+    """The remedy for *case*: *needed* are those of our includes that have to be authorised, in order.
+
+    *name* is where the record would stand. Raises `Missing` where DNS answers are wanted, `Blocked` where they fail.
+    """
+    if "obstacle" not in case.found:
+        case.found["obstacle"] = certificates.not_editable(case, name)
+    obstacle = case.found["obstacle"]
+    if obstacle is not None:
+        return _manual(name, obstacle)
+    base = base_of(case)
+    if isinstance(base, NoBase):
+        return _manual(name, base.certificate)
+    if base is None:
+        return _publish(case, needed, name)
+    plain = case.plain(base.text)
+    if plain is None:
+        case.survey(base.record)  # so that everything it needs is asked for at once
+    elif not any(own in base.text[len(plain.text) :].lower() for own in needed):
+        made = _inserted(case, base, plain, needed, name)
+        if made is not None:
+            return made
+    denied = certificates.denied_by_name(case, base.record)
+    if denied is not None:
+        return _manual(name, denied)
+    if certificates.passes_all(base):
+        return _manual(name, certificates.pass_all(base))
+    return _climb(case, base, needed, name)
+
+
+def _inserted(case: Case, base: Base, plain: Plain, needed: Sequence[str], name: str) -> Remedy | None:
+    """E1 where what is read is plain, so that nothing denies or is requalified; None where no part of it proves it."""
+    unread = base.text[len(plain.text) :]
+    as_it_is = [(plain.text, "")] if base.origin is not Origin.PUBLISHED else []
+    for text, edit in chain(as_it_is, ladder(plain, needed)):
+        candidate = _Candidate(text + unread, (*base.edits, edit) if edit else base.edits)
+        made = prove(case, Proposal(name, candidate.text, _delete(case)))
+        if isinstance(made, Proof):
+            return _remedy(case, base, name, candidate, made)
+    return None
+
+
+def _climb(case: Case, base: Base, needed: Sequence[str], name: str) -> Remedy:
+    """E1, then E2: the first candidate that is proven."""
+    delete = _delete(case)
+    refusals: list[Refusal] = []
+    for candidate in _ladder(base, needed, []):
+        made = prove(case, Proposal(name, candidate.text, delete))
+        if isinstance(made, Proof):
+            return _remedy(case, base, name, candidate, made)
+        refusals.append(made)
+    dead = deletable(base.record, case.domain)
+    if dead:
+        least = _fewest(case, base, needed, dead, Proposal(name, "", delete))
+        if least is not None:
+            return _remedy(case, base, name, *least)
+    if any(refusal.invariant == "unknown" for refusal in refusals):
+        raise Blocked(next(refusal.why for refusal in refusals if refusal.invariant == "unknown"))
+    return _manual(name, certificates.no_room(case, base.record, needed))
+
+
+def _fewest(
+    case: Case, base: Base, needed: Sequence[str], dead: list[Term], shape: Proposal
+) -> tuple[_Candidate, Proof] | None:
+    """The candidate with the fewest deletions: each that can be taken back is."""
+
+    def first(dropped: Sequence[Term]) -> tuple[_Candidate, Proof] | None:
+        for candidate in _ladder(base, needed, dropped):
+            made = prove(case, Proposal(shape.name, candidate.text, shape.delete))
+            if isinstance(made, Proof):
+                return candidate, made
+        return None
+
+    best = first(dead)
+    if best is None:
+        return None
+    dropped = list(dead)
+    for term in dead:
+        fewer = [other for other in dropped if other is not term]
+        again = first(fewer) if fewer else None  # that nothing need be dropped was tried before
+        if again is not None:
+            best, dropped = again, fewer
+    return best
+
+
+def _ladder(base: Base, needed: Sequence[str], dropped: Sequence[Term]) -> Iterator[_Candidate]:
+    """The candidates of one rung: as it is, requalified, at the end, at the front."""
+    record = base.record
+    words = without(pieces(record), dropped)
+    said = (*base.edits, *(f"“{term.text}” is dropped: it can never decide." for term in dropped))
+    if base.origin is not Origin.PUBLISHED or dropped:
+        yield _Candidate(write(record, words), said)
+    names = frozenset(needed)
+    soft = [term for term in live_terms(record) if is_own(term, names) and term.qualifier in "~?" and term.qualifier]
+    if soft:
+        yield _requalified(record, words, soft, said)
+    old = [term for term in record.terms if is_own(term, names) or ignored_own(term, names)]
+    words = without(words, old)
+    shown = " ".join(f"include:{one}" for one in needed)
+    verb = "moves" if old else "is added"
+    yield _Candidate(
+        write(record, insert(words, needed, "end")), (*said, f"“{shown}” {verb} behind the last term before the end.")
+    )
+    yield _Candidate(
+        write(record, insert(words, needed, "front")), (*said, f"“{shown}” {verb} to the front of the record.")
+    )
+
+
+def _requalified(record: Record, words: Sequence[Piece], soft: list[Term], said: tuple[str, ...]) -> _Candidate:
+    changed = tuple(
+        Piece(piece.spaces, piece.text[1:], piece.term) if any(piece.term is term for term in soft) else piece
+        for piece in words
+    )
+    edits = tuple(f"“{term.text}” becomes “{term.text[1:]}”." for term in soft)
+    return _Candidate(write(record, changed), (*said, *edits))
+
+
+def _publish(case: Case, needed: Sequence[str], name: str) -> Remedy:
+    """E5: a record for a domain that has none."""
+    skeleton, why = skeleton_of(case.domain, case.sure)
+    record = parse(skeleton)
+    refused: Refusal | None = None
+    for place in ("end", "front"):
+        text = write(record, insert(pieces(record), needed, place))
+        made = prove(case, Proposal(name, text, ()))
+        if isinstance(made, Proof):
+            return Remedy(
+                kind=RemedyKind.PUBLISH,
+                name=name,
+                value=text,
+                strings=split_strings(text),
+                edits=(f"A record is published where there is none. {why}",),
+                proof=made.facts(),
+            )
+        refused = made
+    assert refused is not None
+    if refused.invariant == "unknown":
+        raise Blocked(refused.why)
+    return _manual(name, certificates.no_room(case, record, needed))
+
+
+def skeleton_of(domain: str, sure: Callable[[Question], Answer]) -> tuple[str, str]:
+    """What a first record for *domain* says beside our includes, and why; *sure* answers what that hangs on."""
+    records = sure(Question(domain, Rtype.MX)).records
+    exchanges = [exchange for _, exchange in records if exchange]
+    provider = mailbox_of(exchanges)
+    if provider is not None and len(spf_texts(sure(Question(provider.include, Rtype.TXT)))) == 1:
+        why = f"The mail hosts belong to a provider that is recognised; its include is {provider.include}."
+        return f"v=spf1 include:{provider.include} ~all", why
+    if 0 < len(exchanges) <= MX_HOSTS:
+        return "v=spf1 mx ?all", "The mail hosts are listed by mx; who else sends is not known."
+    return "v=spf1 ?all", "The domain has no mail host, so only our servers are listed."
+
+
+def _remedy(case: Case, base: Base, name: str, candidate: _Candidate, made: Proof) -> Remedy:
+    fresh = not case.texts and not case.near
+    return Remedy(
+        kind=RemedyKind.PUBLISH if fresh else RemedyKind.REPLACE,
+        name=name,
+        value=candidate.text,
+        strings=split_strings(candidate.text),
+        delete=tuple(DeleteRecord(name=name, type="TXT", value=value) for value in _delete(case)),
+        edits=(*candidate.edits, *_shared_target(case, base)),
+        newly_authorised=() if base.origin is Origin.PUBLISHED else newly_authorised(case, base),
+        proof=made.facts(),
+    )
+
+
+def _shared_target(case: Case, base: Base) -> tuple[str, ...]:
+    """A redirect inside the organisation: its target could be edited as well, for all who share it."""
+    if "redirect=" not in base.text.lower():
+        return ()
+    redirect = base.record.redirect
+    if redirect is None or base.record.all_term is not None or redirect.target is None:
+        return ()
+    if registrable(redirect.target) != registrable(case.domain):
+        return ()
+    return (f"Editing {redirect.target} instead would serve every domain that redirects to it.",)
+
+
+def _delete(case: Case) -> tuple[str, ...]:
+    """What has to go: every SPF record, and what was meant as one where there is none."""
+    return tuple(raw.decode("latin-1") for raw in case.texts or case.near)
+
+
+def _manual(name: str, certificate: dict[str, Any]) -> Remedy:
+    return Remedy(kind=RemedyKind.MANUAL, name=name, certificate=certificate)

@@ -1,0 +1,273 @@
+"""The second opinion: the same DNS answers, judged by pyspf, one address after the other.
+
+pyspf keeps its DNS function in a global, so it runs in one thread of its own. It is given exactly the answers that our
+engine was given, so that every difference is one of logic; a name that was not recorded, or an exception of pyspf's,
+means that it has no opinion. Its known defects have names: such a difference says nothing against a record, and still
+keeps a message from being sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from spfcheck.audit.fetch import Witness, spf_texts
+from spfcheck.audit.judgement.networks import FAMILIES, Judged, drive
+from spfcheck.audit.repair.case import Case, Missing, published_as
+from spfcheck.audit.report.model import Opinion, Remedy, RemedyKind, Status
+from spfcheck.audit.senders import Ours
+from spfcheck.resolver.types import Answer, Lookup
+from spfcheck.rfc7208.evaluate import check_host
+from spfcheck.rfc7208.limits import UNLIMITED
+from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.ranges import Ranges, everything, format_address, subtract
+from spfcheck.rfc7208.record import Record, Result, parse
+
+__all__ = ["ENGINE", "Defect", "Heard", "ask", "defects_of", "hear"]
+
+ENGINE = "pyspf"
+MOST_ADDRESSES = 64
+"""Addresses of one family that are asked about (repair, section A)."""
+
+
+class Defect(StrEnum):
+    """What pyspf is known to do differently, by name."""
+
+    REDIRECT_CASE = "redirect-case"
+    """``REDIRECT=`` in capitals is taken for an unknown modifier."""
+    REDIRECT_COUNTED = "redirect-counted"
+    """A redirect counts as a lookup where it stands, also beside ``all`` and when a mechanism matches."""
+    MODIFIER_REPEATED = "modifier-repeated"
+    """Any modifier that stands twice is an error; RFC 7208 6 says so of redirect and exp only."""
+    MACRO_ZERO = "macro-zero"
+    """``%{d0}`` is accepted."""
+    SELF_INCLUDE = "self-include"
+    """A record that includes itself is an error at once, even if another term matches first."""
+    LINE_BREAK = "line-break"
+    """A line break at the end of a term is overlooked."""
+    MX_AT_ONCE = "mx-at-once"
+    """All hosts of an ``mx`` are asked for before any is compared, so void ones behind a match count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What both engines say of one address; *theirs* is empty where pyspf has no opinion, and *why* says why."""
+
+    address: str
+    ours: str
+    theirs: str
+    why: str = ""
+
+
+class _UnrecordedError(Exception):
+    """pyspf asks for a name of which no answer is recorded."""
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="pyspf")
+
+
+class _Engine:
+    """pyspf with recorded answers in place of its DNS; used in its one thread only."""
+
+    def __init__(self) -> None:
+        import spf  # noqa: PLC0415 - loaded only where it is asked
+
+        self._spf = spf
+        self.answers: Mapping[Question, Answer] = {}
+
+        class Query(spf.query):  # type: ignore[misc]
+            """A query that treats explanations as absent: they have no part in a result."""
+
+            def get_explanation(self, spec: str) -> None:
+                """No explanation."""
+
+        self._query = Query
+
+    def _lookup(self, name: str, qtype: str, *_: Any) -> list[tuple[tuple[str, str], Any]]:
+        answer = self.answers.get(Question(name.lower().removesuffix("."), Rtype[qtype]))
+        if answer is None:
+            raise _UnrecordedError(f"{name} {qtype}")
+        if answer.failed:
+            raise self._spf.TempError(f"DNS {answer.outcome.value}")
+        return [((name, qtype), _as_pyspf(qtype, item)) for item in answer.records]
+
+    def judge(self, address: str, sender: str, helo: str) -> tuple[str, str]:
+        """The result for one address, or an empty text and why there is none."""
+        # Set each time: whoever else uses pyspf in this process sets the same global.
+        self._spf.DNSLookup = self._lookup
+        try:
+            result, _, _ = self._query(address, sender, helo).check()
+        except _UnrecordedError as missing:
+            return "", f"no answer is recorded for {missing}"
+        except Exception as error:  # noqa: BLE001 - whatever pyspf raises means that it has no opinion
+            return "", type(error).__name__
+        return str(result), ""
+
+
+@cache
+def _engine() -> _Engine:
+    return _Engine()
+
+
+def _as_pyspf(qtype: str, item: Any) -> Any:
+    if qtype in ("A", "AAAA"):
+        return format_address(item, 4 if qtype == "A" else 6)
+    if qtype == "TXT":
+        return list(item)
+    return item
+
+
+def _run(answers: Mapping[Question, Answer], addresses: list[str], sender: str, helo: str) -> list[tuple[str, str]]:
+    engine = _engine()
+    engine.answers = answers
+    try:
+        return [engine.judge(address, sender, helo) for address in addresses]
+    finally:
+        engine.answers = {}
+
+
+async def hear(
+    domain: str, lookup: Lookup, answers: Mapping[Question, Answer], addresses: Iterable[str], sender: str, helo: str
+) -> list[Heard]:
+    """What both engines say of each of *addresses*, from the same answers.
+
+    *lookup* must put what it answers into *answers*: our engine asks first, so that pyspf finds what it needs.
+    """
+    wanted = list(addresses)
+    mine = [await drive(check_host(address, domain, sender, helo), lookup) for address in wanted]
+    loop = asyncio.get_running_loop()
+    theirs = await loop.run_in_executor(_thread(), _run, dict(answers), wanted, sender, helo)
+    return [
+        Heard(address, verdict.result.value, result, why)
+        for address, verdict, (result, why) in zip(wanted, mine, theirs, strict=True)
+    ]
+
+
+async def ask(
+    domain: str, sender: str, helo: str, witness: Witness, ours: Ours, judged: Judged, remedy: Remedy, status: Status
+) -> Opinion:
+    """pyspf's opinion on the record of *domain* and, where one is proposed, on the repair."""
+    today = await hear(domain, witness, witness.answers, _ours_addresses(ours, judged), sender, helo)
+    heard = list(today)
+    records = _records(witness.answers)
+    proposed = remedy.kind in (RemedyKind.PUBLISH, RemedyKind.REPLACE)
+    repaired: list[Heard] = []
+    if proposed:
+        overlay = Witness(witness)
+        changed = published_as(domain, remedy.value)
+        overlay.answers.update(witness.answers)
+        overlay.answers[changed.question] = changed
+        addresses = [*_ours_addresses(ours, None), *_other_addresses(domain, remedy.value, ours, overlay.answers)]
+        repaired = await hear(domain, overlay, overlay.answers, addresses, sender, helo)
+        heard += repaired
+        records = [*records, (domain, parse(remedy.value))]
+    return _opinion(heard, today, repaired, records, status)
+
+
+def _opinion(
+    heard: list[Heard], today: list[Heard], repaired: list[Heard], records: list[tuple[str, Record]], status: Status
+) -> Opinion:
+    different = [one for one in heard if one.theirs and one.theirs != one.ours]
+    silent = [one for one in heard if not one.theirs]
+    if different:
+        one = different[0]
+        defects = defects_of(records, one)
+        detail = f"{one.address}: {one.ours} here, {one.theirs} by {ENGINE}"
+        if defects:
+            shown = ", ".join(defects)
+            return Opinion(engine=ENGINE, asked=True, result="known-defect", agrees=False, detail=f"{detail} ({shown})")
+        return Opinion(engine=ENGINE, asked=True, result="disagrees", agrees=False, detail=detail)
+    if silent or not heard:
+        detail = f"{silent[0].address}: {silent[0].why}" if silent else "no address to ask about"
+        return Opinion(engine=ENGINE, asked=True, result="no-opinion", agrees=None, detail=detail)
+    broken = any(one.theirs != Result.PASS for one in today)
+    return Opinion(
+        engine=ENGINE,
+        asked=True,
+        result="agrees",
+        agrees=True,
+        detail=f"{len(heard)} addresses",
+        may_message=broken and bool(repaired) and status is Status.ACTION_NEEDED,
+    )
+
+
+def _ours_addresses(ours: Ours, judged: Judged | None) -> list[str]:
+    """One address of each cell, and both ends of each network of ours."""
+    found: list[str] = []
+    for family in FAMILIES:
+        mine: list[int] = []
+        part = judged.strict.get(family) if judged is not None else None
+        if part is not None:
+            mine += [cell.addresses[0][0] for cell in part.cells]
+        for low, high in ours.sending[family]:
+            mine += [low, high]
+        found += _texts(mine, family)
+    return found
+
+
+def _texts(addresses: list[int], family: int) -> list[str]:
+    return [format_address(address, family) for address in dict.fromkeys(addresses)][:MOST_ADDRESSES]
+
+
+def _other_addresses(domain: str, text: str, ours: Ours, answers: Mapping[Question, Answer]) -> list[str]:
+    """One address of each cell of the proposed record that is not ours, and the neighbours of its ends."""
+    case = Case(domain=domain, texts=(), near=(), typed=(), ours=ours, answers=answers)
+    found: list[str] = []
+    for family in FAMILIES:
+        others: Ranges = subtract(everything(family), ours.allowed[family])
+        highest = everything(family)[0][1]
+        mine: list[int] = []
+        try:
+            cells = case.partition(text, others, family, UNLIMITED).cells
+        except Missing:  # without the limits it goes further than anybody has asked
+            continue
+        for cell in cells:
+            if cell.depends:
+                continue
+            for low, high in cell.addresses[:4]:
+                mine += [low, max(low - 1, 0), high, min(high + 1, highest)]
+        found += _texts(mine, family)
+    return found
+
+
+def _records(answers: Mapping[Question, Answer]) -> list[tuple[str, Record]]:
+    """Every record that the evaluation may have read."""
+    return [
+        (answer.question.name, parse(text))
+        for answer in answers.values()
+        if answer.question.rtype is Rtype.TXT
+        for text in spf_texts(answer)
+    ]
+
+
+def defects_of(records: Iterable[tuple[str, Record]], one: Heard) -> list[Defect]:
+    """The known defects of pyspf that explain a difference on *records*, each with the name where it stands."""
+    found: set[Defect] = set()
+    for name, record in records:
+        modifiers = [term for term in record.terms if term.is_modifier]
+        names = [term.name for term in modifiers]
+        redirect = record.redirect
+        if redirect is not None and not redirect.text.startswith("redirect="):
+            found.add(Defect.REDIRECT_CASE)
+        if redirect is not None and one.theirs == Result.PERMERROR:
+            found.add(Defect.REDIRECT_COUNTED)
+        if len(set(names)) < len(names) and record.valid and one.theirs == Result.PERMERROR:
+            found.add(Defect.MODIFIER_REPEATED)
+        if any("0}" in term.text and "%{" in term.text for term in record.terms):
+            found.add(Defect.MACRO_ZERO)
+        if one.theirs == Result.PERMERROR and any(
+            term.target == name for term in record.terms if term.name == "include"
+        ):
+            found.add(Defect.SELF_INCLUDE)
+        if "\n" in record.text and one.ours == Result.PERMERROR:
+            found.add(Defect.LINE_BREAK)
+        if any(term.name == "mx" and not term.is_modifier for term in record.terms) and one.theirs == Result.PERMERROR:
+            found.add(Defect.MX_AT_ONCE)
+    return sorted(found)

@@ -1,0 +1,55 @@
+"""What the checks rest on: our own senders, read again when their answers run out, and a lookup for each check."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from spfcheck.audit.prepare import prepare
+from spfcheck.audit.senders import Ours, SenderProfile
+from spfcheck.resolver.canary import Health, ResolverCheck
+from spfcheck.resolver.stub import Resolver
+from spfcheck.resolver.types import Lookup
+
+
+def one_check(lookup: Lookup, *, fresh: bool = False) -> Lookup:
+    """*lookup* for one check: over a resolver one deadline and one view for all its questions.
+
+    With *fresh* nothing is taken from the cache, for whoever has just repaired a record.
+    """
+    return lookup.with_deadline(fresh=fresh) if isinstance(lookup, Resolver) else lookup
+
+
+class OurSenders:
+    """What our senders send from, read again when its answers run out."""
+
+    def __init__(
+        self,
+        profiles: Sequence[SenderProfile],
+        lookup: Lookup,
+        clock: Callable[[], float],
+        watch: ResolverCheck | None = None,
+    ) -> None:
+        self._profiles = profiles
+        self._watch = watch
+        self._lookup = lookup
+        self._clock = clock
+        self._ours: Ours | None = None
+        self._until = 0.0
+        self._reading = asyncio.Lock()
+
+    async def current(self) -> Ours:
+        """The senders as they are known now; not ready while a resolver says what we know to be false."""
+        if self._watch is not None and self._watch.state.health is Health.LYING:
+            return Ours(ready=False, reasons=self._watch.state.reasons, expires_at=self._clock())
+        if self._ours is None or self._clock() >= self._until:
+            async with self._reading:
+                if self._ours is None or self._clock() >= self._until:
+                    await self._read()
+        assert self._ours is not None
+        return self._ours
+
+    async def _read(self) -> None:
+        now = self._clock()
+        self._ours = await prepare(self._profiles, one_check(self._lookup), now=now)
+        self._until = self._ours.expires_at

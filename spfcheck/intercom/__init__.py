@@ -1,0 +1,1 @@
+"""The messaging API: its client, what its answers mean, and its pace."""

@@ -1,0 +1,1 @@
+"""Who might be affected: contacts, their sending domains, and their consent."""

@@ -1,0 +1,184 @@
+"""Who might be affected: the query, the mapping from contacts to sending domains, and consent.
+
+What customers typed is hostile: it is measured, parsed and validated, and what is no domain is reported, not guessed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, Self
+
+from spfcheck.intercom.answers import Contact, text_of
+from spfcheck.names import NotADomainName, domain_name, is_public_suffix, shown
+from spfcheck.notify.audience.mailboxes import PROVIDERS
+from spfcheck.notify.model import NotifyError, Reason
+from spfcheck.settings import Audience, DomainSource, Notify
+
+LONGEST_TEXT = 4_096
+"""Characters of an attribute that are looked at; the API itself allows fewer."""
+
+MOST_FILTERS = 15
+"""Of one group, by the API's description."""
+
+_CONSENT = ("unsubscribed_from_emails", "has_hard_bounced", "marked_email_as_spam")
+
+
+def query(audience: Audience, exclude_tag_ids: Iterable[str], *, consent: bool = True) -> dict[str, Any]:
+    """The search for the audience. Groups hold either filters or groups, as the API's description wants it.
+
+    Without *consent* it finds those too who are never messaged, to count them.
+    """
+    plain = [entry for entry in audience.filters if not isinstance(entry.get("value"), list) or "field" in entry]
+    groups = [entry for entry in audience.filters if entry not in plain]
+    if consent:
+        plain += [{"field": name, "operator": "=", "value": False} for name in _CONSENT]
+        plain += [{"field": "tag_id", "operator": "!=", "value": tag} for tag in exclude_tag_ids]
+    if len(plain) > MOST_FILTERS:
+        raise NotifyError(f"The audience has {len(plain)} filters; the messaging API takes {MOST_FILTERS} at most.")
+    both = {"operator": "AND", "value": plain}
+    return {"operator": "AND", "value": [both, *groups]} if groups else both
+
+
+def turned_away_query(contact_ids: Sequence[str]) -> dict[str, Any]:
+    """The search for those of *contact_ids* who unsubscribed, or marked our mail as spam."""
+    away = [{"field": name, "operator": "=", "value": True} for name in (_CONSENT[0], _CONSENT[2])]
+    these = {"operator": "AND", "value": [{"field": "id", "operator": "IN", "value": list(contact_ids)}]}
+    return {"operator": "AND", "value": [these, {"operator": "OR", "value": away}]}
+
+
+class People:
+    """Stands for people by keyed hashes of their normalised addresses: equal for one person, meaningless to others."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = hashlib.sha256(b"spfcheck people\0" + key).digest()
+
+    @classmethod
+    def of(cls, notify: Notify) -> Self:
+        """People under the key of the settings; raises `NotifyError` where none is set."""
+        key = notify.hash_key.get_secret_value()
+        if not key:
+            raise NotifyError("Set SPFCHECK_NOTIFY_HASH_KEY to a long random text: people are stored as keyed hashes.")
+        return cls(key.encode())
+
+    def person(self, address: str) -> str:
+        """The hash that stands for whoever reads *address*."""
+        return hashlib.blake2b(normalised(address).encode(), key=self._key, digest_size=16).hexdigest()
+
+    def fingerprint(self) -> str:
+        """Tells one key from another, and nothing about it."""
+        return hmac.new(self._key, b"fingerprint", hashlib.sha256).hexdigest()[:32]
+
+
+def normalised(address: str) -> str:
+    """*address* as it is compared: two contacts of one mailbox are one person."""
+    return unicodedata.normalize("NFKC", address).strip().casefold()
+
+
+def is_address(text: str) -> bool:
+    """True for what may be a mail address at all."""
+    local, at, domain = text.strip().rpartition("@")
+    return bool(at and local and "." in domain) and len(text) <= 320 and not any(map(str.isspace, text.strip()))
+
+
+def hold(contact: Contact, roles: Sequence[str], exclude_tag_ids: frozenset[str]) -> Reason | None:
+    """Why a contact is not messaged by what it says itself, or None. Every flag must be exactly false."""
+    if contact.role not in roles:
+        return Reason.ROLE
+    if not is_address(contact.email):
+        return Reason.NO_ADDRESS
+    flags = (
+        (contact.unsubscribed, Reason.UNSUBSCRIBED),
+        (contact.bounced, Reason.BOUNCED),
+        (contact.marked_spam, Reason.MARKED_SPAM),
+    )
+    for flag, reason in flags:
+        if flag is True:
+            return reason
+    if any(flag is not False for flag, _ in flags):
+        return Reason.CONSENT_UNKNOWN
+    return Reason.OPTED_OUT if contact.tags & exclude_tag_ids else None
+
+
+class Mapped(NamedTuple):
+    """The sending domains of a contact, and texts that were no domain with the reason."""
+
+    domains: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+def domains_of(contact: Contact, audience: Audience, companies: Mapping[str, Sequence[str]] | None = None) -> Mapped:
+    """The domains that *contact* sends as: the first source that yields one wins.
+
+    *companies* gives the domains of each company id, where a source asks for them.
+    """
+    refused: list[tuple[str, str]] = []
+    for source in audience.domain_sources:
+        if source.origin == "company":
+            texts = [domain for company in contact.companies for domain in (companies or {}).get(company, ())]
+        else:
+            texts = texts_at(contact.fields, source)
+        found = _valid(texts, refused)
+        if found:
+            if len(found) > audience.max_domains_per_contact:
+                refused.append((f"{len(found)} domains", "more than a contact may have"))
+                return Mapped((), tuple(refused))
+            return Mapped(found, tuple(refused))
+    return Mapped((), tuple(refused))
+
+
+def texts_at(fields: Mapping[str, Any], source: DomainSource) -> list[str]:
+    """What stands at the path of *source*, parted where it says so."""
+    value: Any = fields
+    for part in source.path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    text = text_of(value)[:LONGEST_TEXT].strip()
+    if not text:
+        return []
+    if not source.split:
+        return [text]
+    return [part.strip() for part in re.split(f"[{re.escape(source.split)}]+", text) if part.strip()]
+
+
+def _valid(texts: Iterable[str], refused: list[tuple[str, str]]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for text in texts:
+        domain, why = read_domain(text)
+        if domain:
+            found[domain] = None
+        else:
+            refused.append((shown(text), why))
+    return tuple(found)
+
+
+@lru_cache(maxsize=65_536)
+def read_domain(text: str) -> tuple[str, str]:
+    """The domain that *text* names, or an empty one with the reason.
+
+    The domain of a pasted address or URL is taken as it stands; nothing is lifted to a parent, since a subdomain has a
+    record of its own.
+    """
+    try:
+        domain = domain_name(_bare(text))
+    except NotADomainName as refusal:
+        return "", refusal.sentence
+    if domain in PROVIDERS:
+        return "", f"{domain} belongs to a mailbox provider."
+    if is_public_suffix(domain):
+        return "", f"{domain} is a public suffix, under which others register."
+    return domain, ""
+
+
+def _bare(text: str) -> str:
+    """*text* without what people paste around a domain: a scheme, a path, a port, a mailbox."""
+    bare = text.strip()
+    if "://" in bare:
+        bare = bare.partition("://")[2]
+    bare = re.split(r"[/?#]", bare, maxsplit=1)[0]
+    bare = bare.rpartition("@")[2]
+    host, colon, port = bare.rpartition(":")
+    return host if colon and port.isdigit() else bare

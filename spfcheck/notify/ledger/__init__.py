@@ -1,0 +1,1 @@
+"""What was planned, said and settled: the notifier's tables and everything that is written there."""

@@ -1,0 +1,1 @@
+"""The plan of a night: checks, evidence, decisions and brakes."""

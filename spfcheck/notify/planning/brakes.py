@@ -1,0 +1,235 @@
+"""How far the roll-out has come, when it is quiet, and the brakes: pure decisions over figures.
+
+A brake refuses, it does not truncate: a sudden jump means that something of ours is broken, not that so many customers
+broke their records in one night.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from spfcheck.notify.guards import Guards
+from spfcheck.notify.ledger.archive import Change
+from spfcheck.notify.model import Brake, NotifyError
+
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+LEAST_LIMIT = 10
+"""A rate limit of fewer requests a window is no limit that a night can be done under: somebody shut us off."""
+
+
+def in_stage(guards: Guards, domain: str, contact_id: str) -> bool:
+    """True when the roll-out has come to this domain or contact.
+
+    The share of `cohort` is taken by a hash of the domain, so that raising it only adds domains.
+    """
+    if domain in guards.allow or contact_id in guards.allow:
+        return True
+    if guards.stage == "everyone":
+        return True
+    return guards.stage == "cohort" and bucket(domain) < guards.percent
+
+
+def bucket(domain: str) -> int:
+    """A number from 0 to 99 that is the same for a domain for ever."""
+    digest = hashlib.sha256(f"spfcheck rollout\0{domain}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % 100
+
+
+def quiet(guards: Guards, now: float, zone_name: str) -> bool:
+    """True when no message may go out at *now* in the workspace's time zone."""
+    local = datetime.fromtimestamp(now, UTC).astimezone(zone(zone_name))
+    if DAYS[local.weekday()] in guards.quiet_days:
+        return True
+    if not guards.quiet_hours:
+        return False
+    begin, end = quiet_span(guards.quiet_hours)
+    clock = local.time().replace(tzinfo=None)
+    return begin <= clock < end if begin <= end else clock >= begin or clock < end
+
+
+def quiet_span(text: str) -> tuple[time, time]:
+    """``17:00-09:00`` as two times of the day; raises `NotifyError` for anything else."""
+    try:
+        begin, end = (time.fromisoformat(part.strip()) for part in text.split("-"))
+    except ValueError as error:
+        raise NotifyError(f"The quiet hours {text!r} cannot be read; write them as 17:00-09:00.") from error
+    return begin, end
+
+
+def zone(name: str) -> tzinfo:
+    """The time zone called *name*; UTC where this machine does not know it."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """The figures of a whole night, on which the brakes are evaluated."""
+
+    resolver_trouble: str
+    """Why the resolver is not to be trusted; empty when it is."""
+    sender_trouble: str
+    """Why our own include cannot be judged by; empty when it can."""
+    contacts: int
+    """As the search counted them."""
+    received: int
+    """As they came."""
+    baseline_contacts: int
+    """Of the baseline; 0 when there is none."""
+    domains: int
+    failed: int
+    """Domains for which DNS did not answer."""
+    unchecked: int
+    """Domains that were never examined: their part of the night was given up."""
+    change: Change
+    opinions: int
+    """How often the second engine was asked."""
+    disagreements: int
+    asked_twice: int
+    """How often a second resolver was asked."""
+    resolver_disagreements: int
+    messaged: int
+    """People messaged in the last 30 days."""
+    turned_away: int
+    """Those of them who unsubscribed, marked spam, or opted out since."""
+    clock_skew: float
+    """The API's clock minus ours, in seconds."""
+    went_back: float
+    """Seconds by which our clock stands before the newest plan's; 0 when it does not."""
+    rate_limit: int
+
+
+def brakes(guards: Guards, night: Night) -> tuple[Brake, ...]:
+    """Every brake, tripped or not, with what it measured."""
+    floor = guards.small_floor
+    change = night.change
+    drift = abs(night.contacts - night.baseline_contacts) / night.baseline_contacts if night.baseline_contacts else 0.0
+    missing = max(0, night.contacts - night.received) / night.contacts if night.contacts else 0.0
+    broken_limit = max(guards.newly_broken_floor, guards.newly_broken_max * change.compared)
+    skew = max(abs(night.clock_skew), night.went_back)
+    return (
+        _flag("resolver", night.resolver_trouble, "The resolver answers its canaries as it should."),
+        _flag("senders", night.sender_trouble, "Our own include can be read."),
+        Brake("empty-audience", night.contacts, 1, night.contacts < 1, f"The search found {night.contacts} contacts."),
+        Brake(
+            "half-a-search",
+            missing,
+            0.02,
+            missing > 0.02,
+            f"{night.received} of the {night.contacts} contacts that the search counted came.",
+        ),
+        Brake(
+            "audience-drift",
+            drift,
+            guards.audience_drift_max,
+            drift > guards.audience_drift_max,
+            f"{night.contacts} contacts; the baseline had {night.baseline_contacts or 'none to compare with'}.",
+        ),
+        _share(
+            "dns-failures",
+            night.failed,
+            night.domains - night.unchecked,
+            guards.temperror_max,
+            floor,
+            "domains had no DNS answer",
+        ),
+        # Nobody of them is messaged, but the other brakes measured only the rest: of what a night could not see much
+        # of, it cannot say that it is as it was.
+        _share(
+            "not-checked",
+            night.unchecked,
+            night.domains,
+            guards.temperror_max,
+            floor,
+            "domains could not be checked, since their part of the night was given up",
+        ),
+        Brake(
+            "newly-broken",
+            change.newly_broken,
+            broken_limit,
+            change.newly_broken > broken_limit,
+            f"{change.newly_broken} of {change.compared} domains known to the baseline broke since; "
+            f"{broken_limit:g} may.",
+        ),
+        _share(
+            "mass-recovery",
+            change.recovered,
+            change.was_broken,
+            guards.recovery_max,
+            floor,
+            "domains broken at the baseline recovered at once: was an earlier night our own fault?",
+        ),
+        _share(
+            "engines-disagree",
+            night.disagreements,
+            night.opinions,
+            guards.disagreement_max,
+            floor,
+            "verdicts are not shared by the second engine",
+        ),
+        _share(
+            "resolvers-disagree",
+            night.resolver_disagreements,
+            night.asked_twice,
+            guards.disagreement_max,
+            floor,
+            "domains look different to the second resolver",
+        ),
+        _share(
+            "turned-away",
+            night.turned_away,
+            night.messaged,
+            guards.opt_out_max,
+            floor,
+            "people messaged in the last 30 days turned away since",
+        ),
+        Brake(
+            "clock",
+            skew,
+            guards.clock_skew_max,
+            skew > guards.clock_skew_max,
+            f"Our clock and others' differ by {skew:.0f} s.",
+        ),
+        Brake(
+            "rate-limit",
+            night.rate_limit,
+            LEAST_LIMIT,
+            0 < night.rate_limit < LEAST_LIMIT,
+            f"The messaging API allows {night.rate_limit} requests in ten seconds.",
+        ),
+    )
+
+
+def _flag(name: str, trouble: str, fine: str) -> Brake:
+    return Brake(name, 1.0 if trouble else 0.0, 0.0, bool(trouble), trouble or fine)
+
+
+def _share(name: str, count: int, total: int, share: float, floor: int, words: str) -> Brake:
+    """A brake on a share, with a floor: of few, a few are many."""
+    limit = max(floor, share * total)
+    return Brake(name, count, limit, count > limit, f"{count} of {total} {words}; {limit:g} may.")
+
+
+class RecentOutcomes:
+    """The last hundred attempts of this run, for the brake on API errors."""
+
+    SIZE = 100
+
+    def __init__(self) -> None:
+        self._outcomes: list[bool] = []
+
+    def add(self, *, failed: bool) -> None:
+        """One more attempt."""
+        self._outcomes.append(failed)
+        del self._outcomes[: -self.SIZE]
+
+    def brake(self, guards: Guards) -> Brake:
+        """The brake as it stands."""
+        count, total = sum(self._outcomes), len(self._outcomes)
+        return _share("api-errors", count, total, guards.api_errors_max, guards.small_floor, "messages ended unclear")

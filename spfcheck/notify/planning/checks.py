@@ -1,0 +1,132 @@
+"""The notifier's way to a verdict: the night's checks, and the second look right before a message."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol, Self
+
+from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.report.model import Report
+from spfcheck.audit.senders import Ours, SenderProfile
+from spfcheck.resolver.stub import Resolver
+from spfcheck.resolver.types import Lookup
+from spfcheck.settings import Settings
+
+
+class Health(NamedTuple):
+    """Why verdicts are not to be trusted, in a sentence each; empty when they are."""
+
+    resolver: str = ""
+    senders: str = ""
+
+
+class Checks(Protocol):
+    """What the notifier asks of whoever judges domains."""
+
+    async def health(self) -> Health:
+        """Whether the resolver answers its canaries, and whether our own include can be judged by."""
+
+    async def night(self, domain: str, *, opinion: bool) -> Report:
+        """The verdict on *domain*; answers within their TTL may come from a cache."""
+
+    async def again(self, domain: str) -> Report:
+        """The verdict from answers that were asked for just now, with the second engine's opinion."""
+
+    async def second(self, domain: str) -> Report | None:
+        """The verdict through a second resolver; None where there is none."""
+
+
+class DnsChecks:
+    """`Checks` over lookups that are made anew for each check.
+
+    *night*, *fresh* and *second* make a `Lookup` for one check (such as ``resolver.with_deadline``); *canary* says why
+    the resolver is not to be trusted, or nothing. *mail_from* is the template of the settings.
+    """
+
+    def __init__(
+        self,
+        profiles: Sequence[SenderProfile],
+        *,
+        mail_from: str,
+        helo: str,
+        night: Callable[[], Lookup],
+        fresh: Callable[[], Lookup] | None = None,
+        second: Callable[[], Lookup] | None = None,
+        canary: Callable[[], Awaitable[str]] | None = None,
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = lambda: secrets.token_urlsafe(16),
+    ) -> None:
+        self._profiles = tuple(profiles)
+        self._mail_from = mail_from
+        self._helo = helo
+        self._night = night
+        self._fresh = fresh or night
+        self._second = second
+        self._canary = canary
+        self._clock = clock
+        self._new_id = new_id
+        self._known: Ours | None = None
+
+    @classmethod
+    def over(
+        cls,
+        settings: Settings,
+        resolver: Resolver,
+        *,
+        second: Resolver | None = None,
+        canary: Callable[[], Awaitable[str]] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """Checks as *settings* ask for them, through *resolver*, confirmed by *second* where there is one."""
+        profiles = [
+            SenderProfile(name=sender.name, include=sender.include, networks=tuple(sender.networks))
+            for sender in settings.sender_profiles()
+        ]
+        return cls(
+            profiles,
+            mail_from=settings.mail_from,
+            helo=settings.helo,
+            night=resolver.with_deadline,
+            fresh=lambda: resolver.with_deadline(fresh=True),
+            second=None if second is None else lambda: second.with_deadline(fresh=True),
+            canary=canary,
+            clock=clock,
+        )
+
+    async def health(self) -> Health:
+        """Whether the resolver answers its canaries, and whether our own include can be judged by."""
+        resolver = await self._canary() if self._canary else ""
+        ours = await self._ours(self._fresh(), anew=True)
+        return Health(resolver, "" if ours.ready else " ".join(ours.reasons) or "Our senders are not ready.")
+
+    async def night(self, domain: str, *, opinion: bool) -> Report:
+        """The verdict on *domain*; answers within their TTL may come from a cache."""
+        return await self._examine(domain, self._night(), opinion=opinion)
+
+    async def again(self, domain: str) -> Report:
+        """The verdict from answers that were asked for just now, with the second engine's opinion."""
+        return await self._examine(domain, self._fresh(), opinion=True)
+
+    async def second(self, domain: str) -> Report | None:
+        """The verdict through a second resolver; None where there is none."""
+        return None if self._second is None else await self._examine(domain, self._second(), opinion=False)
+
+    async def _examine(self, domain: str, lookup: Lookup, *, opinion: bool) -> Report:
+        return await examine(
+            domain,
+            lookup,
+            await self._ours(lookup),
+            mail_from=self._mail_from,
+            helo=self._helo,
+            opinion=opinion,
+            clock=self._clock,
+            new_id=self._new_id,
+        )
+
+    async def _ours(self, lookup: Lookup, *, anew: bool = False) -> Ours:
+        now = self._clock()
+        if anew or self._known is None or self._known.expires_at <= now:
+            self._known = await prepare(self._profiles, lookup, clock=self._clock)
+        return self._known

@@ -1,0 +1,1 @@
+"""Terms that were evaluated before, for all addresses: remembered, so that a check only compares."""

@@ -1,0 +1,1 @@
+"""The database that notifier, service and workers share."""

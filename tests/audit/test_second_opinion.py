@@ -1,0 +1,127 @@
+"""The second opinion: the same answers, judged by pyspf; its defects have names, its failures are no opinion."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.fetch import Witness
+from spfcheck.audit.report.model import Report
+from spfcheck.audit.second_opinion import Defect, Heard, defects_of, hear
+from spfcheck.resolver.zone import Zone, ZoneLookup
+from spfcheck.rfc7208.record import parse
+from tests.audit.golden_file import GOLDEN, OURS, Golden
+
+FILES = sorted(GOLDEN.glob("*.txt"))
+COMMON = '_spf.mail.example TXT "v=spf1 ip4:203.0.113.0/24 -all"\n'
+
+
+async def asked(zone: str) -> Report:
+    lookup = ZoneLookup(Zone.parse(COMMON + zone))
+    return await examine("customer.example", lookup, await prepare(OURS, lookup), opinion=True)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+async def test_both_engines_agree_on_every_golden(path) -> None:  # type: ignore[no-untyped-def]
+    report = await Golden.read(path).report(opinion=True)
+    if not report.senders:
+        assert not report.opinion.may_message
+        return
+    assert report.opinion.asked
+    assert report.opinion.result in ("agrees", "no-opinion", "known-defect"), report.opinion
+    assert report.opinion.may_message <= (report.status == "action_needed" and bool(report.remedy.value))
+    if report.opinion.result != "agrees":
+        assert not report.opinion.may_message
+        assert path.stem in DIFFERENT, report.opinion
+
+
+DIFFERENT = {
+    "slip-line-break": "line-break",
+    "loop-behind-ours": "self-include",
+}
+"""Situations in which pyspf is known to differ or to say nothing, and why."""
+
+
+async def test_a_message_may_be_sent_when_both_agree() -> None:
+    report = await asked('customer.example TXT "v=spf1 ip4:192.0.2.1 -all"')
+    assert report.opinion.agrees is True
+    assert report.opinion.may_message
+
+
+async def test_another_user_of_pyspf_in_the_process_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    zone = 'customer.example TXT "v=spf1 ip4:192.0.2.1 -all"'
+    await asked(zone)
+    monkeypatch.setattr("spf.DNSLookup", lambda *_: [])
+    assert (await asked(zone)).opinion.agrees is True
+
+
+async def test_a_known_defect_has_a_name_and_stops_the_message() -> None:
+    report = await asked(
+        'customer.example TXT "v=spf1 ip4:192.0.2.1 REDIRECT=other.example"\nother.example TXT "v=spf1 -all"'
+    )
+    assert report.remedy.value
+    assert report.opinion.result == "known-defect"
+    assert report.opinion.agrees is False
+    assert "redirect-case" in report.opinion.detail
+    assert not report.opinion.may_message
+
+
+async def test_nothing_is_to_be_sent_where_ours_pass() -> None:
+    report = await asked('customer.example TXT "v=spf1 include:_spf.mail.example -all"')
+    assert report.opinion.agrees is True
+    assert not report.opinion.may_message
+
+
+async def test_an_exception_of_pyspf_is_no_opinion() -> None:
+    lookup = ZoneLookup(Zone.parse('customer.example TXT "v=spf1 exists:%{l}.x.example -all"\nx.example A 192.0.2.1'))
+    witness = Witness(lookup)
+    (heard,) = await hear(
+        "customer.example", witness, witness.answers, ["192.0.2.1"], "é" * 80 + "@customer.example", "h.example"
+    )
+    assert heard.theirs in ("", heard.ours)
+
+
+async def test_a_name_that_was_not_recorded_is_no_opinion() -> None:
+    lookup = ZoneLookup(Zone.parse('customer.example TXT "v=spf1 a:a.example mx -all"\na.example A 192.0.2.1'))
+    witness = Witness(lookup)
+    answers: dict = {}
+    (heard,) = await hear("customer.example", witness, answers, ["192.0.2.1"], "a@customer.example", "h.example")
+    assert heard.ours == "pass"
+    assert heard.theirs == ""
+    assert "no answer is recorded" in heard.why
+
+
+async def test_explanations_are_absent() -> None:
+    lookup = ZoneLookup(Zone.parse('customer.example TXT "v=spf1 -all exp=gone.example"'))
+    witness = Witness(lookup)
+    (heard,) = await hear(
+        "customer.example", witness, witness.answers, ["192.0.2.1"], "a@customer.example", "h.example"
+    )
+    assert heard == Heard("192.0.2.1", "fail", "fail")
+
+
+async def test_pyspf_runs_in_a_thread_of_its_own() -> None:
+    await asked('customer.example TXT "v=spf1 -all"')
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("pyspf")] == ["pyspf_0"]
+
+
+def test_defects_are_named_for_what_explains_them() -> None:
+    def named(text: str, ours: str, theirs: str) -> list[Defect]:
+        return defects_of([("c.example", parse(text))], Heard("192.0.2.1", ours, theirs))
+
+    assert named("v=spf1 REDIRECT=a.example", "pass", "neutral") == [Defect.REDIRECT_CASE]
+    assert named("v=spf1 -all redirect=a.example", "pass", "permerror") == [Defect.REDIRECT_COUNTED]
+    assert named("v=spf1 ra=a ra=b -all", "pass", "permerror") == [Defect.MODIFIER_REPEATED]
+    assert named("v=spf1 mx -all", "pass", "permerror") == [Defect.MX_AT_ONCE]
+    assert named("v=spf1 ip4:192.0.2.1\n -all", "permerror", "pass") == [Defect.LINE_BREAK]
+    assert named("v=spf1 a include:c.example -all", "pass", "permerror") == [Defect.SELF_INCLUDE]
+    assert named("v=spf1 ip4:192.0.2.1 -all", "pass", "fail") == []
+
+
+def test_pyspf_is_loaded_only_where_it_is_asked() -> None:
+    program = "import sys, spfcheck.audit.examine, spfcheck.audit.replay; sys.exit('spf' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
