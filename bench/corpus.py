@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bench.registry import Table, part
-from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.examine import examine
 from spfcheck.audit.fetch import Witness, fetch, spf_texts
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.repair import certificates
 from spfcheck.audit.repair.case import Case, published_as
 from spfcheck.audit.repair.meant import Base, base_of

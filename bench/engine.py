@@ -18,10 +18,11 @@ import uvloop
 
 from bench.peers.timing import Job, Run, by_lanes, job
 from spfcheck import COMPILED
-from spfcheck.audit.examine import Ours, examine, prepare
+from spfcheck.audit.examine import examine
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.report.serialise import json_bytes
-from spfcheck.audit.senders import SenderProfile
+from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.resolver.drive import drive
 from spfcheck.resolver.stub import Resolver
 from spfcheck.rfc7208.evaluate import check_host

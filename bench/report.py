@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bench.registry import Table, part
-from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.examine import examine
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import RemedyKind, Report, Status
 from spfcheck.audit.report.serialise import json_bytes
 from spfcheck.audit.senders import SenderProfile

@@ -16,9 +16,10 @@ from typing import Any
 from bench.engines import ENGINES, run
 from bench.registry import Table, part
 from bench.servers import stack
-from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.examine import examine
 from spfcheck.audit.fetch import Witness, fetch
 from spfcheck.audit.judgement.tree import survey
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.resolver.types import Outcome
 from spfcheck.resolver.zone import Zone, ZoneLookup

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from spfcheck.audit.fetch import Witness, fetch, spf_texts
@@ -37,10 +38,10 @@ class _NotUsable(Exception):  # noqa: N818 - an outcome, not an error
     """The include of a profile is not what I0 asks for; the message is a sentence for the operator."""
 
 
-async def prepare(profiles: Sequence[SenderProfile], lookup: Lookup, *, now: float) -> Ours:
+async def prepare(profiles: Sequence[SenderProfile], lookup: Lookup, *, clock: Callable[[], float] = time.time) -> Ours:
     """What *profiles* authorise today, looked up through *lookup*; `Ours.ready` says whether it can be relied on.
 
-    *now* is Unix time. An include may hold only ip4, ip6 and includes of such: no macro, no name of a host, no
+    *clock* tells Unix time. An include may hold only ip4, ip6 and includes of such: no macro, no name of a host, no
     ``+all``, nothing that comes back empty. Every network of a profile must lie in what its include authorises.
     """
     witness = Witness(lookup)
@@ -55,6 +56,7 @@ async def prepare(profiles: Sequence[SenderProfile], lookup: Lookup, *, now: flo
             reasons.append(str(refusal) if profile.name == profile.include else f"{profile.name}: {refusal}")
     ttls = [answer.ttl for answer in witness.answers.values() if not answer.failed]
     lifetime = min([float(ttl) for ttl in ttls] or [LONGEST_S])
+    now = clock()
     return Ours(
         ready=not reasons,
         reasons=tuple(reasons),

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from spfcheck.audit.examine import examine_by, prepare
+from spfcheck.audit.assemble import Check
 from spfcheck.audit.fetch import Witness
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.evidence import answer_of
 from spfcheck.audit.report.model import SCHEMA, Report
 from spfcheck.audit.senders import SenderProfile
+from spfcheck.audit.thorough import examine_thoroughly
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.lookup import Question
+from spfcheck.rfc7208.message import identity
+from spfcheck.rfc7208.record import parse
 
 __all__ = ["Unrecorded", "replay"]
 
@@ -71,13 +75,14 @@ async def replay(stored: Mapping[str, Any], profiles: Sequence[SenderProfile]) -
     record = stored["record"]["text"] if stored["hypothetical"] and stored["record"] else None
     if stored["hypothetical"] and record is None:
         record = _given(stored, answers)
-    return await examine_by(
+    sender, helo = stored["identity"]["mail_from"], stored["identity"]["helo"]
+    judged = identity(sender, helo).domain
+    check = Check(stored["domain"], judged, sender, helo, hypothetical=record is not None)
+    return await examine_thoroughly(
         witness,
-        stored["domain"],
+        check,
         await prepare(profiles, lookup, clock=lambda: now),
-        sender=stored["identity"]["mail_from"],
-        helo=stored["identity"]["helo"],
-        record=record,
+        record=parse(record).text if record is not None else None,
         opinion=stored["opinion"]["asked"],
         clock=lambda: now,
         new_id=lambda: str(stored["report_id"]),

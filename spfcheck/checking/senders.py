@@ -51,5 +51,5 @@ class OurSenders:
 
     async def _read(self) -> None:
         now = self._clock()
-        self._ours = await prepare(self._profiles, one_check(self._lookup), now=now)
+        self._ours = await prepare(self._profiles, one_check(self._lookup), clock=lambda: now)
         self._until = self._ours.expires_at

@@ -146,7 +146,7 @@ class _Job:
             SenderProfile(name=s.name, include=s.include, networks=tuple(s.networks))
             for s in self._settings.sender_profiles()
         ]
-        return await prepare(profiles, _session(lookup), now=time.time())
+        return await prepare(profiles, _session(lookup))
 
     async def _examine(self, name: str, lookup: Lookup, ours: Ours, *, fresh: bool = False) -> Report:
         return await examine(

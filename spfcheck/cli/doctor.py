@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 from spfcheck.audit.prepare import prepare
@@ -67,7 +66,7 @@ async def _senders(settings: Settings) -> Result:
     if not profiles:
         return "bad", "None is set: set SPFCHECK_SENDER_INCLUDE to what a customer includes."
     async with lookup_for(settings) as lookup:
-        ours = await prepare(profiles, one_check(lookup), now=time.time())
+        ours = await prepare(profiles, one_check(lookup))
     if not ours.ready:
         return "bad", " ".join(ours.reasons)
     networks = sum(len(sender.networks) for sender in ours.senders)

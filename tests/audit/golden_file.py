@@ -6,7 +6,8 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.examine import examine
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.resolver.zone import Zone, ZoneLookup

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.examine import examine
 from spfcheck.audit.fetch import Witness, fetch
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.resolver.types import Answer, Outcome, Question
 from spfcheck.resolver.zone import Zone, ZoneLookup

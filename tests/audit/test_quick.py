@@ -9,14 +9,17 @@ import random
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
-from spfcheck.audit.examine import examine, examine_by, prepare
+from spfcheck.audit.assemble import Check
+from spfcheck.audit.examine import examine
 from spfcheck.audit.fetch import Witness
 from spfcheck.audit.flat import include, union
 from spfcheck.audit.flat.include import memory_of
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.quick import Attempt
 from spfcheck.audit.repair.proof import Proof, Proposal, prove
 from spfcheck.audit.report.model import Report, as_json
 from spfcheck.audit.senders import Ours, SenderProfile
+from spfcheck.audit.thorough import examine_thoroughly
 from spfcheck.resolver.types import Answer, Lookup, Question, Rtype
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
@@ -54,16 +57,14 @@ def text(report: Report | None) -> str:
 
 async def both(domain: str, lookup: Lookup, ours: Ours) -> bool:
     """Compare the two ways; whether the quick one applies."""
-    sender = f"postmaster@{domain}"
-    quick = Attempt(lookup, domain, domain, ours, (sender, "mail.invalid")).report(lambda: 5.0, lambda: "id")
+    check = Check(domain, domain, f"postmaster@{domain}", "mail.invalid")
+    quick = Attempt(lookup, check, ours).report(lambda: 5.0, lambda: "id")
     if quick is None:
         return False
-    long = await examine_by(
+    long = await examine_thoroughly(
         Witness(lookup),
-        domain,
+        check,
         ours,
-        sender=sender,
-        helo="mail.invalid",
         record=None,
         opinion=False,
         clock=lambda: 5.0,
@@ -196,7 +197,7 @@ async def test_an_answer_that_comes_later_is_used() -> None:
     ours = await prepare(OURS, lookup)
 
     def attempt() -> Attempt:
-        return Attempt(lookup, "customer.example", "customer.example", ours, ("a@customer.example", "h"))
+        return Attempt(lookup, Check("customer.example", "customer.example", "a@customer.example", "h"), ours)
 
     early = attempt()
     assert early.report(lambda: 1.0, lambda: "id") is None

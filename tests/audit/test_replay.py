@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.examine import examine
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.replay import Unrecorded, replay
 from spfcheck.audit.report.model import Report, as_json
 from spfcheck.resolver.types import Answer, Outcome, Question

@@ -8,7 +8,8 @@ import json
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.examine import examine
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.replay import replay
 from spfcheck.audit.report.model import RemedyKind, Status, as_json
 from spfcheck.resolver.types import FAILURES, Answer, Outcome, Question, Rtype

@@ -8,8 +8,9 @@ import threading
 
 import pytest
 
-from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.examine import examine
 from spfcheck.audit.fetch import Witness
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.second_opinion import Defect, Heard, defects_of, hear
 from spfcheck.resolver.zone import Zone, ZoneLookup

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.examine import examine
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import RemedyKind, Status
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.demo import run

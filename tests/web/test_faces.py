@@ -111,7 +111,7 @@ FAULTS: dict[Code, tuple[str, dict[str, Any]]] = {
 async def test_what_only_a_network_can_do_stands_on_both_faces(client: Client, code: Code) -> None:
     name, wrong = FAULTS[code]
     lookup = Faulty(name, **wrong)
-    ours = await prepare([SenderProfile(name="default", include="_spf.mail.example")], lookup, now=1e9)
+    ours = await prepare([SenderProfile(name="default", include="_spf.mail.example")], lookup, clock=lambda: 1e9)
     report = await examine(name, lookup, ours, clock=lambda: 1e9, new_id=lambda: "golden")
     assert code.value in {found.code for found in report.findings}
     await assert_both_faces_say_it(client, report)

@@ -75,7 +75,7 @@ def assert_nothing_runs(page: Page) -> None:
 
 async def a_report(zone: str = ZONE, domain: str = "broken.example", **options: Any) -> Report:
     lookup = zone_lookup(zone)
-    ours = await prepare([SenderProfile(name="default", include="_spf.mail.example")], lookup, now=1e9)
+    ours = await prepare([SenderProfile(name="default", include="_spf.mail.example")], lookup, clock=lambda: 1e9)
     return await examine(domain, lookup, ours, clock=lambda: 1e9, new_id=lambda: "x" * 22, **options)
 
 

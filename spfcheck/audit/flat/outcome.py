@@ -7,14 +7,15 @@ place for all of them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from spfcheck.audit.flat.include import Known, Memory
-from spfcheck.audit.flat.record import NotPlain, Part, Plain, Stop
+from spfcheck.audit.flat.record import NO_VOIDS, NotPlain, Part, Plain, Stop
 from spfcheck.audit.judgement.networks import FAMILIES, worst
+from spfcheck.audit.judgement.review import end_findings, length_findings, lookup_findings, void_findings
+from spfcheck.audit.judgement.status import Standing
 from spfcheck.audit.report.catalogue import Code
-from spfcheck.audit.report.model import SenderNetwork, TreeNode
+from spfcheck.audit.report.model import Finding, SenderNetwork, TreeNode
 from spfcheck.audit.senders import OurNetwork, Ours
 from spfcheck.rfc7208.limits import LENIENT, STRICT, Budget, LimitExceededError, Policy
 from spfcheck.rfc7208.making import maker
@@ -22,19 +23,9 @@ from spfcheck.rfc7208.ranges import intersect
 from spfcheck.rfc7208.record import Result
 from spfcheck.rfc7208.verdict import Cause
 
-__all__ = ["Standing", "Stop", "remembered", "standing", "stop_of", "touching", "voids_before"]
+__all__ = ["Stop", "record_said", "remembered", "standing", "stop_of", "touching", "voids_before"]
 
 _new_network: Final = maker(SenderNetwork)
-
-
-@dataclass(slots=True)
-class Standing:
-    """What our networks get, by the strict and the lenient reading, and what their void lookups are worth saying."""
-
-    networks: tuple[SenderNetwork, ...]
-    result: Result
-    lenient: Result
-    voids: dict[int, tuple[Code, int]]
 
 
 def stop_of(plain: Plain, family: int, policy: Policy = STRICT) -> Stop | None:
@@ -200,3 +191,16 @@ def remembered(place: int, result: Result, via: str, memory: Memory) -> SenderNe
         memory.trim()
         memory.seen[place, result, via] = one
     return one
+
+
+def record_said(plain: Plain) -> list[Finding]:
+    """What holds of the record, whoever sends; nothing is to be said of its single terms (`read_plain`)."""
+    domain = plain.domain
+    found = list(length_findings(len(plain.text), domain))
+    if plain.result is Result.NEUTRAL:
+        found += end_findings(plain.result, plain.span(plain.end), domain)
+    found += lookup_findings(plain.lookups, domain)
+    if plain.voids is not NO_VOIDS:
+        void = [part for part in plain.parts if part.void]
+        found += void_findings((domain, part.text, plain.span(part), asked) for part in void for asked in part.void)
+    return found

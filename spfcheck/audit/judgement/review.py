@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from spfcheck.audit.judgement.tree import State, Survey
@@ -23,11 +23,14 @@ __all__ = [
     "SLOW_MS",
     "answers_of",
     "apex",
+    "end_findings",
     "failure_code",
     "length_findings",
+    "lookup_findings",
     "network_findings",
     "record_findings",
     "tree_findings",
+    "void_findings",
 ]
 
 LONG_RECORD: Final = 450
@@ -234,6 +237,12 @@ def _has_host_bits(written: str, term: Term, family: int) -> bool:
     return int(ip_address(written)) != term.network[0] and family in (4, 6)
 
 
+def end_findings(result: Result, span: tuple[int, int], domain: str) -> Iterator[Finding]:
+    """What is to be said of an ``all`` that stands at *span* and gives *result*."""
+    if result is Result.NEUTRAL:
+        yield finding(Code.NEUTRAL_ALL, domain, span)
+
+
 def _ending(record: Record, domain: str) -> Iterator[Finding]:
     last = record.all_term
     if last is None:
@@ -243,8 +252,7 @@ def _ending(record: Record, domain: str) -> Iterator[Finding]:
     span = (last.span.start, last.span.stop)
     if last.result is Result.PASS:
         yield finding(Code.PASS_ALL, domain, span, term=last.text)
-    elif last.result is Result.NEUTRAL:
-        yield finding(Code.NEUTRAL_ALL, domain, span)
+    yield from end_findings(last.result, span, domain)
     after = [term for term in record.terms if term.span.start > last.span.start and not term.is_modifier]
     if after:
         words = (after[0].span.start, after[-1].span.stop)
@@ -260,14 +268,28 @@ _BROKEN: Final = {State.SEVERAL: "several SPF records", State.BROKEN: "it cannot
 _MISSING: Final = (State.NO_RECORD, State.NO_DOMAIN)
 
 
+def lookup_findings(lookups: int, domain: str, *, at_least: bool = False) -> Iterator[Finding]:
+    """What is to be said of a record that takes so many *lookups*, or *at_least* so many (RFC 7208 4.6.4)."""
+    if lookups > STRICT.lookups:
+        shown = f"at least {lookups}" if at_least else str(lookups)
+        yield finding(Code.LOOKUP_LIMIT, domain, count=lookups, shown=shown, at_least=at_least)
+    elif lookups >= STRICT.lookups - 1:
+        yield finding(Code.LOOKUP_LIMIT_NEAR, domain, count=lookups)
+
+
+def void_findings(voids: Iterable[tuple[str, str, tuple[int, int], Question]]) -> Iterator[Finding]:
+    """What is to be said of empty answers, each with the domain, the term and its place that asked for it."""
+    empty: dict[tuple[str, str, tuple[int, int], str], dict[str, None]] = {}
+    for domain, term, span, (name, rtype) in voids:
+        empty.setdefault((domain, term, span, name), {})[rtype.name] = None
+    for (domain, term, span, name), types in empty.items():
+        yield finding(Code.VOID_LOOKUP, domain, span, term=term, name=name, type=" or ".join(types))
+
+
 def tree_findings(found: Survey, domain: str) -> Iterator[Finding]:
     """What is to be said of the include tree below the record of *domain*."""
-    loops = any(use.state is State.LOOP for use in found.uses)
-    if found.lookups > STRICT.lookups and not loops:
-        shown = f"at least {found.lookups}" if found.at_least else str(found.lookups)
-        yield finding(Code.LOOKUP_LIMIT, domain, count=found.lookups, shown=shown, at_least=found.at_least)
-    elif found.lookups >= STRICT.lookups - 1 and not loops:
-        yield finding(Code.LOOKUP_LIMIT_NEAR, domain, count=found.lookups)
+    if not any(use.state is State.LOOP for use in found.uses):
+        yield from lookup_findings(found.lookups, domain, at_least=found.at_least)
     said: set[tuple[str, str, State]] = set()
     for use in found.uses:
         if (use.domain, use.term.text, use.state) in said:
@@ -284,14 +306,8 @@ def tree_findings(found: Survey, domain: str) -> Iterator[Finding]:
             yield finding(code, use.domain, span, **params)
     for at, term, count, _ in found.mx_limit:
         yield finding(Code.MX_LIMIT, at, (term.span.start, term.span.stop), term=term.text, count=count)
-    empty: dict[tuple[str, Term, str], list[str]] = {}
-    for void in found.void_uses:
-        name, rtype = void.question
-        empty.setdefault((void.domain, void.term, name), []).append(rtype.name)
-    for (at, term, name), types in empty.items():
-        span = (term.span.start, term.span.stop)
-        kinds = " or ".join(dict.fromkeys(types))
-        yield finding(Code.VOID_LOOKUP, at, span, term=term.text, name=name, type=kinds)
+    spans = [(one.domain, one.term.text, (one.term.span.start, one.term.span.stop)) for one in found.void_uses]
+    yield from void_findings((*where, one.question) for where, one in zip(spans, found.void_uses, strict=True))
     for at, term, _ in found.depends:
         if term.name != "ptr":
             yield finding(Code.DEPENDS_ON_MESSAGE, at, (term.span.start, term.span.stop), term=term.text)

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from spfcheck.audit.fetch import live_terms
-from spfcheck.audit.judgement.networks import PARTIAL, Judged, family_name
+from spfcheck.audit.judgement.networks import PARTIAL, Judged, family_name, sender_networks
 from spfcheck.audit.report.catalogue import CATALOGUE, Code, authorises_all, finding, threatens
 from spfcheck.audit.report.model import Finding, Remedy, RemedyKind, SenderNetwork, Severity, Status
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.text.terms import is_own
 from spfcheck.rfc7208.limits import STRICT
-from spfcheck.rfc7208.record import Record, Result, Term
+from spfcheck.rfc7208.record import Result, Term
 from spfcheck.rfc7208.verdict import Cause
 
-__all__ = ["findings_of", "headline", "needed_includes", "sender_findings", "status_of"]
+__all__ = ["Standing", "headline", "needed_includes", "sender_findings", "standing_of", "status_of"]
+
+
+@dataclass(slots=True)
+class Standing:
+    """What our networks get, by the strict and the lenient reading, and by family what to say of void lookups."""
+
+    networks: tuple[SenderNetwork, ...]
+    result: Result
+    lenient: Result
+    voids: Mapping[int, tuple[Code, int]]
 
 
 def status_of(
@@ -39,10 +49,8 @@ def needed_includes(networks: Sequence[SenderNetwork], ours: Ours) -> tuple[str,
     return tuple(sender.include for sender in ours.senders if sender.name in failing)
 
 
-def sender_findings(
-    domain: str, record: Record | None, judged: Judged, networks: Sequence[SenderNetwork], ours: Ours
-) -> Iterator[Finding]:
-    """What is to be said of our senders: included, partly, denied, or read differently by receivers."""
+def standing_of(judged: Judged, ours: Ours) -> Standing:
+    """The standing of our networks by the partitions that were *judged*."""
     voids: dict[int, tuple[Code, int]] = {}
     for family, part in judged.strict.items():
         over = [cell for cell in part.cells if cell.cause is Cause.VOID_LIMIT and judged.confirms(family, cell)]
@@ -51,28 +59,22 @@ def sender_findings(
             voids[family] = (Code.VOID_LIMIT, max(cell.void_lookups for cell in over))
         elif near:
             voids[family] = (Code.VOID_LIMIT_NEAR, STRICT.voids)
-    terms = tuple(live_terms(record)) if record is not None and record.valid else None
-    return findings_of(domain, terms, networks, ours, (judged.result(), judged.lenient_result()), voids)
+    return Standing(sender_networks(judged, ours), judged.result(), judged.lenient_result(), voids)
 
 
-def findings_of(
-    domain: str,
-    terms: Sequence[Term] | None,
-    networks: Sequence[SenderNetwork],
-    ours: Ours,
-    results: tuple[Result, Result],
-    voids: Mapping[int, tuple[Code, int]],
-) -> Iterator[Finding]:
-    """The same of plain facts: the terms that are read, what our networks get by the strict and the lenient reading
-    (*results*), and by family what is to be said of void lookups."""
-    strict, lenient = results
+def sender_findings(domain: str, terms: Sequence[Term] | None, standing: Standing, ours: Ours) -> Iterator[Finding]:
+    """What is to be said of our senders: included, partly, denied, or read differently by receivers.
+
+    *terms* are those that receivers read; None where they read none.
+    """
+    strict, lenient = standing.result, standing.lenient
     if terms is not None and lenient is not Result.PASS:
-        yield from _authorisation(domain, terms, networks, ours)
+        yield from _authorisation(domain, terms, standing.networks, ours)
     if strict is not Result.PASS and lenient is Result.PASS:
         yield finding(Code.RECEIVERS_DIFFER, domain, strict=strict.value, lenient=lenient.value)
     for family in (4, 6):
-        if family in voids:
-            code, count = voids[family]
+        if family in standing.voids:
+            code, count = standing.voids[family]
             yield finding(code, domain, count=count, family=family_name(family))
 
 

@@ -63,12 +63,15 @@ class Case:
     """What was concluded once for whoever asks again; answers come in, but never change."""
     plains: dict[str, Plain | None] = field(default_factory=dict, compare=False, repr=False)
     """The same of texts: what is plain in them."""
+    used: dict[Question, Answer] = field(default_factory=dict, compare=False, repr=False)
+    """The answers that were asked for one by one, beside those that plain texts rest on."""
 
     def answer(self, question: Question) -> Answer:
         """The answer to *question*; raises `Missing` where it is not at hand."""
         found = self.answers.get(question)
         if found is None:
             raise Missing([question])
+        self.used[question] = found
         return found
 
     def sure(self, question: Question) -> Answer:
@@ -83,6 +86,8 @@ class Case:
         missing = [question for question in questions if question not in self.answers]
         if missing:
             raise Missing(missing)
+        for question in questions:
+            self.answer(question)
 
     def partition(self, text: str, ranges: Ranges, family: int, policy: Policy = STRICT) -> Partition:
         """What *text*, published at the domain, says of *ranges*, for every message (RFC 7208 4)."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from spfcheck.audit.fetch import live_terms, spf_texts
+from spfcheck.audit.flat.record import Plain
+from spfcheck.audit.judgement.networks import FAMILIES
 from spfcheck.audit.judgement.tree import State
+from spfcheck.audit.judgement.vendors import vendor_of
 from spfcheck.audit.repair.case import Case, Missing
 from spfcheck.audit.repair.claims import LOOKUPS
 from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
@@ -17,7 +21,7 @@ from spfcheck.audit.text.terms import ends_in, is_own
 from spfcheck.names import is_public_suffix, registrable
 from spfcheck.rfc7208.limits import UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.ranges import Ranges, everything, intersect, subtract
+from spfcheck.rfc7208.ranges import Ranges, contains, everything, intersect, subtract
 from spfcheck.rfc7208.record import Record, Result, Term, parse
 
 __all__ = [
@@ -78,59 +82,89 @@ def _cost(case: Case, record: Record, needed: Sequence[str]) -> int:
     return sum(sender.cost for sender in case.ours.senders if sender.include in present | set(needed))
 
 
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What one term of a record costs, with all that it leads to."""
+
+    term: str
+    cost: int
+    vendor: str
+
+    def row(self) -> dict[str, Any]:
+        return {"term": self.term, "cost": self.cost, "vendor": self.vendor}
+
+
 def no_room(case: Case, record: Record, needed: Sequence[str]) -> dict[str, Any]:
     """The certificate that *record* has no room for our includes: what each term costs, and which choices there are."""
     shortest = least(case, record)
-    found = case.survey(shortest, drawn=True)
-    assert found.root is not None
-    loops = [use for use in found.uses if use.state is State.LOOP]
-    if loops:
-        return {"code": "loop", "term": loops[0].term.text, "domain": loops[0].domain}
+    plain = case.plain(shortest.text)
+    if plain is not None:
+        costs = [_Cost(one.text, one.lookups, vendor_of(one.name) if one.known else "") for one in plain.parts]
+    else:
+        found = case.survey(shortest, drawn=True)
+        loop = next((use for use in found.uses if use.state is State.LOOP), None)
+        if loop is not None:
+            return {"code": "loop", "term": loop.term.text, "domain": loop.domain}
+        assert found.root is not None
+        costs = list(_costs(found.root))
+    dearest = sorted((one for one in costs if one.cost), key=lambda one: -one.cost)
     return {
         "code": "no-room",
-        "lookups": found.lookups,
+        "lookups": sum(one.cost for one in costs),
         "cost": _cost(case, record, needed),
-        "table": _table(found.root),
-        "choices": _choices(case, shortest, found.root),
+        "table": [one.row() for one in dearest],
+        "choices": list(_choices(case, shortest, plain, {one.term: one.cost for one in dearest})),
     }
 
 
-def _table(root: TreeNode) -> list[dict[str, Any]]:
-    """What each term of the record costs with all that it leads to, dearest first."""
-    rows: list[dict[str, Any]] = []
+def _costs(root: TreeNode) -> Iterator[_Cost]:
     before = 0
     for node in root.children:
         if node.cost:
-            rows.append({"term": node.term, "cost": node.total - before, "vendor": node.vendor})
+            yield _Cost(node.term, node.total - before, node.vendor)
         before = node.total
-    return sorted(rows, key=lambda row: -int(row["cost"]))
 
 
-def _choices(case: Case, record: Record, root: TreeNode) -> list[dict[str, Any]]:
+def _choices(case: Case, record: Record, plain: Plain | None, costs: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     """What the owner might do without: never done by us, since it is proven for today only or not at all."""
-    found: list[dict[str, Any]] = []
-    costs = {row["term"]: row["cost"] for row in _table(root)}
     for term in live_terms(record):
         if not term.cost or term.result is not Result.PASS or term.is_modifier:
             continue
         if term.name == "ptr":
-            found.append({"term": term.text, "saves": 1, "why": "ptr"})
-        elif _known_redundant(case, record, term):
-            found.append({"term": term.text, "saves": costs.get(term.text, 1), "why": "redundant-today"})
-    return found
+            yield {"term": term.text, "saves": 1, "why": "ptr"}
+        elif _is_spare(plain, term) if plain is not None else _is_redundant(case, record, term):
+            yield {"term": term.text, "saves": costs.get(term.text, 1), "why": "redundant-today"}
 
 
-def _known_redundant(case: Case, record: Record, term: Term) -> bool:
+def _is_redundant(case: Case, record: Record, term: Term) -> bool:
     try:
         return _redundant_today(case, record, term)
     except Missing:  # our own ceiling ended the walk; a choice less is no harm
         return False
 
 
+def _is_spare(plain: Plain, term: Term) -> bool:
+    """Without *term* every address gets what it gets now: the other terms of the plain record hold what it holds."""
+    part = next(one for one in plain.parts if one.text == term.text)
+    for family in FAMILIES:
+        rest = part.held[family]
+        if not rest:
+            continue
+        beside = [other.held[family] for other in plain.parts if other is not part]
+        # Of most the first address already is in no other.
+        if not any(contains(held, rest[0][0]) for held in beside):
+            return False
+        for held in beside:
+            rest = subtract(rest, held)
+        if rest:
+            return False
+    return True
+
+
 def _redundant_today(case: Case, record: Record, term: Term) -> bool:
-    """Without *term* every address gets what it gets now, by today's answers."""
+    """The same of any record, by today's answers."""
     shorter = " ".join(["v=spf1", *(other.text for other in record.terms if other is not term)])
-    for family in (4, 6):
+    for family in FAMILIES:
         now = case.partition(record.text, everything(family), family, UNLIMITED)
         if any(cell.depends for cell in now.cells):
             return False
@@ -162,7 +196,7 @@ def _lies_inside(case: Case, term: Term) -> bool:
         return False
     matched: Ranges = ()
     plain = f"v=spf1 {term.text.lstrip('+-~?')}"
-    for family in (4, 6):
+    for family in FAMILIES:
         parts = case.partition(plain, everything(family), family, UNLIMITED)
         if any(cell.depends for cell in parts.cells):
             return False

@@ -59,9 +59,9 @@ def _prove(case: Case, proposal: Proposal, by_parts: bool) -> Proof | Refusal:
         raise _Refused("base", "What is published has no single reading.")
     if base is not None:
         _intent(base)
-        quick = _plainly(case, base, text) if by_parts else None
-        if quick is not None:
-            return quick
+    quick = _plainly(case, base, text) if by_parts else None
+    if quick is not None:
+        return quick
     new = _form(text)
     by: list[str] = []
     if base is None:
@@ -95,15 +95,16 @@ def _prove(case: Case, proposal: Proposal, by_parts: bool) -> Proof | Refusal:
     )
 
 
-def _plainly(case: Case, base: Base, text: str) -> Proof | Refusal | None:
+def _plainly(case: Case, base: Base | None, text: str) -> Proof | Refusal | None:
     """The verdict by what the terms of plain records hold, where both are plain and it can be had that way."""
-    before = case.plain(base.text)
-    after = case.plain(text) if before is not None else None
-    if before is None or after is None:
+    before = case.plain(base.text) if base is not None else None
+    after = case.plain(text) if base is None or before is not None else None
+    if after is None:
         return None
-    same = base.text[len(before.text) :] == text[len(after.text) :]
-    if not same and _unread(case, base.record) != _unread(case, _form(text)):
-        return None
+    if base is not None and before is not None:
+        same = base.text[len(before.text) :] == text[len(after.text) :]
+        if not same and _unread(case, base.record) != _unread(case, _form(text)):
+            return None
     try:
         made = prove_plain(before, after, case.ours, case.sure)
     except NotPlain:

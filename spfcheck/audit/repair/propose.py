@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Final
 
 from spfcheck.audit.fetch import MX_HOSTS, live_terms, spf_texts
-from spfcheck.audit.flat.record import Plain
 from spfcheck.audit.judgement.vendors import mailbox_of
 from spfcheck.audit.repair import certificates
 from spfcheck.audit.repair.case import Case, split_strings
-from spfcheck.audit.repair.insertion import ladder
 from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
 from spfcheck.audit.repair.proof import Proof, Proposal, Refusal, deletable, prove
 from spfcheck.audit.repair.widening import newly_authorised
@@ -28,7 +25,7 @@ from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Record, Term, parse
 
-__all__ = ["NONE", "Blocked", "propose", "skeleton_of"]
+__all__ = ["NONE", "Blocked", "candidates", "propose", "skeleton_of"]
 
 NONE: Final = Remedy(kind=RemedyKind.NONE)
 
@@ -58,38 +55,22 @@ def propose(case: Case, needed: Sequence[str], name: str) -> Remedy:
         return _manual(name, base.certificate)
     if base is None:
         return _publish(case, needed, name)
-    plain = case.plain(base.text)
-    if plain is None:
+    # A plain record denies nobody, and its end does not pass.
+    if case.plain(base.text) is None:
         case.survey(base.record)  # so that everything it needs is asked for at once
-    elif not any(own in base.text[len(plain.text) :].lower() for own in needed):
-        made = _inserted(case, base, plain, needed, name)
-        if made is not None:
-            return made
-    denied = certificates.denied_by_name(case, base.record)
-    if denied is not None:
-        return _manual(name, denied)
-    if certificates.passes_all(base):
-        return _manual(name, certificates.pass_all(base))
+        denied = certificates.denied_by_name(case, base.record)
+        if denied is not None:
+            return _manual(name, denied)
+        if certificates.passes_all(base):
+            return _manual(name, certificates.pass_all(base))
     return _climb(case, base, needed, name)
-
-
-def _inserted(case: Case, base: Base, plain: Plain, needed: Sequence[str], name: str) -> Remedy | None:
-    """E1 where what is read is plain, so that nothing denies or is requalified; None where no part of it proves it."""
-    unread = base.text[len(plain.text) :]
-    as_it_is = [(plain.text, "")] if base.origin is not Origin.PUBLISHED else []
-    for text, edit in chain(as_it_is, ladder(plain, needed)):
-        candidate = _Candidate(text + unread, (*base.edits, edit) if edit else base.edits)
-        made = prove(case, Proposal(name, candidate.text, _delete(case)))
-        if isinstance(made, Proof):
-            return _remedy(case, base, name, candidate, made)
-    return None
 
 
 def _climb(case: Case, base: Base, needed: Sequence[str], name: str) -> Remedy:
     """E1, then E2: the first candidate that is proven."""
     delete = _delete(case)
     refusals: list[Refusal] = []
-    for candidate in _ladder(base, needed, []):
+    for candidate in candidates(base, needed, []):
         made = prove(case, Proposal(name, candidate.text, delete))
         if isinstance(made, Proof):
             return _remedy(case, base, name, candidate, made)
@@ -110,7 +91,7 @@ def _fewest(
     """The candidate with the fewest deletions: each that can be taken back is."""
 
     def first(dropped: Sequence[Term]) -> tuple[_Candidate, Proof] | None:
-        for candidate in _ladder(base, needed, dropped):
+        for candidate in candidates(base, needed, dropped):
             made = prove(case, Proposal(shape.name, candidate.text, shape.delete))
             if isinstance(made, Proof):
                 return candidate, made
@@ -128,7 +109,7 @@ def _fewest(
     return best
 
 
-def _ladder(base: Base, needed: Sequence[str], dropped: Sequence[Term]) -> Iterator[_Candidate]:
+def candidates(base: Base, needed: Sequence[str], dropped: Sequence[Term]) -> Iterator[_Candidate]:
     """The candidates of one rung: as it is, requalified, at the end, at the front."""
     record = base.record
     words = without(pieces(record), dropped)

@@ -7,15 +7,16 @@ from ipaddress import IPv6Address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.examine import examine
 from spfcheck.audit.flat.include import memory_of
 from spfcheck.audit.flat.record import NotPlain, is_quiet
 from spfcheck.audit.flat.record_text import read_plain, usual_network
 from spfcheck.audit.judgement.review import answers_of, network_findings
-from spfcheck.audit.repair.insertion import ladder
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.repair.meant import Base, base_of
 from spfcheck.audit.repair.proof import Proof, Proposal, prove
 from spfcheck.audit.repair.proof_flat import prove_plain
+from spfcheck.audit.repair.propose import candidates
 from spfcheck.audit.repair.widening import _by_cells, _by_parts
 from spfcheck.audit.report.evidence import evidence_of
 from spfcheck.audit.senders import SenderProfile
@@ -143,8 +144,8 @@ async def test_a_verdict_by_parts_is_that_of_the_prover_for_every_record() -> No
         unread = base.text[len(plain.text) :]
         cut += bool(unread)
         delete = tuple(text.decode("latin-1") for text in case.texts)
-        for text in (plain.text, *(text for text, _ in ladder(plain, [INCLUDE]))):
-            proposal = Proposal(domain, text + unread, delete)
+        for text in (base.text, *(made.text for made in candidates(base, [INCLUDE], []))):
+            proposal = Proposal(domain, text, delete)
             quick, long = prove(case, proposal), prove(case, proposal, by_parts=False)
             assert type(quick) is type(long), text
             if isinstance(quick, Proof) and isinstance(long, Proof):

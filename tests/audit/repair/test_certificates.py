@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from spfcheck.audit.examine import prepare
 from spfcheck.audit.judgement.status import needed_includes
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.repair import certificates
 from tests.audit.cases import case_of
 from tests.audit.golden_file import GOLDEN, Golden

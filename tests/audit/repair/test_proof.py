@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.examine import examine
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.repair.case import Case
 from spfcheck.audit.repair.meant import Base, base_of
 from spfcheck.audit.repair.proof import Proof, Proposal, Refusal, deletable, prove

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
-from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.examine import examine
 from spfcheck.audit.judgement.networks import FAMILIES
 from spfcheck.audit.judgement.status import needed_includes
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.repair import certificates
 from spfcheck.audit.repair.case import Case, Missing
 from spfcheck.audit.repair.meant import Base, base_of

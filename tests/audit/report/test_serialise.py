@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spfcheck.api.reports.entries import summary_bytes
-from spfcheck.audit.examine import examine, prepare
+from spfcheck.audit.examine import examine
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Evidence, Finding, Report, Severity, TreeNode, as_json
 from spfcheck.audit.report.serialise import json_bytes
 from spfcheck.audit.report.shared import SharedEvidence

@@ -1,0 +1,177 @@
+"""The long way to a report, for every domain: the whole tree is fetched, and our addresses are judged by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from spfcheck.audit.assemble import Check, Conclusion, Picture, assemble, basis_of, published_record
+from spfcheck.audit.conclude import conclude, repair
+from spfcheck.audit.fetch import Witness, fetch, fetch_all, live_terms, spf_texts
+from spfcheck.audit.judgement.networks import judge
+from spfcheck.audit.judgement.review import answers_of, apex, record_findings, tree_findings
+from spfcheck.audit.judgement.status import Standing, standing_of
+from spfcheck.audit.judgement.tree import Survey, survey
+from spfcheck.audit.repair.case import Case, published_as
+from spfcheck.audit.report.catalogue import Code, finding
+from spfcheck.audit.report.model import NOT_ASKED, Finding, Report, Status, TreeNode
+from spfcheck.audit.senders import Ours
+from spfcheck.audit.text.near_miss import near_misses
+from spfcheck.resolver.types import Answer
+from spfcheck.rfc7208.drive import run
+from spfcheck.rfc7208.evaluate import partition
+from spfcheck.rfc7208.limits import UNLIMITED
+from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.ranges import everything, size
+from spfcheck.rfc7208.record import Record, Result, parse
+
+__all__ = ["examine_thoroughly"]
+
+
+@dataclass(slots=True)
+class _Look:
+    """What is published at the name that is judged."""
+
+    check: Check
+    answer: Answer
+    texts: tuple[bytes, ...]
+    near: tuple[bytes, ...] = ()
+    typed: tuple[bytes, ...] = ()
+    record: Record | None = None
+    found: Survey = field(default_factory=Survey)
+
+    @property
+    def name(self) -> str:
+        """Where the record stands: the domain, or what it is an alias of."""
+        return self.answer.chain[-1] if self.answer.chain else self.check.judged_domain
+
+    @property
+    def strings(self) -> tuple[bytes, ...]:
+        """The character-strings of the one record."""
+        return next((item for item in self.answer.records if b"".join(item) == self.texts[0]), ())
+
+
+async def examine_thoroughly(
+    witness: Witness,
+    check: Check,
+    ours: Ours,
+    *,
+    record: str | None,
+    opinion: bool,
+    clock: Callable[[], float],
+    new_id: Callable[[], str],
+) -> Report:
+    """The Report of *check* by the answers that *witness* has and gets; *record* is the text of a hypothetical one."""
+    witness.answers.update(ours.answers)
+    if record is not None:
+        proposed = published_as(check.judged_domain, record)
+        witness.answers[proposed.question] = proposed
+    look = await _look(check, witness)
+    said = list(_said(look))
+    given = NOT_ASKED
+    if not ours.ready:
+        standing = Standing((), Result.TEMPERROR, Result.TEMPERROR, {})
+        said += [finding(Code.SENDER_NOT_READY, check.judged_domain, reason=reason) for reason in ours.reasons]
+        concluded = Conclusion(Status.UNKNOWN, said)
+    else:
+        judged = await judge(check.judged_domain, witness, ours, check.mail_from, check.helo)
+        standing = standing_of(judged, ours)
+        concluded = await _conclude(look, standing, said, witness, ours)
+        if opinion:
+            from spfcheck.audit.second_opinion import ask  # noqa: PLC0415 - pyspf is loaded only where it is asked
+
+            given = await ask(
+                check.judged_domain,
+                check.mail_from,
+                check.helo,
+                witness,
+                ours,
+                judged,
+                concluded.remedy,
+                concluded.status,
+            )
+    return assemble(
+        check, standing, concluded, _picture(look, witness), basis_of(witness.answers), clock, new_id, given
+    )
+
+
+async def _look(check: Check, witness: Witness) -> _Look:
+    question = Question(check.judged_domain, Rtype.TXT)
+    answer = witness.cached(question) or await witness.ask(question)
+    look = _Look(check, answer, spf_texts(answer))
+    if not answer.failed and answer.records:
+        look.near = near_misses(answer.records)
+    # RFC 8020: where the name does not exist there is nothing of another type either.
+    if not look.texts and not answer.failed and not answer.nxdomain and not check.hypothetical:
+        typed = Question(check.judged_domain, Rtype.SPF)
+        look.typed = spf_texts(witness.cached(typed) or await witness.ask(typed))
+    if len(look.texts) == 1:
+        look.record = parse(look.texts[0])
+        if look.record.valid:
+            await fetch(check.judged_domain, witness)
+            look.found = survey(look.record, check.judged_domain, witness.answers)
+    return look
+
+
+def _said(look: _Look) -> Iterator[Finding]:
+    """Everything that holds of the record, whoever sends."""
+    domain = look.check.judged_domain
+    yield from apex(domain, look.answer, look.texts, look.near, look.typed)
+    if look.record is not None:
+        yield from record_findings(look.record, domain, look.strings)
+        yield from tree_findings(look.found, domain)
+
+
+async def _conclude(
+    look: _Look, standing: Standing, said: Sequence[Finding], witness: Witness, ours: Ours
+) -> Conclusion:
+    """What follows, with the answers that it wants and everything below those for records."""
+    published = bool(look.texts)
+    case = Case(
+        domain=look.check.judged_domain,
+        texts=look.texts,
+        near=() if published else look.near,
+        typed=() if published else look.typed,
+        ours=ours,
+        answers=witness.answers,
+    )
+    terms = tuple(live_terms(look.record)) if look.record is not None and look.record.valid else None
+    concluded = conclude(case.domain, standing, said, terms, ours, list(answers_of(witness.answers)))
+    course = repair(case, look.name, standing, concluded)
+    try:
+        while True:
+            questions = next(course)
+            await witness.ask_all(questions)
+            await fetch_all([question.name for question in questions if question.rtype is Rtype.TXT], witness)
+    except StopIteration as done:
+        concluded = done.value
+    return Conclusion(concluded.status, [*concluded.findings, *answers_of(witness.answers)], concluded.remedy)
+
+
+def _picture(look: _Look, witness: Witness) -> Picture:
+    record, found, domain = look.record, look.found, look.check.judged_domain
+    if record is None:
+        return Picture(authorised_v4=-1 if look.answer.failed else 0)
+    tree = found.root or TreeNode(term=domain, domain=domain, cost=0, total=0, record=record.text)
+    return Picture(
+        published_record(look.name, record.text, look.strings, look.answer.ttl),
+        tree,
+        found.lookups,
+        found.at_least,
+        max(found.voids.values()),
+        _authorised(look, record, witness),
+    )
+
+
+def _authorised(look: _Look, record: Record, witness: Witness) -> int:
+    """How many IPv4 addresses the record authorises, the limits aside; -1 where that hangs on the message."""
+    if not record.valid or look.found.at_least:
+        return -1
+    domain = look.check.judged_domain
+    try:
+        parts = run(partition(everything(4), 4, domain, policy=UNLIMITED), witness.answers.__getitem__)
+    except KeyError:  # a name that only other messages lead to
+        return -1
+    if any(cell.depends or cell.result is Result.TEMPERROR for cell in parts.cells):
+        return -1
+    return size(parts.passing())
