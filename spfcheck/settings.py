@@ -56,7 +56,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Sender(_Section):
+class SenderSettings(_Section):
     """One set of servers that sends for customers."""
 
     name: str = Field(default="", description="What people call it; the include where it has no name.")
@@ -64,7 +64,7 @@ class Sender(_Section):
     networks: Texts = Field(default_factory=list, description="CIDR networks; empty: read from the include.")
 
 
-class Intercom(_Section):
+class IntercomSettings(_Section):
     """The messaging API."""
 
     token: SecretStr = Field(default=SecretStr(""), description="Access token of a private app in the workspace.")
@@ -82,7 +82,7 @@ class DomainSource(_Section):
     split: str = Field(default="", description="Characters that part several domains in one value.")
 
 
-class Audience(_Section):
+class AudienceSettings(_Section):
     """Who is asked for, and where their sending domains stand."""
 
     domain_sources: list[DomainSource] = Field(
@@ -98,7 +98,7 @@ class Audience(_Section):
     max_domains_per_contact: int = Field(default=20, ge=1, le=1000, description="More are reported, not guessed.")
 
 
-class Notify(_Section):
+class NotifySettings(_Section):
     """The guards of the notifier."""
 
     enabled: bool = Field(default=False, description="Nothing is sent while this is false.")
@@ -146,7 +146,7 @@ class Notify(_Section):
     body_template: str = Field(default="", description="Path of a template; empty: the one that is shipped.")
 
 
-class Night(_Section):
+class NightSettings(_Section):
     """Nights that many workers share."""
 
     at: str = Field(default="0 2 * * *", description="When `spfcheck worker` begins a night: cron, in UTC.")
@@ -200,16 +200,16 @@ class Settings(BaseSettings):
     sender_networks: Texts = Field(
         default_factory=list, description="CIDR networks of that sender; empty: read from the include."
     )
-    senders: list[Sender] = Field(default_factory=list, description="Several senders, in the file.")
+    senders: list[SenderSettings] = Field(default_factory=list, description="Several senders, in the file.")
     api_keys: Texts = Field(
         default_factory=list, description="Hashes made by `spfcheck keys new`, separated by commas."
     )
     database_url: str = Field(default="sqlite:///spfcheck.sqlite3", description="Where ledger and reports are kept.")
     log_format: Literal["auto", "json", "console"] = Field(default="auto", description="auto: JSON unless a terminal.")
-    intercom: Intercom = Field(default_factory=Intercom)
-    audience: Audience = Field(default_factory=Audience)
-    notify: Notify = Field(default_factory=Notify)
-    night: Night = Field(default_factory=Night)
+    intercom: IntercomSettings = Field(default_factory=IntercomSettings)
+    audience: AudienceSettings = Field(default_factory=AudienceSettings)
+    notify: NotifySettings = Field(default_factory=NotifySettings)
+    night: NightSettings = Field(default_factory=NightSettings)
 
     @field_validator("mail_from")
     @classmethod
@@ -246,11 +246,11 @@ class Settings(BaseSettings):
         sources.append(_File(settings_cls))
         return tuple(sources)
 
-    def sender_profiles(self) -> list[Sender]:
+    def sender_profiles(self) -> list[SenderSettings]:
         """The senders, however they were named; empty when none is."""
         named = self.senders
         if self.sender_include:
-            named = [Sender(include=self.sender_include, networks=self.sender_networks)]
+            named = [SenderSettings(include=self.sender_include, networks=self.sender_networks)]
         return [sender.model_copy(update={"name": sender.name or sender.include}) for sender in named]
 
 

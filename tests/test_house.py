@@ -72,6 +72,15 @@ def test_every_module_says_what_it_is_for() -> None:
     assert not silent
 
 
+def test_every_public_class_has_a_name_of_its_own() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in PRODUCT:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
+
+
 def test_what_is_left_uncompiled_is_there_and_has_a_reason() -> None:
     declared = ast.parse((ROOT / "setup.py").read_text())
     (left,) = [

@@ -20,14 +20,14 @@ from spfcheck.api.quota import shared
 from spfcheck.api.quota.gcra import Rate
 from spfcheck.api.reports import stored
 from spfcheck.cluster.chunks import CHUNK
-from spfcheck.intercom.answers import Outcome, Sent
+from spfcheck.intercom.answers import SendOutcome, Sent
 from spfcheck.notify.ledger import migration
 from spfcheck.notify.ledger.archive import Archive, Sighting
 from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.ledger.prune import prune_letters
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.ledger.tables import plans
-from spfcheck.notify.model import Intent, Step
+from spfcheck.notify.model import Intent, MessageStep
 from spfcheck.store import database
 from tests import postgres
 
@@ -123,10 +123,10 @@ def _on_postgres(engine: Engine, on_sqlite: float, messages: int, domains: int) 
 def _send(engine: Engine, messages: int) -> float:
     """Seconds a message: entered with its plan, then each step of `spfcheck.notify.sending.send` on the ledger."""
     ledger, stops = Ledger(engine, WORKSPACE), Stops(engine, WORKSPACE, Path("no such file"))
-    sent = Sent(outcome=Outcome.ACCEPTED, status=200, message_id="m", request_id="r")
+    sent = Sent(outcome=SendOutcome.ACCEPTED, status=200, message_id="m", request_id="r")
     intents = [
         Intent(
-            ref=f"ref{number}", person=f"{number:064x}", contact_id=f"{number:024x}", step=Step.FIRST,
+            ref=f"ref{number}", person=f"{number:064x}", contact_id=f"{number:024x}", step=MessageStep.FIRST,
             domains=(f"customer{number}.example",), episodes=(1,), contacts=(f"{number:024x}",),
         )
         for number in range(messages)

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from spfcheck.api.context import CALLER, NOTES, Service, service_of
 from spfcheck.api.params import StrictBody, choice, query, sentence
-from spfcheck.api.problems import Kind, Problem
+from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.audit.report.serialise import json_bytes
 from spfcheck.names import NotADomainName, domain_name
 
@@ -50,7 +50,9 @@ async def batch(request: web.Request) -> web.StreamResponse:
     service = service_of(request)
     view = choice(query(request, frozenset({"view"})), "view", ("summary", "full"))
     if request.content_type not in (NDJSON, "application/json", "text/plain"):
-        raise Problem(Kind.UNSUPPORTED_MEDIA_TYPE, f"The body has to be sent as {NDJSON}, one JSON value a line.")
+        raise ProblemError(
+            ProblemKind.UNSUPPORTED_MEDIA_TYPE, f"The body has to be sent as {NDJSON}, one JSON value a line."
+        )
     answer = web.StreamResponse(headers={"Content-Type": NDJSON, "X-Accel-Buffering": "no"})
     await answer.prepare(request)
     stream = _Stream(request, answer, service, view)
@@ -168,7 +170,9 @@ class _Stream:
             return _line(number, await self._checks.bulk(domain, full=self._full))
         except Exception as error:
             self._service.log.error("failed", exc_info=error)
-            return _refusal(number, "Something went wrong on our side; it has been logged.", problem=Kind.INTERNAL)
+            return _refusal(
+                number, "Something went wrong on our side; it has been logged.", problem=ProblemKind.INTERNAL
+            )
         finally:
             self._places.release()
 
@@ -186,7 +190,9 @@ def _domain_of(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _refusal(number: int, detail: str, likely: str | None = None, problem: Kind = Kind.INVALID_BODY) -> bytes:
+def _refusal(
+    number: int, detail: str, likely: str | None = None, problem: ProblemKind = ProblemKind.INVALID_BODY
+) -> bytes:
     document: dict[str, Any] = {"line": number, "problem": {"type": f"/problems/{problem.slug}", "detail": detail}}
     if likely is not None:
         document["problem"]["likely"] = likely

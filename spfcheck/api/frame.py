@@ -6,19 +6,18 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from spfcheck.api.access.guard import NOBODY, caller_of, demand
 from spfcheck.api.access.keys import Scope
 from spfcheck.api.context import CALLER, NOTES, REQUEST_ID, SERVICE, Service
 from spfcheck.api.fast_response import Sealed, fields, may_be_sealed
 from spfcheck.api.observe.telemetry import Tracing, note_request
-from spfcheck.api.problems import Kind, Problem, content, headers, to_problem
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from spfcheck.api.problems import ProblemError, ProblemKind, content, headers, to_problem
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
@@ -50,7 +49,7 @@ class Route:
     """True when a person reads it: errors are pages, and whoever is not signed in is asked to."""
 
 
-PAGE_ERROR: web.AppKey[Callable[[web.Request, Problem], web.Response]] = web.AppKey("page_error")
+PAGE_ERROR: web.AppKey[Callable[[web.Request, ProblemError], web.Response]] = web.AppKey("page_error")
 SIGN_IN: web.AppKey[Callable[[web.Request], web.Response]] = web.AppKey("sign_in")
 
 
@@ -137,7 +136,7 @@ async def _answer(request: web.Request, handler: Handler, service: Service, rout
         if isinstance(error, web.HTTPException) and error.status < 400:
             raise
         problem = to_problem(error)
-        if problem.kind is Kind.INTERNAL:
+        if problem.kind is ProblemKind.INTERNAL:
             service.log.error("failed", id=request[REQUEST_ID], exc_info=error)
         elif problem.kind.value.status < 500:
             service.metrics.refusals[problem.kind.slug] += 1
@@ -147,7 +146,7 @@ async def _answer(request: web.Request, handler: Handler, service: Service, rout
         return _refusal(request, service, problem)
 
 
-def _refusal(request: web.Request, service: Service, problem: Problem) -> web.StreamResponse:
+def _refusal(request: web.Request, service: Service, problem: ProblemError) -> web.StreamResponse:
     status, body, told = problem.kind.value.status, content(problem, request[REQUEST_ID]), headers(problem)
     if may_be_sealed(request):
         return Sealed(status, fields({**service.protection, **told}), body)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from spfcheck.api.problems import Kind, Problem
+from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.names import shown
 
 MAX_BODY = 64 * 1024
@@ -29,9 +29,11 @@ def query(request: web.Request, known: frozenset[str]) -> Mapping[str, str]:
     for name, value in request.query.items():
         if name not in known:
             listed = ", ".join(sorted(known)) or "none"
-            raise Problem(Kind.UNKNOWN_PARAMETER, f"There is no parameter {shown(name, 40)} here; known: {listed}.")
+            raise ProblemError(
+                ProblemKind.UNKNOWN_PARAMETER, f"There is no parameter {shown(name, 40)} here; known: {listed}."
+            )
         if name in found:
-            raise Problem(Kind.INVALID_PARAMETER, f"The parameter {name} was given more than once.")
+            raise ProblemError(ProblemKind.INVALID_PARAMETER, f"The parameter {name} was given more than once.")
         found[name] = value
     return found
 
@@ -40,7 +42,7 @@ def flag(values: Mapping[str, str], name: str) -> bool:
     """A parameter that is ``true`` or ``false``; false where it is not given."""
     value = values.get(name, "false")
     if value not in ("true", "false"):
-        raise Problem(Kind.INVALID_PARAMETER, f"The parameter {name} is either true or false.")
+        raise ProblemError(ProblemKind.INVALID_PARAMETER, f"The parameter {name} is either true or false.")
     return value == "true"
 
 
@@ -48,7 +50,7 @@ def choice(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> st
     """A parameter that is one of *choices*, the first by default."""
     value = values.get(name, choices[0])
     if value not in choices:
-        raise Problem(Kind.INVALID_PARAMETER, f"The parameter {name} is one of {', '.join(choices)}.")
+        raise ProblemError(ProblemKind.INVALID_PARAMETER, f"The parameter {name} is one of {', '.join(choices)}.")
     return value
 
 
@@ -58,19 +60,23 @@ def whole(values: Mapping[str, str], name: str, default: int, low: int, high: in
     if value is None:
         return default
     if not (value.isascii() and value.isdigit() and len(value) <= 9 and low <= int(value) <= high):
-        raise Problem(Kind.INVALID_PARAMETER, f"The parameter {name} is a whole number from {low} to {high}.")
+        raise ProblemError(
+            ProblemKind.INVALID_PARAMETER, f"The parameter {name} is a whole number from {low} to {high}."
+        )
     return int(value)
 
 
 async def body(request: web.Request, shape: type[Body]) -> Body:
     """The request's body as *shape*."""
     if request.content_type != "application/json":
-        raise Problem(Kind.UNSUPPORTED_MEDIA_TYPE, "The body has to be sent as application/json.")
+        raise ProblemError(ProblemKind.UNSUPPORTED_MEDIA_TYPE, "The body has to be sent as application/json.")
     raw = await request.read()
     try:
         return shape.model_validate_json(raw)
     except ValidationError as error:
-        raise Problem(Kind.INVALID_BODY, " ".join(sentence(fault) for fault in error.errors()[:5])) from None
+        raise ProblemError(
+            ProblemKind.INVALID_BODY, " ".join(sentence(fault) for fault in error.errors()[:5])
+        ) from None
 
 
 def sentence(fault: Mapping[str, object]) -> str:

@@ -1,6 +1,6 @@
 """What can go wrong with a request, and the one mapper from there to `application/problem+json` (RFC 9457).
 
-Handlers raise a `Problem` with a sentence for the caller. Whatever else is raised becomes a bare 500: an unknown
+Handlers raise a `ProblemError` with a sentence for the caller. Whatever else is raised becomes a bare 500: an unknown
 exception may carry what no caller should read.
 """
 
@@ -41,7 +41,7 @@ class Meaning:
     """For the page that the problem's `type` links to."""
 
 
-class Kind(Enum):
+class ProblemKind(Enum):
     """Every problem that the service answers with; the name in lower case with hyphens ends its `type`."""
 
     NOT_A_DOMAIN_NAME = Meaning(
@@ -97,14 +97,14 @@ class Kind(Enum):
         return self.name.lower().replace("_", "-")
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457's own word
+class ProblemError(Exception):
     """A request that cannot be answered, with one sentence for whoever sent it.
 
     *extra* members stand beside the standard ones in the body, *headers* are added to the response.
     """
 
     def __init__(
-        self, kind: Kind, detail: str, *, headers: Mapping[str, str] | None = None, **extra: str | int | None
+        self, kind: ProblemKind, detail: str, *, headers: Mapping[str, str] | None = None, **extra: str | int | None
     ) -> None:
         super().__init__(detail)
         self.kind = kind
@@ -114,35 +114,35 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
 
 
 _BY_STATUS = {
-    400: Kind.BAD_REQUEST,
-    404: Kind.NOT_FOUND,
-    405: Kind.METHOD_NOT_ALLOWED,
-    413: Kind.BODY_TOO_LARGE,
-    414: Kind.URI_TOO_LONG,
-    415: Kind.UNSUPPORTED_MEDIA_TYPE,
+    400: ProblemKind.BAD_REQUEST,
+    404: ProblemKind.NOT_FOUND,
+    405: ProblemKind.METHOD_NOT_ALLOWED,
+    413: ProblemKind.BODY_TOO_LARGE,
+    414: ProblemKind.URI_TOO_LONG,
+    415: ProblemKind.UNSUPPORTED_MEDIA_TYPE,
 }
 
 
-def to_problem(error: BaseException) -> Problem:
+def to_problem(error: BaseException) -> ProblemError:
     """The problem that *error* is to the caller; the only place where exceptions become answers."""
-    if isinstance(error, Problem):
+    if isinstance(error, ProblemError):
         return error
     if isinstance(error, NotADomainName):
-        return Problem(Kind.NOT_A_DOMAIN_NAME, error.sentence, likely=error.likely)
+        return ProblemError(ProblemKind.NOT_A_DOMAIN_NAME, error.sentence, likely=error.likely)
     if isinstance(error, AddressError):
-        return Problem(Kind.NOT_AN_IP_ADDRESS, str(error))
+        return ProblemError(ProblemKind.NOT_AN_IP_ADDRESS, str(error))
     if isinstance(error, IdentityError):
-        return Problem(Kind.NOT_AN_IDENTITY, str(error))
+        return ProblemError(ProblemKind.NOT_AN_IDENTITY, str(error))
     if isinstance(error, web.HTTPException) and error.status in _BY_STATUS:
         kind = _BY_STATUS[error.status]
         headers = (
             {"Allow": ", ".join(sorted(error.allowed_methods))} if isinstance(error, web.HTTPMethodNotAllowed) else {}
         )
-        return Problem(kind, kind.value.explanation.replace("`", ""), headers=headers)
-    return Problem(Kind.INTERNAL, "Something went wrong on our side; it has been logged.")
+        return ProblemError(kind, kind.value.explanation.replace("`", ""), headers=headers)
+    return ProblemError(ProblemKind.INTERNAL, "Something went wrong on our side; it has been logged.")
 
 
-def content(problem: Problem, request_id: str) -> bytes:
+def content(problem: ProblemError, request_id: str) -> bytes:
     """*problem* as RFC 9457 has it."""
     meaning = problem.kind.value
     body: dict[str, Any] = {
@@ -156,6 +156,6 @@ def content(problem: Problem, request_id: str) -> bytes:
     return json.dumps(body).encode("ascii")
 
 
-def headers(problem: Problem) -> dict[str, str]:
+def headers(problem: ProblemError) -> dict[str, str]:
     """The headers of *problem*; none of them holds what a caller wrote."""
     return {"Content-Type": "application/problem+json", "Cache-Control": "no-store", **problem.headers}

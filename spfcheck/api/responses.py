@@ -11,8 +11,8 @@ from aiohttp import web
 
 from spfcheck.api.context import CALLER, NOTES, Service
 from spfcheck.api.fast_response import Sealed, fields, may_be_sealed
-from spfcheck.api.problems import Kind, Problem
-from spfcheck.api.quota.gcra import Decision
+from spfcheck.api.problems import ProblemError, ProblemKind
+from spfcheck.api.quota.gcra import Grant
 from spfcheck.api.reports.checks import LaneFullError, Served, Source
 from spfcheck.api.reports.entries import Entry, summary_of
 from spfcheck.audit.report.serialise import json_bytes
@@ -25,7 +25,7 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 async def answer_in_time(
     request: web.Request, service: Service, domain: str, wait: float, *, fresh: bool
-) -> tuple[Served, Decision | None]:
+) -> tuple[Served, Grant | None]:
     """An answer within *wait* seconds, and what the caller's quota says where a new check was spent on it."""
     entry = service.checks.at_hand(domain, fresh=fresh)
     decision = None
@@ -44,7 +44,7 @@ async def answer_in_time(
     return served, decision
 
 
-async def spend_quota(request: web.Request, service: Service, subject: str = "") -> Decision | None:
+async def spend_quota(request: web.Request, service: Service, subject: str = "") -> Grant | None:
     """Spend one new check of the caller's quota; None where there are no keys and so nobody to tell apart.
 
     Requests for the same *subject* that come while the first one's spend is under way cost nothing more.
@@ -54,15 +54,15 @@ async def spend_quota(request: web.Request, service: Service, subject: str = "")
         return None
     decision = await service.quotas.spend(caller.name, subject=subject)
     if not decision.allowed:
-        raise Problem(
-            Kind.QUOTA_EXHAUSTED,
+        raise ProblemError(
+            ProblemKind.QUOTA_EXHAUSTED,
             f"The key {caller.name} may ask for {service.quotas.rate.count} new checks a minute.",
             headers={"Retry-After": str(max(1, math.ceil(decision.retry_after))), **rate_headers(service, decision)},
         )
     return decision
 
 
-def rate_headers(service: Service, decision: Decision) -> dict[str, str]:
+def rate_headers(service: Service, decision: Grant) -> dict[str, str]:
     """The `RateLimit` fields of the IETF's httpapi draft."""
     rate = service.quotas.rate
     return {
@@ -71,13 +71,13 @@ def rate_headers(service: Service, decision: Decision) -> dict[str, str]:
     }
 
 
-def busy(full: LaneFullError) -> Problem:
+def busy(full: LaneFullError) -> ProblemError:
     """The problem that a full lane is to the caller."""
-    return Problem(Kind.BUSY, str(full), headers={"Retry-After": str(full.retry_after)})
+    return ProblemError(ProblemKind.BUSY, str(full), headers={"Retry-After": str(full.retry_after)})
 
 
 def answer_of(
-    request: web.Request, served: Served, domain: str, view: str, service: Service, decision: Decision | None = None
+    request: web.Request, served: Served, domain: str, view: str, service: Service, decision: Grant | None = None
 ) -> web.StreamResponse:
     """*served* as the HTTP answer of one *view*, with what the quota says where a check was spent on it."""
     entry = served.entry
@@ -149,9 +149,11 @@ def pending_document(domain: str, service: Service) -> dict[str, Any]:
 
 
 async def find_report(service: Service, report_id: str) -> Entry:
-    """The stored report of that id. Raises `Problem` when there is none."""
+    """The stored report of that id. Raises `ProblemError` when there is none."""
     known = report_id.isascii() and len(report_id) <= 64
     entry = service.checks.shelf.by_id(report_id) or (await service.checks.keeper.find(report_id) if known else None)
     if entry is None:
-        raise Problem(Kind.REPORT_NOT_FOUND, "There is no report of that id; it may have been too old to be kept.")
+        raise ProblemError(
+            ProblemKind.REPORT_NOT_FOUND, "There is no report of that id; it may have been too old to be kept."
+        )
     return entry

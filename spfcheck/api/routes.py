@@ -13,7 +13,7 @@ from spfcheck.api.context import NOTES, Service, service_of
 from spfcheck.api.frame import Route
 from spfcheck.api.observe.metrics import Metrics
 from spfcheck.api.params import StrictBody, body, choice, flag, query, whole
-from spfcheck.api.problems import Kind, Problem
+from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.api.reports.checks import LaneFullError
 from spfcheck.api.responses import answer_in_time, answer_of, busy, entry_answer, find_report, json_answer, spend_quota
 from spfcheck.audit.report.serialise import json_bytes
@@ -115,11 +115,11 @@ async def post_check(request: web.Request) -> web.StreamResponse:
 def record_text(text: str) -> str:
     """A record that somebody tries out, each byte of its UTF-8 form one character, as a record from the DNS is."""
     if len(text) > MAX_RECORD:
-        raise Problem(Kind.INVALID_BODY, f"The record is longer than {MAX_RECORD} characters.")
+        raise ProblemError(ProblemKind.INVALID_BODY, f"The record is longer than {MAX_RECORD} characters.")
     try:
         return text.encode("utf-8").decode("latin-1")
     except UnicodeEncodeError:
-        raise Problem(Kind.INVALID_BODY, "The record has a character that no text can have.") from None
+        raise ProblemError(ProblemKind.INVALID_BODY, "The record has a character that no text can have.") from None
 
 
 async def get_report(request: web.Request) -> web.StreamResponse:

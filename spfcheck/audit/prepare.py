@@ -8,7 +8,7 @@ from typing import Final
 
 from spfcheck.audit.fetch import Witness, fetch, spf_texts
 from spfcheck.audit.judgement.networks import FAMILIES, drive
-from spfcheck.audit.judgement.tree import State, survey
+from spfcheck.audit.judgement.tree import RecordState, survey
 from spfcheck.audit.senders import OurNetwork, Ours, OurSender, SenderProfile
 from spfcheck.audit.text.terms import plain_name
 from spfcheck.resolver.types import Lookup
@@ -88,7 +88,7 @@ async def _sender(profile: SenderProfile, witness: Witness) -> OurSender:
     for name, inner in found.records.items():
         _plain(name, inner)
     for use in found.uses:
-        if use.state is not State.RECORD:
+        if use.state is not RecordState.RECORD:
             raise _NotUsable(f"{include} leads to {use.target}: {use.state.value}.")
     allowed = {family: await _allowed(include, family, witness) for family in FAMILIES}
     if not any(allowed.values()):

@@ -20,7 +20,7 @@ from spfcheck.audit.flat.outcome import record_said, remembered, standing
 from spfcheck.audit.flat.record import NotPlain, is_quiet
 from spfcheck.audit.flat.record_text import read_plain
 from spfcheck.audit.flat.union import Together, authorised, together
-from spfcheck.audit.judgement.review import apex
+from spfcheck.audit.judgement.review import apex_findings
 from spfcheck.audit.judgement.status import Standing
 from spfcheck.audit.repair.case import Case, published_as
 from spfcheck.audit.report.evidence import evidence_of
@@ -173,7 +173,7 @@ class Attempt:
         none = Result.NONE
         networks = tuple([remembered(place, none, "", memory) for place in range(len(memory.places))])
         stands = Standing(networks, none, none, {})
-        concluded = conclude(domain, stands, apex(domain, answer, (), (), ()), None, self._ours)
+        concluded = conclude(domain, stands, apex_findings(domain, answer, (), (), ()), None, self._ours)
         concluded = yield from self._repaired(case, stands, concluded)
         return _Found(stands, concluded, Picture(), _basis_of(case, memory))
 

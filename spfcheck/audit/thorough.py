@@ -9,7 +9,7 @@ from spfcheck.audit.assemble import Check, Conclusion, Picture, assemble, basis_
 from spfcheck.audit.conclude import conclude, repair
 from spfcheck.audit.fetch import Witness, fetch, fetch_all, live_terms, spf_texts
 from spfcheck.audit.judgement.networks import judge
-from spfcheck.audit.judgement.review import answers_of, apex, record_findings, tree_findings
+from spfcheck.audit.judgement.review import answer_findings, apex_findings, record_findings, tree_findings
 from spfcheck.audit.judgement.status import Standing, standing_of
 from spfcheck.audit.judgement.tree import Survey, survey
 from spfcheck.audit.repair.case import Case, published_as
@@ -116,7 +116,7 @@ async def _look(check: Check, witness: Witness) -> _Look:
 def _said(look: _Look) -> Iterator[Finding]:
     """Everything that holds of the record, whoever sends."""
     domain = look.check.judged_domain
-    yield from apex(domain, look.answer, look.texts, look.near, look.typed)
+    yield from apex_findings(domain, look.answer, look.texts, look.near, look.typed)
     if look.record is not None:
         yield from record_findings(look.record, domain, look.strings)
         yield from tree_findings(look.found, domain)
@@ -136,7 +136,7 @@ async def _conclude(
         answers=witness.answers,
     )
     terms = tuple(live_terms(look.record)) if look.record is not None and look.record.valid else None
-    concluded = conclude(case.domain, standing, said, terms, ours, list(answers_of(witness.answers)))
+    concluded = conclude(case.domain, standing, said, terms, ours, list(answer_findings(witness.answers)))
     course = repair(case, look.name, standing, concluded)
     try:
         while True:
@@ -145,7 +145,7 @@ async def _conclude(
             await fetch_all([question.name for question in questions if question.rtype is Rtype.TXT], witness)
     except StopIteration as done:
         concluded = done.value
-    return Conclusion(concluded.status, [*concluded.findings, *answers_of(witness.answers)], concluded.remedy)
+    return Conclusion(concluded.status, [*concluded.findings, *answer_findings(witness.answers)], concluded.remedy)
 
 
 def _picture(look: _Look, witness: Witness) -> Picture:

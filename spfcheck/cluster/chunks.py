@@ -79,7 +79,7 @@ class GivenUp(NamedTuple):
     trouble: str
 
 
-class Progress(NamedTuple):
+class ChunkProgress(NamedTuple):
     """How far a night's chunks have come: how many stand in each state, and what was given up."""
 
     states: dict[str, int]
@@ -252,7 +252,7 @@ class Chunks:
         with reading(self.engine) as connection:
             return [claim_of(row) for row in connection.execute(query.order_by(chunks.c.number))]
 
-    def progress(self, plan_id: str) -> Progress:
+    def progress(self, plan_id: str) -> ChunkProgress:
         """How far a night's chunks have come."""
         query = sa.select(chunks).where(chunks.c.plan_id == plan_id).order_by(chunks.c.number)
         with reading(self.engine) as connection:
@@ -266,7 +266,7 @@ class Chunks:
         many = sum(row.size for row in rows if row.state != ChunkState.PARTED)
         failed = [row for row in rows if row.trouble and row.state in (ChunkState.WAITING, ChunkState.RUNNING)]
         trouble = max(failed, key=lambda row: row.changed_at).trouble if failed else ""
-        return Progress(dict(Counter(row.state for row in rows)), many, given_up, trouble)
+        return ChunkProgress(dict(Counter(row.state for row in rows)), many, given_up, trouble)
 
 
 def claim_of(row: Any) -> Claim:

@@ -21,7 +21,7 @@ from spfcheck.notify.audience.roster import Gathered
 from spfcheck.notify.ledger import trail
 from spfcheck.notify.ledger.tables import PLANNING, companies, found, members, nights
 from spfcheck.notify.model import NotifyError
-from spfcheck.notify.planning.checks import Health
+from spfcheck.notify.planning.checks import CheckHealth
 from spfcheck.notify.planning.plan import new_plan_id
 from spfcheck.store.database import Store, reading, writing
 
@@ -107,9 +107,9 @@ class Night:
         return int(self.progress.get("looks", 0))
 
     @property
-    def health(self) -> Health:
+    def health(self) -> CheckHealth:
         """What the planning worker saw of the resolver and of our senders."""
-        return Health(*self.progress.get("health", ("", "")))
+        return CheckHealth(*self.progress.get("health", ("", "")))
 
 
 class Nights:
@@ -281,7 +281,7 @@ def move(connection: Connection, night: Night, state: NightState, now: float, *,
     _change(connection, night, {"state": state, "worker": 0, "attempts": 0, "changed_at": now, "trouble": trouble})
 
 
-def progress_of(gathered: Gathered, health: Health) -> dict[str, Any]:
+def progress_of(gathered: Gathered, health: CheckHealth) -> dict[str, Any]:
     """What is kept of a night's planning."""
     return {"gathered": asdict(gathered), "health": list(health)}
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from spfcheck.cluster.nights import Night, clear, keep, progress_of, touch
 from spfcheck.notify.audience.roster import Company, Gathered, Member
 from spfcheck.notify.ledger.tables import companies, members
-from spfcheck.notify.planning.checks import Health
+from spfcheck.notify.planning.checks import CheckHealth
 from spfcheck.store.database import Store, WriterThread, reading, writing
 
 
@@ -49,7 +49,7 @@ class SharedBook:
     """
 
     def __init__(
-        self, store: Store, night: Night, health: Health, write: WriterThread, clock: Callable[[], float]
+        self, store: Store, night: Night, health: CheckHealth, write: WriterThread, clock: Callable[[], float]
     ) -> None:
         self._store = store
         self._night = night

@@ -33,7 +33,7 @@ from spfcheck.notify.ledger.shared_night import ChunkState
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.model import NotifyError, Plan, Reason, RefusedError
 from spfcheck.notify.notifier import Notifier
-from spfcheck.notify.planning.checks import Checks
+from spfcheck.notify.planning.checks import DomainChecks
 from spfcheck.notify.planning.plan import Examined, Examiner
 from spfcheck.notify.planning.settle import Around, Settlement, Sum, look_around
 from spfcheck.settings import Settings
@@ -65,7 +65,7 @@ class Work:
         *,
         engine: Engine,
         intercom: Intercom,
-        checks: Checks,
+        checks: DomainChecks,
         stop: asyncio.Event,
         guards: Guards | None = None,
         clock: Callable[[], float] = time.time,

@@ -25,7 +25,7 @@ from spfcheck.intercom.client import Intercom
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.ledger import migration
 from spfcheck.notify.model import NotifyError
-from spfcheck.notify.planning.checks import Checks
+from spfcheck.notify.planning.checks import DomainChecks
 from spfcheck.settings import Settings
 from spfcheck.store import database
 
@@ -71,7 +71,7 @@ class Process:
         *,
         engine: Engine,
         intercom: Intercom,
-        checks: Checks,
+        checks: DomainChecks,
         stop: asyncio.Event,
         queues: Sequence[Queue] = tuple(Queue),
         concurrency: int = 1,

@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from spfcheck.demo.sandbox_contract import Contract, shape
 from spfcheck.demo.sandbox_state import RefusedByApi, SandboxContact, SandboxWorkspace
@@ -31,8 +32,6 @@ WINDOW = 10.0
 
 DEFAULT_LIMIT = 1667
 """Requests a window: ten thousand a minute, as the API allows a private app."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Fault(StrEnum):

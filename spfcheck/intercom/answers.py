@@ -46,7 +46,7 @@ class GoneError(ApiError):
     """The contact does not exist (404), or was merged into another (410)."""
 
 
-class Outcome(StrEnum):
+class SendOutcome(StrEnum):
     """How one attempt to send a message ended."""
 
     ACCEPTED = "accepted"
@@ -69,34 +69,34 @@ class Outcome(StrEnum):
     """408, 409, 5xx, a time-out, a reset: it may have been processed."""
 
 
-_BY_STATUS: Mapping[int, Outcome] = {
-    400: Outcome.REJECTED,
-    401: Outcome.TOKEN_REFUSED,
-    403: Outcome.FORBIDDEN,
-    404: Outcome.NOT_FOUND,
-    405: Outcome.FORBIDDEN,
-    408: Outcome.UNCLEAR,
-    409: Outcome.UNCLEAR,
-    410: Outcome.NOT_FOUND,
-    422: Outcome.REJECTED,
-    429: Outcome.THROTTLED,
+_BY_STATUS: Mapping[int, SendOutcome] = {
+    400: SendOutcome.REJECTED,
+    401: SendOutcome.TOKEN_REFUSED,
+    403: SendOutcome.FORBIDDEN,
+    404: SendOutcome.NOT_FOUND,
+    405: SendOutcome.FORBIDDEN,
+    408: SendOutcome.UNCLEAR,
+    409: SendOutcome.UNCLEAR,
+    410: SendOutcome.NOT_FOUND,
+    422: SendOutcome.REJECTED,
+    429: SendOutcome.THROTTLED,
 }
 
 
-def outcome_of(status: int, fault: Fault) -> Outcome:
+def outcome_of(status: int, fault: ErrorEntry) -> SendOutcome:
     """The outcome of ``POST /messages`` by its *status* and error envelope."""
     if 200 <= status < 300:
-        return Outcome.ACCEPTED
+        return SendOutcome.ACCEPTED
     if status in (400, 403, 422) and "unsubscrib" in f"{fault.code} {fault.message}".lower():
-        return Outcome.UNSUBSCRIBED
+        return SendOutcome.UNSUBSCRIBED
     if 300 <= status < 400:
-        return Outcome.FORBIDDEN
+        return SendOutcome.FORBIDDEN
     if 400 <= status < 500:
-        return _BY_STATUS.get(status, Outcome.REJECTED)
-    return Outcome.UNCLEAR
+        return _BY_STATUS.get(status, SendOutcome.REJECTED)
+    return SendOutcome.UNCLEAR
 
 
-class Fault(NamedTuple):
+class ErrorEntry(NamedTuple):
     """The first error of an error envelope; empty where the body was none."""
 
     code: str = ""
@@ -108,7 +108,7 @@ class Fault(NamedTuple):
 class Sent:
     """What came of one attempt."""
 
-    outcome: Outcome
+    outcome: SendOutcome
     status: int = 0
     message_id: str = ""
     conversation_id: str = ""
@@ -168,19 +168,19 @@ def decode(body: bytes) -> Any:
         raise MalformedAnswerError("The messaging API answered with something that is no JSON.") from error
 
 
-def fault_of(body: bytes, headers: Mapping[str, str]) -> Fault:
+def fault_of(body: bytes, headers: Mapping[str, str]) -> ErrorEntry:
     """The error of an answer, whatever its body is."""
     request_id = text_of(headers.get("x-request-id"))
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        return Fault(request_id=request_id)
+        return ErrorEntry(request_id=request_id)
     if not isinstance(document, dict):
-        return Fault(request_id=request_id)
+        return ErrorEntry(request_id=request_id)
     request_id = text_of(document.get("request_id")) or request_id
     errors = document.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
-    return Fault(text_of(first.get("code")), text_of(first.get("message"))[:200], request_id)
+    return ErrorEntry(text_of(first.get("code")), text_of(first.get("message"))[:200], request_id)
 
 
 def me_of(document: Any) -> Me:

@@ -1,8 +1,8 @@
 """A thin client of the messaging API (Intercom, version 2.16): the ten calls that the notifier needs.
 
 Reads are repeated; the one call that must not be, ``POST /messages``, is made exactly once and its outcome told apart
-(`Outcome`). Every request carries the version, follows no redirect, waits its turn by the rate-limit headers, and reads
-at most 8 MB of an answer.
+(`SendOutcome`). Every request carries the version, follows no redirect, waits its turn by the rate-limit headers, and
+reads at most 8 MB of an answer.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from spfcheck.intercom.answers import (
     Contact,
     ContactPage,
     EndlessSearchError,
-    Fault,
+    ErrorEntry,
     GoneError,
     MalformedAnswerError,
     Me,
-    Outcome,
+    SendOutcome,
     Sent,
     TokenRefusedError,
     UnavailableError,
@@ -47,7 +47,7 @@ from spfcheck.intercom.answers import (
     tag_names,
 )
 from spfcheck.intercom.pace import Pace
-from spfcheck.settings import Intercom as IntercomSettings
+from spfcheck.settings import IntercomSettings
 
 __all__ = [
     "ApiError",
@@ -58,7 +58,7 @@ __all__ = [
     "Intercom",
     "MalformedAnswerError",
     "Me",
-    "Outcome",
+    "SendOutcome",
     "Sent",
     "TokenRefusedError",
     "UnavailableError",
@@ -265,13 +265,13 @@ class Intercom:
         try:
             status, headers, body = await self._exchange(self._sends, "POST", path, document, None)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
-            return Sent(outcome=Outcome.NOT_SENT, detail=type(error).__name__)
+            return Sent(outcome=SendOutcome.NOT_SENT, detail=type(error).__name__)
         except (httpx.HTTPError, httpx.InvalidURL, MalformedAnswerError) as error:
-            return Sent(outcome=Outcome.UNCLEAR, detail=type(error).__name__)
-        fault = fault_of(body, headers) if status >= 300 else Fault(request_id=headers.get("x-request-id", ""))
+            return Sent(outcome=SendOutcome.UNCLEAR, detail=type(error).__name__)
+        fault = fault_of(body, headers) if status >= 300 else ErrorEntry(request_id=headers.get("x-request-id", ""))
         outcome = outcome_of(status, fault)
-        wait = self.pace.wait_after_429(headers) if outcome is Outcome.THROTTLED else 0.0
-        accepted = _message_of(body) if outcome is Outcome.ACCEPTED else ("", "")
+        wait = self.pace.wait_after_429(headers) if outcome is SendOutcome.THROTTLED else 0.0
+        accepted = _message_of(body) if outcome is SendOutcome.ACCEPTED else ("", "")
         return Sent(
             outcome=outcome,
             status=status,

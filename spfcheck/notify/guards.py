@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Self
 
-from spfcheck.settings import Notify
+from spfcheck.settings import NotifySettings
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 
@@ -61,9 +61,9 @@ class Guards:
     pause_file: Path = Path("spfcheck.pause")
 
     @classmethod
-    def from_settings(cls, notify: Notify) -> Self:
+    def from_settings(cls, notify: NotifySettings) -> Self:
         """The guards that the settings ask for."""
-        same = {field.name for field in fields(cls)} & set(Notify.model_fields)
+        same = {field.name for field in fields(cls)} & set(NotifySettings.model_fields)
         values = {name: getattr(notify, name) for name in same}
         values.update(
             quiet_days=tuple(day.lower() for day in notify.quiet_days),

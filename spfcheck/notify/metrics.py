@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from spfcheck.notify.model import NotifyStatus, State
+from spfcheck.notify.model import NoticeState, NotifyStatus
 
 
 def exposition(status: NotifyStatus) -> bytes:
     """*status* in Prometheus's text format, for ``/metrics`` or a file that a node exporter reads."""
     registry = CollectorRegistry()
     letters = Gauge("spfcheck_notify_letters", "Letters of the ledger, by state.", ["state"], registry=registry)
-    for state in State:
+    for state in NoticeState:
         letters.labels(state.value).set(status.states.get(state.value, 0))
     single = {
         "spfcheck_notify_last_plan_timestamp_seconds": ("When the newest plan was made.", status.last_plan_at),

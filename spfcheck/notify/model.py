@@ -21,7 +21,7 @@ class RefusedError(NotifyError):
     """A guard refuses: nothing was sent, and nothing will be until what it says is settled."""
 
 
-class Step(StrEnum):
+class MessageStep(StrEnum):
     """Which message of an episode."""
 
     FIRST = "first"
@@ -30,7 +30,7 @@ class Step(StrEnum):
     THANKS = "thanks"
 
 
-class State(StrEnum):
+class NoticeState(StrEnum):
     """Where a notice of the ledger stands. Lost would mean: still open, no message and no reason."""
 
     PLANNED = "planned"
@@ -193,7 +193,7 @@ class Intent:
     person: str
     """Keyed hash of the normalised address."""
     contact_id: str
-    step: Step
+    step: MessageStep
     domains: tuple[str, ...]
     episodes: tuple[int, ...]
     """Of each domain, in the same order."""
@@ -380,5 +380,5 @@ class Progress(NamedTuple):
     """What was just dealt with, and how it ended."""
 
 
-Report = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 """Called with each `Progress`; must not block."""

@@ -25,29 +25,29 @@ from spfcheck.notify.ledger.prune import Pruned, prune
 from spfcheck.notify.ledger.shared_night import shared
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.model import (
+    MessageStep,
+    NoticeState,
     NotifyError,
     NotifyStatus,
+    OnProgress,
     Plan,
     PlanRow,
     ReconcileSummary,
     RefusedError,
-    Report,
     RunSummary,
     SendSummary,
-    State,
-    Step,
     UnclearMessage,
 )
 from spfcheck.notify.planning import evidence
 from spfcheck.notify.planning import plan as planning
 from spfcheck.notify.planning.brakes import quiet_span
-from spfcheck.notify.planning.checks import Checks
+from spfcheck.notify.planning.checks import DomainChecks
 from spfcheck.notify.planning.settle import Settlement, Sum, look_around
 from spfcheck.notify.sending.lock import SenderLock, lock_for
-from spfcheck.notify.sending.message import Message, Writer
+from spfcheck.notify.sending.message import RenderedMessage, Writer
 from spfcheck.notify.sending.reconcile import reconcile
 from spfcheck.notify.sending.second_look import SecondLook
-from spfcheck.notify.sending.send import Sender
+from spfcheck.notify.sending.send import SendingRun
 from spfcheck.settings import Settings
 from spfcheck.store import database
 
@@ -66,7 +66,7 @@ class Notifier:
         settings: Settings,
         *,
         intercom: Intercom,
-        checks: Checks,
+        checks: DomainChecks,
         guards: Guards | None = None,
         engine: Engine | None = None,
         clock: Callable[[], float] = time.time,
@@ -121,7 +121,7 @@ class Notifier:
         if self._given_engine is None and hasattr(self, "_engine"):
             self._engine.dispose()
 
-    async def plan(self, progress: Report | None = None) -> Plan:
+    async def plan(self, progress: OnProgress | None = None) -> Plan:
         """The whole night but the last call: stored, frozen, hashed.
 
         Its sightings count as evidence unless a brake tripped.
@@ -196,7 +196,7 @@ class Notifier:
         self._archive.approve(plan.id, who=who, reason=reason, now=now)
         return self._archive.load(plan.id)
 
-    async def send(self, plan_id: str, progress: Report | None = None) -> SendSummary:
+    async def send(self, plan_id: str, progress: OnProgress | None = None) -> SendSummary:
         """Send a plan; raises `RefusedError` for one that is unapproved, old, changed or held by a brake."""
         started = self._clock()
         plan = await self.show(plan_id)
@@ -251,7 +251,7 @@ class Notifier:
             await self._sleep(LOCK_LOOK)
 
     async def _send(
-        self, plan: Plan, workspace: Workspace, before: ReconcileSummary, started: float, progress: Report | None
+        self, plan: Plan, workspace: Workspace, before: ReconcileSummary, started: float, progress: OnProgress | None
     ) -> SendSummary:
         assert self._lock is not None
         mark = workspace.mark_tag
@@ -261,7 +261,7 @@ class Notifier:
         faults = {row.domain: row.finding for row in plan.rows}
         await self._write(self._ledger.materialise, plan.id, plan.intents, faults, self._clock())
         refs = await self._write(self._ledger.queue, plan.id, self._clock())
-        sender = Sender(
+        sender = SendingRun(
             intercom=self._intercom,
             ledger=self._ledger,
             stops=self._stops,
@@ -292,11 +292,11 @@ class Notifier:
         waiting = sum(1 for intent in plan.intents if intent.waiting)
         return SendSummary(
             plan_id=plan.id,
-            sent=figures.states[State.SENT],
-            suppressed=figures.states[State.SUPPRESSED],
-            waiting=figures.states[State.WAITING] + waiting,
-            rejected=figures.states[State.REJECTED],
-            unclear=figures.states[State.UNCLEAR],
+            sent=figures.states[NoticeState.SENT],
+            suppressed=figures.states[NoticeState.SUPPRESSED],
+            waiting=figures.states[NoticeState.WAITING] + waiting,
+            rejected=figures.states[NoticeState.REJECTED],
+            unclear=figures.states[NoticeState.UNCLEAR],
             reconciled=before.found + before.missing,
             stopped=stopped,
             reasons=dict(figures.reasons),
@@ -313,7 +313,7 @@ class Notifier:
                 return
             await self._write(self._ledger.mark_tagged, ref)
 
-    async def run(self, progress: Report | None = None) -> RunSummary:
+    async def run(self, progress: OnProgress | None = None) -> RunSummary:
         """Plan, wait at the barrier, send within the approved baseline: for cron."""
         plan = await self.plan(progress)
         try:
@@ -321,13 +321,13 @@ class Notifier:
         except RefusedError as refusal:
             return RunSummary(plan=plan, sending=None, refused=str(refusal))
 
-    async def preview(self, domain: str) -> Message:
+    async def preview(self, domain: str) -> RenderedMessage:
         """The first message as that domain's people would get it; raises `NotifyError` when they would get none."""
         report = await self._checks.again(domain)
         judgement = evidence.judge(report, now=self._clock(), guards=self.guards)
         if judgement.reason is not None:
             raise NotifyError(f"Nobody would be messaged about {domain}: {judgement.detail}")
-        return self._writer.write(Step.FIRST, [self._writer.named(report)], "spfref0000000000000000")
+        return self._writer.write(MessageStep.FIRST, [self._writer.named(report)], "spfref0000000000000000")
 
     async def status(self) -> NotifyStatus:
         """The notifier at a glance."""
@@ -384,7 +384,7 @@ class Notifier:
 
     async def decide(self, ref: str, decision: Literal["sent", "resend"], *, who: str, reason: str = "") -> None:
         """A person's word on an unclear or rejected message."""
-        state = State.SENT if decision == "sent" else State.PLANNED
+        state = NoticeState.SENT if decision == "sent" else NoticeState.PLANNED
         if not await self._write(self._ledger.resolve, ref, state, who=who, now=self._clock(), reason=reason):
             raise NotifyError(f"No message {ref} waits for a decision.")
 

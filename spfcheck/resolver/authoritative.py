@@ -12,11 +12,11 @@ import struct
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from .names import encode, encode_printed
-from .nameservers import label
-from .types import Outcome, Question, Rtype
-from .wire import AA, QR, TC, MalformedError, Message, read
-from .zone import DEFAULT_TTL, Found, Zone
+from spfcheck.resolver.names import encode, encode_printed
+from spfcheck.resolver.nameservers import label
+from spfcheck.resolver.types import Outcome, Question, Rtype
+from spfcheck.resolver.wire import AA, QR, TC, DnsMessage, MalformedError, read
+from spfcheck.resolver.zone import DEFAULT_TTL, Zone, ZoneAnswer
 
 __all__ = ["Authority", "bind_both", "respond", "serve"]
 
@@ -175,7 +175,7 @@ def respond(zone: Zone, packet: bytes, largest: int) -> tuple[bytes | None, Ques
     question = Question(text, Rtype(rtype)) if rtype in Rtype._value2member_map_ else None
     if question is None:
         kind = Outcome.NXDOMAIN if zone.find(Question(text, Rtype.TXT)).outcome is Outcome.NXDOMAIN else Outcome.NODATA
-        return _render(message, asked, text, Found(kind, (), DEFAULT_TTL, (), False), rtype, largest), None
+        return _render(message, asked, text, ZoneAnswer(kind, (), DEFAULT_TTL, (), False), rtype, largest), None
     return _render(message, asked, text, zone.find(question), rtype, largest), question
 
 
@@ -189,7 +189,7 @@ def _text(name: bytes) -> str:
     return ".".join(labels)
 
 
-def _render(message: Message, asked: bytes, text: str, found: Found, rtype: int, largest: int) -> bytes | None:
+def _render(message: DnsMessage, asked: bytes, text: str, found: ZoneAnswer, rtype: int, largest: int) -> bytes | None:
     rcode = _RCODES.get(found.outcome)
     if found.outcome is Outcome.TIMEOUT or (rcode is None and found.outcome is not Outcome.TRUNCATED):
         return None if found.outcome is not Outcome.MALFORMED else message.ident.to_bytes(2, "big") + b"\x84\0\0\1\0\0"

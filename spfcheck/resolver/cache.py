@@ -12,7 +12,7 @@ from dataclasses import replace
 from sys import getsizeof
 from typing import Final
 
-from .types import Answer, Outcome, Question
+from spfcheck.resolver.types import Answer, Outcome, Question
 
 __all__ = ["MAX_NEGATIVE_TTL", "MAX_STALE", "MAX_TTL", "AnswerCache"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from .types import Answer, Outcome, Question, Rtype
+from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
 
 __all__ = ["EVERY_SECONDS", "Health", "ResolverCheck", "ResolverState", "ServerState"]
 

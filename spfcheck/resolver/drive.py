@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from typing import TypeVar
 
-from .types import Answer, Lookup, Question
+from spfcheck.resolver.types import Answer, Lookup, Question
 
 __all__ = ["Overlay", "Recorded", "UnrecordedError", "drive", "drive_cached"]
 

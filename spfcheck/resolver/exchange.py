@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .reading import Reading, interpret, interpret_usual
-from .types import Outcome
-from .wire import QR, TC, MalformedError, query, question_bytes, read_fast, read_general
+from spfcheck.resolver.reading import Reading, interpret, interpret_usual
+from spfcheck.resolver.types import Outcome
+from spfcheck.resolver.wire import QR, TC, MalformedError, query, question_bytes, read_fast, read_general
 
 if TYPE_CHECKING:
-    from .transport import Port, Server, Transport
+    from spfcheck.resolver.transport import Port, Server, Transport
 
 __all__ = ["Exchange", "Timing"]
 

@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from spfcheck.resolver.cache import MAX_NEGATIVE_TTL, MAX_TTL
+from spfcheck.resolver.limit import ZoneLimit, registrable
+from spfcheck.resolver.names import decode
+from spfcheck.resolver.reading import Reading
+from spfcheck.resolver.transport import Transport
+from spfcheck.resolver.types import Answer, Outcome, Question
 from spfcheck.rfc7208.making import maker
-
-from .cache import MAX_NEGATIVE_TTL, MAX_TTL
-from .limit import ZoneLimit, registrable
-from .names import decode
-from .reading import Reading
-from .transport import Transport
-from .types import Answer, Outcome, Question
 
 __all__ = ["LONGEST_DELAY", "Deadlines", "Flight"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from .names import LONGEST_CHAIN, decode, is_below
-from .types import Outcome, Rtype
-from .wire import AA, AD, RA, Message, Record, Section, read_usual
+from spfcheck.resolver.names import LONGEST_CHAIN, decode, is_below
+from spfcheck.resolver.types import Outcome, Rtype
+from spfcheck.resolver.wire import AA, AD, RA, DnsMessage, Record, Section, read_usual
 
 __all__ = ["Reading", "interpret", "interpret_usual", "printable"]
 
@@ -101,7 +101,7 @@ def interpret_usual(packet: bytes, question: bytes) -> Reading | None:
     return _new(Reading, (_OK, _values(question[-3], values), ttl, 0, secure, False, (), False, "", False, None))
 
 
-def interpret(message: Message, name: bytes, rtype: int, seen: tuple[bytes, ...] = ()) -> Reading:
+def interpret(message: DnsMessage, name: bytes, rtype: int, seen: tuple[bytes, ...] = ()) -> Reading:
     """What *message* says about *name* and *rtype*.
 
     *seen* are the names of a CNAME chain that led here, so that a chain over several messages is bounded like one
@@ -164,7 +164,7 @@ def _records_of(records: tuple[Record, ...], owner: bytes, rtype: int) -> tuple[
     return values, targets, lowest
 
 
-def _negative(message: Message, owner: bytes, aliased: bool, ttl: int) -> tuple[Outcome, int, bool, bytes | None]:
+def _negative(message: DnsMessage, owner: bytes, aliased: bool, ttl: int) -> tuple[Outcome, int, bool, bytes | None]:
     """No record of the type at *owner*, the end of the chain: outcome, TTL, whether an SOA came, whom to ask next."""
     soa = None
     referral = False
@@ -199,7 +199,7 @@ def _values(rtype: int, values: list[Any]) -> tuple[Any, ...]:
     return tuple(values) if len(values) == 1 else tuple(dict.fromkeys(values))
 
 
-def _failure(message: Message) -> Reading | None:
+def _failure(message: DnsMessage) -> Reading | None:
     """The failure that the response code or an extended error tells of, or None."""
     codes = [code for code, _ in message.errors]
     rcode = message.rcode
@@ -216,7 +216,7 @@ def _failure(message: Message) -> Reading | None:
     return Reading(Outcome.REFUSED if rcode == _REFUSED else Outcome.RCODE, rcode=rcode, detail=detail)
 
 
-def _broken(message: Message, chain: list[bytes], detail: str) -> Reading:
+def _broken(message: DnsMessage, chain: list[bytes], detail: str) -> Reading:
     return Reading(Outcome.CHAIN, rcode=message.rcode, chain=tuple(chain), detail=detail)
 
 

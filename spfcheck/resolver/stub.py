@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from .cache import AnswerCache
-from .flight import Deadlines, Flight
-from .limit import ZoneLimit, registrable
-from .names import encode
-from .nameservers import ResolverError, parse_nameservers, system_nameservers
-from .transport import Counts, Timing, Transport
-from .types import Answer, Outcome, Question
+from spfcheck.resolver.cache import AnswerCache
+from spfcheck.resolver.flight import Deadlines, Flight
+from spfcheck.resolver.limit import ZoneLimit, registrable
+from spfcheck.resolver.names import encode
+from spfcheck.resolver.nameservers import ResolverError, parse_nameservers, system_nameservers
+from spfcheck.resolver.transport import Counts, Timing, Transport
+from spfcheck.resolver.types import Answer, Outcome, Question
 
 __all__ = ["CHECK_SECONDS", "Resolver", "ResolverError", "Session", "parse_nameservers", "system_nameservers"]
 

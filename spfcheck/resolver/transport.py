@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .exchange import Exchange, Timing
-from .nameservers import label
-from .reading import Reading
-from .types import Outcome
-from .wire import query
+from spfcheck.resolver.exchange import Exchange, Timing
+from spfcheck.resolver.nameservers import label
+from spfcheck.resolver.reading import Reading
+from spfcheck.resolver.types import Outcome
+from spfcheck.resolver.wire import query
 
 __all__ = ["Counts", "Port", "Server", "Timing", "Transport"]
 

@@ -16,7 +16,7 @@ import dns.name
 import dns.rdataclass
 import dns.rdatatype
 
-from .names import LONGEST_LABEL, LONGEST_NAME, is_below
+from spfcheck.resolver.names import LONGEST_LABEL, LONGEST_NAME, is_below
 
 __all__ = [
     "AA",
@@ -25,8 +25,8 @@ __all__ = [
     "QR",
     "RA",
     "TC",
+    "DnsMessage",
     "MalformedError",
-    "Message",
     "Record",
     "Section",
     "query",
@@ -87,7 +87,7 @@ and NS a wire name; SOA its minimum. Names are lower-case and uncompressed. The 
 """
 
 
-class Message(NamedTuple):
+class DnsMessage(NamedTuple):
     """What we read of a DNS message: answer and authority records in their order, and its extended errors."""
 
     ident: int
@@ -118,12 +118,12 @@ def query(ident: bytes, question: bytes, edns: bool = True) -> bytes:
     return ident + _PLAIN_QUERY + question
 
 
-def read(packet: bytes, expected: bytes = b"") -> Message:
+def read(packet: bytes, expected: bytes = b"") -> DnsMessage:
     """The message in *packet*, by the fast path where it can; raises MalformedError."""
     return read_fast(packet, expected) or read_general(packet)
 
 
-def read_fast(packet: bytes, expected: bytes = b"") -> Message | None:
+def read_fast(packet: bytes, expected: bytes = b"") -> DnsMessage | None:
     """The message in *packet* as `read_general` gives it, or None where the fast path declines.
 
     *expected* is the question that we asked (`question_bytes`); where the packet repeats it byte for byte it need not
@@ -135,7 +135,7 @@ def read_fast(packet: bytes, expected: bytes = b"") -> Message | None:
         return None
 
 
-def _read(packet: bytes, expected: bytes) -> Message | None:
+def _read(packet: bytes, expected: bytes) -> DnsMessage | None:
     ident, flags, questions, answers, authorities, additionals = _HEADER(packet)
     if questions != 1 or flags & _OPCODE:
         return None
@@ -170,7 +170,7 @@ def _read(packet: bytes, expected: bytes) -> Message | None:
             records.append((section, owner, rtype, ttl if ttl <= _LAST_TTL else 0, value))
             position = end
     edns, extended, errors = _read_additional(packet, position, additionals)
-    return _new(Message, (ident, flags, flags & 15 | extended, (question,), tuple(records), edns, errors))
+    return _new(DnsMessage, (ident, flags, flags & 15 | extended, (question,), tuple(records), edns, errors))
 
 
 def _read_additional(packet: bytes, position: int, count: int) -> tuple[bool, int, tuple[tuple[int, str], ...]]:
@@ -358,7 +358,7 @@ def _error_text(text: bytes) -> str:
     return (text[:-1] if text.endswith(b"\0") else text).decode()
 
 
-def read_general(packet: bytes) -> Message:
+def read_general(packet: bytes) -> DnsMessage:
     """The message in *packet* as dnspython reads it; raises MalformedError where it cannot or where it is too large.
 
     Bytes after the end make a packet malformed, always: a message that says two things about its size is not believed.
@@ -378,7 +378,7 @@ def read_general(packet: bytes) -> Message:
             value = _general_value(rtype, rrset[0])
             if value is not None:
                 records.append((section, _wire(rrset.name), rtype, rrset.ttl, value))
-    return Message(
+    return DnsMessage(
         message.id,
         int(message.flags),
         int(message.rcode()),

@@ -19,10 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .names import LONGEST_CHAIN, decode, encode
-from .types import Answer, Outcome, Question, Rtype
+from spfcheck.resolver.names import LONGEST_CHAIN, decode, encode
+from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
 
-__all__ = ["Found", "Zone", "ZoneError", "ZoneLookup"]
+__all__ = ["Zone", "ZoneAnswer", "ZoneError", "ZoneLookup"]
 
 DEFAULT_TTL = 300
 """Seconds, where a line gives no TTL."""
@@ -53,7 +53,7 @@ class ZoneError(ValueError):
         self.line = line
 
 
-class Found(NamedTuple):
+class ZoneAnswer(NamedTuple):
     """What a zone holds for one question."""
 
     outcome: Outcome
@@ -105,28 +105,28 @@ class Zone:
             self._exists.add(name)
             name = name.partition(".")[2]
 
-    def find(self, question: Question) -> Found:
+    def find(self, question: Question) -> ZoneAnswer:
         """What the zone says to *question*: CNAMEs followed, wildcards applied (RFC 4592), failures as written."""
         name = question.name
         links: list[tuple[str, str, int]] = []
         while True:
             node = self._node(name)
             if node is None:
-                return Found(Outcome.NXDOMAIN, (), DEFAULT_TTL, tuple(links), False)
+                return ZoneAnswer(Outcome.NXDOMAIN, (), DEFAULT_TTL, tuple(links), False)
             entry = node.get(question.rtype) or node.get(None)
             alias = node.get(Rtype.CNAME)
             if entry is not None and entry.failure is not None:
-                return Found(entry.failure, (), DEFAULT_TTL, tuple(links), False)
+                return ZoneAnswer(entry.failure, (), DEFAULT_TTL, tuple(links), False)
             if entry is not None:
-                return Found(Outcome.OK, tuple(entry.records), entry.ttl, tuple(links), alias is not None)
+                return ZoneAnswer(Outcome.OK, tuple(entry.records), entry.ttl, tuple(links), alias is not None)
             if alias is None:
-                return Found(Outcome.NODATA, (), DEFAULT_TTL, tuple(links), False)
+                return ZoneAnswer(Outcome.NODATA, (), DEFAULT_TTL, tuple(links), False)
             if alias.failure is not None:
-                return Found(alias.failure, (), DEFAULT_TTL, tuple(links), False)
+                return ZoneAnswer(alias.failure, (), DEFAULT_TTL, tuple(links), False)
             target = alias.records[0]
             links.append((name, target, alias.ttl))
             if len(links) > LONGEST_CHAIN or any(target == owner for owner, _, _ in links):
-                return Found(Outcome.CHAIN, (), 0, tuple(links), False)
+                return ZoneAnswer(Outcome.CHAIN, (), 0, tuple(links), False)
             name = target
 
     def _node(self, name: str) -> dict[Rtype | None, _Entry] | None:

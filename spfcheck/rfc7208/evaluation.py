@@ -18,13 +18,13 @@ from spfcheck.rfc7208.macro import Spec, dns_name, expand, host_name
 from spfcheck.rfc7208.message import Message, reverse_name
 from spfcheck.rfc7208.ranges import addresses, size
 from spfcheck.rfc7208.record import Record, Result, published
-from spfcheck.rfc7208.steps import Kind, Run, Step, program
+from spfcheck.rfc7208.steps import Run, Step, StepKind, program
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause, PathStep
 
 __all__ = ["Walk"]
 
-Asking = Generator[Question, Reply, Sequence[Strand]]
+TermQuestions = Generator[Question, Reply, Sequence[Strand]]
 """Yields questions, is sent their replies, and returns what a term leaves undecided."""
 
 
@@ -125,7 +125,7 @@ class Walk:
             return False
         return not step.by_address or strand.single is not None
 
-    def _unknown(self, level: Level, step: Step, strand: Strand) -> Asking:
+    def _unknown(self, level: Level, step: Step, strand: Strand) -> TermQuestions:
         """A term that depends on the message: asked about for each address of a small set, else marked as no match."""
         rest: list[Strand] = []
         if size(strand.addresses) <= SMALL_SET:
@@ -145,7 +145,7 @@ class Walk:
             return level.stopped(strand, step.term, error)
         return (strand,)
 
-    def _mechanism(self, level: Level, step: Step, strand: Strand) -> Asking:
+    def _mechanism(self, level: Level, step: Step, strand: Strand) -> TermQuestions:
         """The mechanisms a, mx, exists and ptr (RFC 7208 5.3 to 5.5, 5.7)."""
         try:
             strand.budget.term()
@@ -154,11 +154,11 @@ class Walk:
                 # RFC 7208 4.8 leaves it open: a name that macros made and that cannot exist is no match.
                 return (strand,)
             match step.kind:
-                case Kind.A:
+                case StepKind.A:
                     return leave_hosts(level, step, strand, (yield from self._records(question, strand.budget)))
-                case Kind.MX:
+                case StepKind.MX:
                     return (yield from self._mx(level, step, strand, question))
-                case Kind.EXISTS:
+                case StepKind.EXISTS:
                     matched = bool((yield from self._records(question, strand.budget)))
                 case _:
                     matched = yield from self._ptr(question.name, strand)
@@ -194,7 +194,7 @@ class Walk:
             budget.void(question, nxdomain=reply.nxdomain)
         return records
 
-    def _mx(self, level: Level, step: Step, strand: Strand, question: Question) -> Asking:
+    def _mx(self, level: Level, step: Step, strand: Strand, question: Question) -> TermQuestions:
         """The mx mechanism (RFC 7208 5.4)."""
         records = yield from self._records(question, strand.budget)
         allowed = self._policy.mx_names
@@ -214,7 +214,7 @@ class Walk:
             raise LimitExceededError(Cause.MX_LIMIT)
         return (strand,)
 
-    def _policy_of(self, level: Level, step: Step, strand: Strand) -> Asking:
+    def _policy_of(self, level: Level, step: Step, strand: Strand) -> TermQuestions:
         """The record of another domain, for include (RFC 7208 5.2) or redirect (6.1)."""
         term = step.term
         is_include = step.kind is _INCLUDE
@@ -305,6 +305,6 @@ class Walk:
 
 
 # Global names are found faster than the attributes of an enum, and these are looked at for every step.
-_ALL, _OTHER_FAMILY = Kind.ALL, Kind.OTHER_FAMILY
-_INCLUDE: Final = Kind.INCLUDE
+_ALL, _OTHER_FAMILY = StepKind.ALL, StepKind.OTHER_FAMILY
+_INCLUDE: Final = StepKind.INCLUDE
 _ADDRESS: Final = {4: Rtype.A, 6: Rtype.AAAA}

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from spfcheck.rfc7208.macro import dns_name
 from spfcheck.rfc7208.ranges import format_address
 
-__all__ = ["Identity", "Message", "as_bytes", "ascii_domain", "client", "identity", "reverse_name"]
+__all__ = ["CheckedIdentity", "Message", "as_bytes", "ascii_domain", "client", "identity", "reverse_name"]
 
 _LONGEST_DOMAIN: Final = 1024
 """Longer text is refused before it is converted: IDNA takes its time with long input."""
@@ -51,7 +51,7 @@ class Message(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class CheckedIdentity:
     """Whom a check judges: the MAIL FROM domain, or the HELO name where MAIL FROM is empty (RFC 7208 2.4)."""
 
     domain: str
@@ -59,7 +59,7 @@ class Identity:
     is_helo: bool
 
 
-def identity(sender: str, helo: str) -> Identity:
+def identity(sender: str, helo: str) -> CheckedIdentity:
     """Split a MAIL FROM address; an empty one stands for ``postmaster@`` the HELO name (RFC 7208 2.4, 4.3).
 
     The address is split at its last ``@``: a quoted local part may hold others. Text outside latin-1 becomes its UTF-8
@@ -68,7 +68,7 @@ def identity(sender: str, helo: str) -> Identity:
     is_helo = not sender
     local_part, _, domain = (f"@{helo}" if is_helo else sender).rpartition("@")
     # RFC 7208 4.3: "If the <sender> has no local-part, substitute the string "postmaster"".
-    return Identity(domain, as_bytes(local_part) or "postmaster", is_helo)
+    return CheckedIdentity(domain, as_bytes(local_part) or "postmaster", is_helo)
 
 
 def as_bytes(text: str) -> str:

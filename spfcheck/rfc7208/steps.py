@@ -10,10 +10,10 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import BITS, Range, Ranges, normalise, subtract
 from spfcheck.rfc7208.record import Record, Term
 
-__all__ = ["Kind", "Run", "Step", "hosts", "program"]
+__all__ = ["Run", "Step", "StepKind", "hosts", "program"]
 
 
-class Kind(IntEnum):
+class StepKind(IntEnum):
     """What a step does."""
 
     NETWORKS = 0
@@ -28,17 +28,17 @@ class Kind(IntEnum):
 
 
 _KINDS: Final = {
-    "all": Kind.ALL,
-    "include": Kind.INCLUDE,
-    "a": Kind.A,
-    "mx": Kind.MX,
-    "exists": Kind.EXISTS,
-    "ptr": Kind.PTR,
-    "redirect": Kind.REDIRECT,
-    "ip4": Kind.OTHER_FAMILY,
-    "ip6": Kind.OTHER_FAMILY,
+    "all": StepKind.ALL,
+    "include": StepKind.INCLUDE,
+    "a": StepKind.A,
+    "mx": StepKind.MX,
+    "exists": StepKind.EXISTS,
+    "ptr": StepKind.PTR,
+    "redirect": StepKind.REDIRECT,
+    "ip4": StepKind.OTHER_FAMILY,
+    "ip6": StepKind.OTHER_FAMILY,
 }
-_RTYPES: Final = {Kind.INCLUDE: Rtype.TXT, Kind.REDIRECT: Rtype.TXT, Kind.MX: Rtype.MX}
+_RTYPES: Final = {StepKind.INCLUDE: Rtype.TXT, StepKind.REDIRECT: Rtype.TXT, StepKind.MX: Rtype.MX}
 _FROM_ADDRESS: Final = frozenset("ip")
 _FROM_LOCAL_PART: Final = frozenset("sl")
 
@@ -70,12 +70,12 @@ class Step:
         self.kind = kind
         self.term = term
         self.family = family
-        self.of_record = kind is Kind.INCLUDE or kind is Kind.REDIRECT
+        self.of_record = kind is StepKind.INCLUDE or kind is StepKind.REDIRECT
         self.prefix = term.cidr4 if family == 4 else term.cidr6
         # RFC 7208 5.7: exists is an A lookup "even when the connection type is IPv6".
-        self.rtype = Rtype.AAAA if kind is Kind.A and family == 6 else _RTYPES.get(kind, Rtype.A)
+        self.rtype = Rtype.AAAA if kind is StepKind.A and family == 6 else _RTYPES.get(kind, Rtype.A)
         self.question = Question(term.target, self.rtype) if term.target is not None else None
-        self.by_address = kind is Kind.PTR
+        self.by_address = kind is StepKind.PTR
         self.by_local_part = self.by_helo = False
         if term.spec is not None and term.spec.letters:
             letters = term.spec.letters
@@ -91,7 +91,7 @@ class Run:
     __slots__ = ("highs", "kind", "lows", "owners", "term")
 
     def __init__(self, term: Term) -> None:
-        self.kind = Kind.NETWORKS
+        self.kind = StepKind.NETWORKS
         self.term = term
         self.lows: list[int] = []
         self.highs: list[int] = []

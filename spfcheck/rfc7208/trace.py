@@ -10,7 +10,7 @@ from spfcheck.rfc7208.branch import Decided
 from spfcheck.rfc7208.limits import Budget
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.record import Result, Term
-from spfcheck.rfc7208.steps import Kind
+from spfcheck.rfc7208.steps import StepKind
 from spfcheck.rfc7208.verdict import Cause, Event, Why
 
 __all__ = ["Tracer"]
@@ -44,7 +44,7 @@ class Tracer:
         why = Why.RECORD if result is None else Why.NO_RECORD if result is Result.NONE else Why.ERROR
         self.events[index] = replace(self.events[index], why=why, result=result, cause=cause, asked=tuple(asked))
 
-    def end(self, kind: Kind, decided: Sequence[Decided], budget: Budget) -> None:
+    def end(self, kind: StepKind, decided: Sequence[Decided], budget: Budget) -> None:
         """The innermost open step ends: with the last of *decided* where it is new, else without a match.
 
         A trace is made for a single address, so a step decides once at most.
@@ -81,20 +81,20 @@ class Tracer:
         )
 
 
-def _why(kind: Kind, result: Result | None, asked: list[tuple[Question, Reply]]) -> Why:
+def _why(kind: StepKind, result: Result | None, asked: list[tuple[Question, Reply]]) -> Why:
     if result is not None:
-        if kind is Kind.REDIRECT:
+        if kind is StepKind.REDIRECT:
             return Why.FOLLOWED if asked and asked[-1][1].records else Why.ERROR
         return Why.ERROR if result in (Result.TEMPERROR, Result.PERMERROR) else Why.MATCHED
-    if kind is Kind.NETWORKS:
+    if kind is StepKind.NETWORKS:
         return Why.NOT_IN_NETWORK
-    if kind is Kind.OTHER_FAMILY:
+    if kind is StepKind.OTHER_FAMILY:
         return Why.OTHER_FAMILY
-    if kind is Kind.INCLUDE:
+    if kind is StepKind.INCLUDE:
         return Why.NOT_PASS if asked else Why.IMPOSSIBLE_NAME
     if not asked:
         return Why.IMPOSSIBLE_NAME
-    if kind is Kind.PTR:
+    if kind is StepKind.PTR:
         return Why.NO_NAME_MATCHED if asked[0][1].records else Why.VOID
     if any(reply.records and question.rtype in _ADDRESSES for question, reply in asked):
         return Why.NO_ADDRESS_MATCHED

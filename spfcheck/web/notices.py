@@ -26,7 +26,7 @@ SHOWN_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class NotifierState:
     """The notifier at a glance."""
 
     enabled: bool
@@ -57,14 +57,14 @@ class Notices:
         self._workspace = workspace
         self._thread = WriterThread()
 
-    async def state(self) -> State | None:
+    async def state(self) -> NotifierState | None:
         """Pause, brakes and counts; None while there is no ledger."""
         return await self._thread(self._state)
 
-    def _state(self) -> State | None:
+    def _state(self) -> NotifierState | None:
         if not is_current(self._engine):
             return None
-        return State(
+        return NotifierState(
             enabled=self._enabled,
             paused=self._stops.paused(),
             brakes=self._stops.brakes(),

@@ -15,7 +15,7 @@ from spfcheck.api.access.keys import Scope
 from spfcheck.api.context import CALLER, NOTES, Service, service_of
 from spfcheck.api.frame import PAGE_ERROR, SIGN_IN, Route
 from spfcheck.api.params import flag, query
-from spfcheck.api.problems import Kind, Problem
+from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.api.reports.checks import LaneFullError, Source
 from spfcheck.api.reports.entries import Entry
 from spfcheck.api.responses import answer_in_time, busy, find_report, json_answer, pending_document, spend_quota
@@ -248,20 +248,20 @@ async def help_finding(request: web.Request) -> web.StreamResponse:
     for item in values["catalogue"]:
         if item["code"] == code:
             return render.page(request, "help_finding.html", item=item, **values)
-    raise Problem(Kind.NOT_FOUND, "There is no finding of that name.")
+    raise ProblemError(ProblemKind.NOT_FOUND, "There is no finding of that name.")
 
 
 async def problem_page(request: web.Request) -> web.StreamResponse:
     """What a problem's `type` means."""
     query(request, frozenset())
     slug = request.match_info["slug"]
-    for kind in Kind:
+    for kind in ProblemKind:
         if kind.slug == slug:
             return _problem(request, kind)
-    raise Problem(Kind.NOT_FOUND, "There is no problem of that name.")
+    raise ProblemError(ProblemKind.NOT_FOUND, "There is no problem of that name.")
 
 
-def _problem(request: web.Request, kind: Kind) -> web.Response:
+def _problem(request: web.Request, kind: ProblemKind) -> web.Response:
     meaning = kind.value
     return render.page(
         request,
@@ -277,7 +277,7 @@ async def static(request: web.Request) -> web.StreamResponse:
     """A file of the pages."""
     found = render.asset(request.match_info["name"])
     if found is None:
-        raise Problem(Kind.NOT_FOUND, "There is no such file.")
+        raise ProblemError(ProblemKind.NOT_FOUND, "There is no such file.")
     content, kind = found
     etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
     headers = {"Cache-Control": "public, max-age=300", "ETag": etag}

@@ -12,7 +12,7 @@ from spfcheck.api.access.keys import IMPLIED, Scope
 from spfcheck.api.access.sessions import COOKIE, session_text, set_cookie, token_is_good
 from spfcheck.api.context import CALLER, NOTES, Service, service_of
 from spfcheck.api.params import query
-from spfcheck.api.problems import Kind, Problem
+from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.audit.report.model import Status
 from spfcheck.names import NotADomainName, domain_name, shown
 from spfcheck.web import render
@@ -64,16 +64,16 @@ def own_path(text: str) -> str:
 
 
 def same_site(request: web.Request) -> None:
-    """Refuse a form that another site sent. Raises `Problem`."""
+    """Refuse a form that another site sent. Raises `ProblemError`."""
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc != request.host:
-        raise Problem(Kind.FORBIDDEN, "The form was sent from another site.")
+        raise ProblemError(ProblemKind.FORBIDDEN, "The form was sent from another site.")
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        raise Problem(Kind.FORBIDDEN, "The form was sent from another site.")
+        raise ProblemError(ProblemKind.FORBIDDEN, "The form was sent from another site.")
 
 
 async def _confirmed(request: web.Request, service: Service) -> dict[str, str]:
-    """The fields of a form that acts; refused without the token of this session. Raises `Problem`."""
+    """The fields of a form that acts; refused without the token of this session. Raises `ProblemError`."""
     same_site(request)
     form = {name: str(value) for name, value in (await request.post()).items()}
     caller = request[CALLER]
@@ -81,7 +81,7 @@ async def _confirmed(request: web.Request, service: Service) -> dict[str, str]:
         return form
     # A key in the header proves that no browser was tricked into sending it.
     if caller.signed_in and not token_is_good(request, service, form.get("token", "")):
-        raise Problem(Kind.FORBIDDEN, "The form is too old; load the page again.")
+        raise ProblemError(ProblemKind.FORBIDDEN, "The form is too old; load the page again.")
     return form
 
 
@@ -91,7 +91,7 @@ async def overview(request: web.Request) -> web.StreamResponse:
     values = query(request, frozenset({"status", "q"}))
     status = values.get("status", "")
     if status and status not in frozenset(Status):
-        raise Problem(Kind.INVALID_PARAMETER, f"The parameter status is one of {', '.join(Status)}.")
+        raise ProblemError(ProblemKind.INVALID_PARAMETER, f"The parameter status is one of {', '.join(Status)}.")
     typed = values.get("q", "").strip()
     wanted, likely = _part_of_a_name(typed)
     state = await service.notifier.state() if service.notifier else None
@@ -136,9 +136,9 @@ async def _switch(request: web.Request, action: str) -> web.StreamResponse:
     form = await _confirmed(request, service)
     reason = shown(form.get("reason", "").strip(), 300)
     if not reason:
-        raise Problem(Kind.INVALID_BODY, "Say why: the reason is kept.")
+        raise ProblemError(ProblemKind.INVALID_BODY, "Say why: the reason is kept.")
     if service.notifier is None or await service.notifier.state() is None:
-        raise Problem(Kind.NOT_FOUND, "There is no ledger yet, so there is nothing to pause.")
+        raise ProblemError(ProblemKind.NOT_FOUND, "There is no ledger yet, so there is nothing to pause.")
     act = service.notifier.pause if action == "pause" else service.notifier.resume
     await act(reason, who=request[CALLER].name, now=service.clock())
     service.log.warning("switch", action=action, by=request[CALLER].name, reason=reason)

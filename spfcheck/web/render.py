@@ -13,7 +13,7 @@ from aiohttp import web
 from spfcheck.api.access.guard import NOBODY
 from spfcheck.api.access.sessions import form_token
 from spfcheck.api.context import CALLER, REQUEST_ID, service_of
-from spfcheck.api.problems import Problem
+from spfcheck.api.problems import ProblemError
 from spfcheck.web.view import safe
 from spfcheck.web.words import words
 
@@ -68,7 +68,7 @@ def page(request: web.Request, template: str, status: int = 200, **values: Any) 
     return answer
 
 
-def error_page(request: web.Request, problem: Problem) -> web.Response:
+def error_page(request: web.Request, problem: ProblemError) -> web.Response:
     """A problem for people."""
     meaning = problem.kind.value
     answer = page(

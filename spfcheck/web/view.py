@@ -20,7 +20,7 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class RecordPart:
     """A part of the record, underlined when a finding is about it."""
 
     text: str
@@ -44,7 +44,7 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TermChange:
     """A term of a record beside another: ``same``, ``gone`` or ``new``."""
 
     kind: str
@@ -77,7 +77,7 @@ def safe(text: Any) -> str:
     return shown(readable(str(text)), LONGEST)
 
 
-def pieces(text: str, findings: Sequence[Document], name: str) -> list[Piece]:
+def pieces(text: str, findings: Sequence[Document], name: str) -> list[RecordPart]:
     """The record's *text*, cut where findings about it begin and end; where they overlap the worse one counts."""
     ranks = {"error": 3, "warning": 2, "info": 1}
     owner: list[int | None] = [None] * (len(text) + 1)
@@ -90,7 +90,7 @@ def pieces(text: str, findings: Sequence[Document], name: str) -> list[Piece]:
             held = owner[index]
             if held is None or ranks[findings[held]["severity"]] < ranks[finding["severity"]]:
                 owner[index] = number
-    cut: list[Piece] = []
+    cut: list[RecordPart] = []
     begin = 0
     for index in range(1, len(text) + 1):
         if index == len(text) or owner[index] != owner[begin]:
@@ -101,8 +101,8 @@ def pieces(text: str, findings: Sequence[Document], name: str) -> list[Piece]:
     return cut
 
 
-def _piece(text: str, number: int | None, findings: Sequence[Document]) -> Piece:
-    return Piece(safe(text), number, findings[number]["severity"] if number is not None else "")
+def _piece(text: str, number: int | None, findings: Sequence[Document]) -> RecordPart:
+    return RecordPart(safe(text), number, findings[number]["severity"] if number is not None else "")
 
 
 def branch(node: Document, *, everything: bool, depth: int = 0) -> Branch:
@@ -121,16 +121,16 @@ def branch(node: Document, *, everything: bool, depth: int = 0) -> Branch:
     )
 
 
-def changes(before: str, after: str) -> list[Change]:
+def changes(before: str, after: str) -> list[TermChange]:
     """What is gone from *before* and new in *after*, term by term."""
     old, new = before.split(), after.split()
-    found: list[Change] = []
+    found: list[TermChange] = []
     for action, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if action == "equal":
-            found += [Change("same", safe(term)) for term in old[a:b]]
+            found += [TermChange("same", safe(term)) for term in old[a:b]]
         else:
-            found += [Change("gone", safe(term)) for term in old[a:b]]
-            found += [Change("new", safe(term)) for term in new[c:d]]
+            found += [TermChange("gone", safe(term)) for term in old[a:b]]
+            found += [TermChange("new", safe(term)) for term in new[c:d]]
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from spfcheck.api.problems import Kind
+from spfcheck.api.problems import ProblemKind
 from spfcheck.api.routes import contract
 from spfcheck.audit import examine as examine_module
 from tests.api.running import Client, make_keys, running, settings_of
@@ -107,7 +107,7 @@ async def test_an_unknown_exception_is_a_bare_500(
 async def test_every_problem_has_a_page_for_everybody() -> None:
     keys = make_keys()
     async with running(settings_of(api_keys=list(keys.lines))) as client:
-        for kind in Kind:
+        for kind in ProblemKind:
             async with client.get(f"/problems/{kind.slug}") as answer:
                 assert answer.status == 200
                 assert kind.value.title in await answer.text()
@@ -115,8 +115,13 @@ async def test_every_problem_has_a_page_for_everybody() -> None:
 
 def test_the_contract_names_every_problem() -> None:
     text = contract().decode()
-    pages_only = {Kind.NOT_FOUND, Kind.METHOD_NOT_ALLOWED, Kind.URI_TOO_LONG, Kind.NOT_LOCAL}
-    for kind in set(Kind) - pages_only:
+    pages_only = {
+        ProblemKind.NOT_FOUND,
+        ProblemKind.METHOD_NOT_ALLOWED,
+        ProblemKind.URI_TOO_LONG,
+        ProblemKind.NOT_LOCAL,
+    }
+    for kind in set(ProblemKind) - pages_only:
         assert kind.slug in text
     assert yaml.safe_load(text)["openapi"].startswith("3.1")
 

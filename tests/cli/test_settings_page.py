@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from spfcheck.settings import DomainSource, Sender, Settings, known_variables
+from spfcheck.settings import DomainSource, SenderSettings, Settings, known_variables
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "settings.md").read_text()
 
@@ -15,7 +15,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "settings.md").read_text(
 def fields() -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     groups: list[tuple[str, type[BaseModel]]] = [
-        ("", Settings), ("senders.", Sender), ("audience.domain_sources.", DomainSource),
+        ("", Settings), ("senders.", SenderSettings), ("audience.domain_sources.", DomainSource),
     ]  # fmt: skip
     for name, info in Settings.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):

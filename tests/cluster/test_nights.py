@@ -23,7 +23,7 @@ from spfcheck.notify.ledger.archive import Archive, Sighting
 from spfcheck.notify.ledger.shared_night import ChunkState
 from spfcheck.notify.ledger.tables import domains, found, members
 from spfcheck.notify.model import NotifyError, Reason
-from spfcheck.notify.planning.checks import Health
+from spfcheck.notify.planning.checks import CheckHealth
 from spfcheck.notify.planning.evidence import Judgement
 from spfcheck.notify.planning.plan import Examined, Tally
 from spfcheck.store import database
@@ -118,7 +118,7 @@ def test_of_many_that_begin_at_once_one_begins(nights: Nights, asked: Asked) -> 
 def test_every_domain_is_in_one_chunk(nights: Nights, asked: Asked) -> None:
     night = gathered(nights, [*NAMES, "a.example", "zz.example", "b-c.example", "b.c.example"])
     chunks = Chunks(nights)
-    nights.keep(night, progress_of(Gathered(received=29), Health()), 10.5)
+    nights.keep(night, progress_of(Gathered(received=29), CheckHealth()), 10.5)
     assert chunks.cut(night, 11.0, size=10) == 3
     after = nights.load(night.plan_id)
     assert after is not None
@@ -226,7 +226,7 @@ def test_a_night_that_was_overtaken_is_not_written_to(nights: Nights) -> None:
     fresh = nights.claim(plan_id, NightState.GATHERING, worker=2, now=4.0)
     assert fresh is not None
     for late in (
-        lambda: nights.keep(stale, progress_of(Gathered(cursor="x"), Health()), 5.0),
+        lambda: nights.keep(stale, progress_of(Gathered(cursor="x"), CheckHealth()), 5.0),
         lambda: nights.put_back(stale, 5.0),
         lambda: nights.fail(stale, "late", 5.0),
         lambda: nights.end(stale, 5.0, ""),
@@ -234,11 +234,11 @@ def test_a_night_that_was_overtaken_is_not_written_to(nights: Nights) -> None:
     ):
         with pytest.raises(StaleError):
             late()
-    nights.keep(fresh, progress_of(Gathered(received=3, cursor="y", refused=[("a", "b")]), Health("bad")), 6.0)
+    nights.keep(fresh, progress_of(Gathered(received=3, cursor="y", refused=[("a", "b")]), CheckHealth("bad")), 6.0)
     known = nights.load(plan_id)
     assert known is not None
     assert known.gathered == Gathered(received=3, cursor="y", refused=[("a", "b")])
-    assert known.health == Health("bad")
+    assert known.health == CheckHealth("bad")
 
 
 def fail_for_good(chunks: Chunks, night: Night, number: int = 0) -> Claim:
@@ -450,7 +450,7 @@ async def test_a_page_of_the_audience_counts_what_is_new_in_it(nights: Nights) -
     night = nights.claim(plan_id, NightState.GATHERING, worker=1, now=2.0)
     assert night is not None
     write = database.WriterThread()
-    book = SharedBook(nights.engine, night, Health(), write, lambda: 3.0)
+    book = SharedBook(nights.engine, night, CheckHealth(), write, lambda: 3.0)
     page = [Member(f"c{number}", f"p{number}", "a.example", "", tagged=False) for number in range(150)]
     assert await book.take(page, Gathered(received=150, cursor="2")) == 150
     assert await book.take(page, Gathered(received=300, cursor="3")) == 0
@@ -465,7 +465,7 @@ async def test_a_page_of_the_audience_counts_what_is_new_in_it(nights: Nights) -
     held = nights.load(plan_id)
     assert held is not None
     assert held.gathered == Gathered(received=400, cursor="4")
-    other = SharedBook(nights.engine, held, Health(), write, lambda: 4.0)
+    other = SharedBook(nights.engine, held, CheckHealth(), write, lambda: 4.0)
     assert await other.so_far() == held.gathered
     nights.fail(held, "dead", 5.0)
     with pytest.raises(StaleError):

@@ -28,7 +28,7 @@ from spfcheck.cluster.work import Work
 from spfcheck.intercom.client import Intercom
 from spfcheck.notify.ledger.archive import Archive
 from spfcheck.notify.ledger.shared_night import ChunkState, shared
-from spfcheck.notify.planning.checks import DnsChecks, Health
+from spfcheck.notify.planning.checks import CheckHealth, DnsChecks
 from tests.notify.world import World, broken, world
 
 NAMES = [f"b{number:03}.example" for number in range(310)]
@@ -133,8 +133,8 @@ async def test_a_cursor_that_the_api_no_longer_knows_begins_anew(tmp_path: Path,
 async def test_a_worker_whose_resolver_lies_examines_nothing(tmp_path: Path, postgres_engine: Engine) -> None:
     """And waits before it takes another chunk: it would have failed all of them before others can examine one."""
 
-    async def lies(self: object) -> Health:
-        return Health("The resolver invents addresses.", "")
+    async def lies(self: object) -> CheckHealth:
+        return CheckHealth("The resolver invents addresses.", "")
 
     async with people(tmp_path, NAMES[:5]) as w, desk(w, postgres_engine) as liar, desk(w, postgres_engine) as honest:
         plan_id = await liar.begun()

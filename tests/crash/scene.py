@@ -27,13 +27,13 @@ from spfcheck.audit.senders import SenderProfile
 from spfcheck.demo.sandbox import Fault, Faults, Sandbox
 from spfcheck.demo.sandbox_contract import VARIABLE, Contract
 from spfcheck.demo.sandbox_state import SandboxWorkspace
-from spfcheck.intercom.answers import Outcome, Sent
+from spfcheck.intercom.answers import SendOutcome, Sent
 from spfcheck.intercom.client import Intercom
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.ledger.ledger import Ledger
-from spfcheck.notify.model import NotifyError, Progress, RefusedError, State
+from spfcheck.notify.model import NoticeState, NotifyError, Progress, RefusedError
 from spfcheck.notify.notifier import Notifier
-from spfcheck.notify.planning.checks import DnsChecks, Health
+from spfcheck.notify.planning.checks import CheckHealth, DnsChecks
 from spfcheck.notify.sending import send
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.settings import Settings, load
@@ -88,8 +88,8 @@ class KnownChecks:
         checks = DnsChecks(profiles, mail_from="postmaster@{domain}", helo="mail.invalid", night=lambda: lookup)
         return cls(await checks.again("broken.example"))
 
-    async def health(self) -> Health:
-        return Health()
+    async def health(self) -> CheckHealth:
+        return CheckHealth()
 
     async def night(self, domain: str, *, opinion: bool) -> Report:
         return self._as(domain)
@@ -173,8 +173,8 @@ def mutate(mutant: str) -> None:
     async def mistaken(self: Intercom, **arguments: Any) -> Sent:
         sent = await honest(self, **arguments)
         answered = sent.status >= 500
-        if sent.outcome is Outcome.UNCLEAR and answered == (mutant == "5xx-is-not-sent"):
-            return replace(sent, outcome=Outcome.NOT_SENT)
+        if sent.outcome is SendOutcome.UNCLEAR and answered == (mutant == "5xx-is-not-sent"):
+            return replace(sent, outcome=SendOutcome.NOT_SENT)
         return sent
 
     Intercom.send_message = mistaken  # type: ignore[method-assign]
@@ -283,8 +283,8 @@ async def work(run: Run, url: str, plan_id: str, shared: Shared, sender: int) ->
                 await asyncio.sleep(0.1)
                 continue
             states = (await notifier.status()).states
-            busy = states.get(State.PLANNED, 0) + states.get(State.SENDING, 0)
-            waits = states.get(State.UNCLEAR, 0) if run.open_conversation else 0
+            busy = states.get(NoticeState.PLANNED, 0) + states.get(NoticeState.SENDING, 0)
+            waits = states.get(NoticeState.UNCLEAR, 0) if run.open_conversation else 0
             if not busy and not waits:
                 return
             await asyncio.sleep(0.1)

@@ -11,17 +11,17 @@ import respx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spfcheck.intercom import answers as answers
+from spfcheck.intercom import answers
 from spfcheck.intercom.client import (
     EndlessSearchError,
     GoneError,
     Intercom,
     MalformedAnswerError,
-    Outcome,
+    SendOutcome,
     TokenRefusedError,
     UnavailableError,
 )
-from spfcheck.settings import Intercom as IntercomSettings
+from spfcheck.settings import IntercomSettings
 from tests.notify.world import Clock
 
 URL = "https://api.intercom.test"
@@ -46,37 +46,37 @@ async def send(client: Intercom) -> answers.Sent:
 
 
 OUTCOMES = [
-    (200, {"type": "admin_message", "id": "2001"}, Outcome.ACCEPTED),
-    (200, "<html>ok</html>", Outcome.ACCEPTED),
-    (202, "", Outcome.ACCEPTED),
-    (301, "", Outcome.FORBIDDEN),
-    (400, {"type": "error.list", "errors": [{"code": "parameter_invalid"}]}, Outcome.REJECTED),
-    (401, {"type": "error.list", "errors": [{"code": "unauthorized"}]}, Outcome.TOKEN_REFUSED),
-    (403, {"type": "error.list", "errors": [{"code": "api_plan_restricted"}]}, Outcome.FORBIDDEN),
+    (200, {"type": "admin_message", "id": "2001"}, SendOutcome.ACCEPTED),
+    (200, "<html>ok</html>", SendOutcome.ACCEPTED),
+    (202, "", SendOutcome.ACCEPTED),
+    (301, "", SendOutcome.FORBIDDEN),
+    (400, {"type": "error.list", "errors": [{"code": "parameter_invalid"}]}, SendOutcome.REJECTED),
+    (401, {"type": "error.list", "errors": [{"code": "unauthorized"}]}, SendOutcome.TOKEN_REFUSED),
+    (403, {"type": "error.list", "errors": [{"code": "api_plan_restricted"}]}, SendOutcome.FORBIDDEN),
     (
         403,
         {"type": "error.list", "errors": [{"code": "x", "message": "This user is unsubscribed from emails"}]},
-        Outcome.UNSUBSCRIBED,
+        SendOutcome.UNSUBSCRIBED,
     ),
-    (404, {"type": "error.list", "errors": [{"code": "not_found"}]}, Outcome.NOT_FOUND),
-    (405, "", Outcome.FORBIDDEN),
-    (408, "", Outcome.UNCLEAR),
-    (409, "", Outcome.UNCLEAR),
-    (410, "", Outcome.NOT_FOUND),
-    (413, "", Outcome.REJECTED),
-    (422, {"type": "error.list", "errors": [{"code": "parameter_not_found"}]}, Outcome.REJECTED),
-    (429, {"type": "error.list", "errors": [{"code": "rate_limit_exceeded"}]}, Outcome.THROTTLED),
-    (500, "<html>Oops</html>", Outcome.UNCLEAR),
-    (502, "", Outcome.UNCLEAR),
-    (503, {"errors": "not a list"}, Outcome.UNCLEAR),
-    (504, "<html>Gateway time-out</html>", Outcome.UNCLEAR),
+    (404, {"type": "error.list", "errors": [{"code": "not_found"}]}, SendOutcome.NOT_FOUND),
+    (405, "", SendOutcome.FORBIDDEN),
+    (408, "", SendOutcome.UNCLEAR),
+    (409, "", SendOutcome.UNCLEAR),
+    (410, "", SendOutcome.NOT_FOUND),
+    (413, "", SendOutcome.REJECTED),
+    (422, {"type": "error.list", "errors": [{"code": "parameter_not_found"}]}, SendOutcome.REJECTED),
+    (429, {"type": "error.list", "errors": [{"code": "rate_limit_exceeded"}]}, SendOutcome.THROTTLED),
+    (500, "<html>Oops</html>", SendOutcome.UNCLEAR),
+    (502, "", SendOutcome.UNCLEAR),
+    (503, {"errors": "not a list"}, SendOutcome.UNCLEAR),
+    (504, "<html>Gateway time-out</html>", SendOutcome.UNCLEAR),
 ]
 
 
 @pytest.mark.parametrize(("status", "body", "outcome"), OUTCOMES, ids=lambda value: str(value)[:30])
 @respx.mock
 async def test_a_message_is_posted_once_and_its_outcome_told_apart(
-    client: Intercom, status: int, body: object, outcome: Outcome
+    client: Intercom, status: int, body: object, outcome: SendOutcome
 ) -> None:
     content = body if isinstance(body, str) else json.dumps(body)
     route = respx.post(f"{URL}/messages").mock(return_value=httpx.Response(status, text=content))
@@ -85,22 +85,22 @@ async def test_a_message_is_posted_once_and_its_outcome_told_apart(
 
 
 FAILURES = [
-    (httpx.ConnectError("refused"), Outcome.NOT_SENT),
-    (httpx.ConnectTimeout("slow"), Outcome.NOT_SENT),
-    (httpx.PoolTimeout("busy"), Outcome.NOT_SENT),
-    (httpx.ReadTimeout("slow"), Outcome.UNCLEAR),
-    (httpx.WriteTimeout("slow"), Outcome.UNCLEAR),
-    (httpx.ReadError("reset"), Outcome.UNCLEAR),
-    (httpx.WriteError("reset"), Outcome.UNCLEAR),
-    (httpx.RemoteProtocolError("server disconnected"), Outcome.UNCLEAR),
-    (httpx.DecodingError("bad gzip"), Outcome.UNCLEAR),
+    (httpx.ConnectError("refused"), SendOutcome.NOT_SENT),
+    (httpx.ConnectTimeout("slow"), SendOutcome.NOT_SENT),
+    (httpx.PoolTimeout("busy"), SendOutcome.NOT_SENT),
+    (httpx.ReadTimeout("slow"), SendOutcome.UNCLEAR),
+    (httpx.WriteTimeout("slow"), SendOutcome.UNCLEAR),
+    (httpx.ReadError("reset"), SendOutcome.UNCLEAR),
+    (httpx.WriteError("reset"), SendOutcome.UNCLEAR),
+    (httpx.RemoteProtocolError("server disconnected"), SendOutcome.UNCLEAR),
+    (httpx.DecodingError("bad gzip"), SendOutcome.UNCLEAR),
 ]
 
 
 @pytest.mark.parametrize(("error", "outcome"), FAILURES, ids=lambda value: type(value).__name__)
 @respx.mock
 async def test_a_broken_connection_is_unclear_unless_it_was_never_made(
-    client: Intercom, error: Exception, outcome: Outcome
+    client: Intercom, error: Exception, outcome: SendOutcome
 ) -> None:
     route = respx.post(f"{URL}/messages").mock(side_effect=error)
     sent = await send(client)

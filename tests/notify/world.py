@@ -23,7 +23,7 @@ from spfcheck.demo.sandbox_state import SandboxWorkspace
 from spfcheck.intercom.client import Intercom
 from spfcheck.notify.guards import HOUR, Guards
 from spfcheck.notify.notifier import Notifier
-from spfcheck.notify.planning.checks import Checks, DnsChecks
+from spfcheck.notify.planning.checks import DnsChecks, DomainChecks
 from spfcheck.resolver.types import Lookup
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.settings import Settings, load
@@ -85,7 +85,7 @@ class World:
         self.settings_values = settings
         self.stop = asyncio.Event()
         self.second_zone: str | None = None
-        self.checks: Checks | None = None
+        self.checks: DomainChecks | None = None
 
     @property
     def zone(self) -> ZoneLookup:
@@ -108,7 +108,7 @@ class World:
             values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
         return load(**values)
 
-    def dns(self) -> Checks:
+    def dns(self) -> DomainChecks:
         if self.checks is not None:
             return self.checks
 

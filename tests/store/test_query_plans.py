@@ -26,7 +26,7 @@ from spfcheck.notify.ledger.archive import Archive, Sighting
 from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.ledger.tables import audit
-from spfcheck.notify.model import Intent, Reason, State, Step
+from spfcheck.notify.model import Intent, MessageStep, NoticeState, Reason
 from spfcheck.notify.planning.plan import Tally
 from spfcheck.store import database
 from spfcheck.store.database import open_engine
@@ -126,7 +126,7 @@ def explained(engine: Engine) -> Iterator[list[tuple[str, list[PlanStep]]]]:
 
 def intent(number: int) -> Intent:
     return Intent(
-        ref=f"new{number}", person=f"p{number}", contact_id="c", step=Step.FIRST, domains=("customer7.example",),
+        ref=f"new{number}", person=f"p{number}", contact_id="c", step=MessageStep.FIRST, domains=("customer7.example",),
         episodes=(9,), contacts=("c",),
     )  # fmt: skip
 
@@ -156,8 +156,8 @@ def a_night(ledger: Ledger) -> None:
     assert letter is not None
     ledger.faults("new1")
     ledger.put_back("new1", boot="b", now=NOW)
-    ledger.leave("new1", State.WAITING, Reason.STOPPED, now=NOW)
-    ledger.drop_domain("new1", "customer7.example", State.SUPPRESSED, Reason.REPAIRED, now=NOW)
+    ledger.leave("new1", NoticeState.WAITING, Reason.STOPPED, now=NOW)
+    ledger.drop_domain("new1", "customer7.example", NoticeState.SUPPRESSED, Reason.REPAIRED, now=NOW)
     ledger.recover(boot="b", now=NOW)
     ledger.mark_tagged("new1")
 

@@ -17,7 +17,7 @@ from spfcheck.demo import customers
 from spfcheck.notify.ledger import migration
 from spfcheck.notify.ledger.archive import Archive, Sighting, frozen
 from spfcheck.notify.ledger.ledger import Ledger
-from spfcheck.notify.model import Decision, Intent, Plan, PlanRow, Reason, Step
+from spfcheck.notify.model import Decision, Intent, MessageStep, Plan, PlanRow, Reason
 from spfcheck.resolver.types import Answer, Lookup, Question
 from spfcheck.serve.app import create_app
 from spfcheck.settings import Settings
@@ -53,7 +53,7 @@ def a_plan(engine: Engine, *, fine: tuple[str, ...] = ("bakery.example", "floris
     """A stored plan: three rows, some domains that are fine, and one message about plumber.example."""
     archive, ledger = Archive(engine, ""), Ledger(engine, "")
     intent = Intent(
-        ref="r1", person="p1", contact_id="c1", step=Step.FIRST, domains=("plumber.example",), episodes=(1,),
+        ref="r1", person="p1", contact_id="c1", step=MessageStep.FIRST, domains=("plumber.example",), episodes=(1,),
         contacts=("c1",),
     )  # fmt: skip
     plan = frozen(

@@ -22,7 +22,7 @@ from spfcheck.audit.senders import SenderProfile
 from spfcheck.cli.draw import draw
 from spfcheck.demo import customers
 from spfcheck.names import shown
-from spfcheck.notify.model import NotifyError, Step
+from spfcheck.notify.model import MessageStep, NotifyError
 from spfcheck.notify.sending.message import Writer
 from spfcheck.web.help import write_site
 from spfcheck.web.words import words
@@ -379,7 +379,7 @@ async def test_injected_text_reaches_nobody_unescaped(place: str, capfd: pytest.
             assert all(char.isprintable() or char == "\n" for char in out.getvalue()), payload
             if report.remedy.value:
                 try:
-                    message = writer.write(Step.FIRST, [writer.named(report)], "REF")
+                    message = writer.write(MessageStep.FIRST, [writer.named(report)], "REF")
                 except NotifyError:
                     continue  # a record that no message may carry
                 assert "<script" not in message.html

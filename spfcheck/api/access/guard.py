@@ -10,7 +10,7 @@ from aiohttp import web
 from spfcheck.api.access.keys import IMPLIED, Key, Scope
 from spfcheck.api.access.sessions import caller_of_session
 from spfcheck.api.context import Caller, Service
-from spfcheck.api.problems import Kind, Problem
+from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.names import shown
 
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
@@ -42,15 +42,20 @@ def host_of(header: str) -> str:
 def caller_of(request: web.Request, service: Service) -> Caller:
     """Who sent *request*; `NOBODY` when it does not say or is not believed.
 
-    Raises `Problem` where the service runs without keys and the request is not of this machine: a page in somebody's
-    browser can name any host it likes (DNS rebinding), and a proxy's request comes from a loopback address too.
+    Raises `ProblemError` where the service runs without keys and the request is not of this machine: a page in
+    somebody's browser can name any host it likes (DNS rebinding), and a proxy's request comes from a loopback address
+    too.
     """
     headers = request.headers
     if not service.keys_required:
         if not is_loopback(host_of(headers.get("Host", ""))):
-            raise Problem(Kind.NOT_LOCAL, "Without access keys only requests to a loopback name are answered.")
+            raise ProblemError(
+                ProblemKind.NOT_LOCAL, "Without access keys only requests to a loopback name are answered."
+            )
         if any(name in headers for name in FORWARDED):
-            raise Problem(Kind.NOT_LOCAL, "Without access keys no request is answered that a proxy forwarded.")
+            raise ProblemError(
+                ProblemKind.NOT_LOCAL, "Without access keys no request is answered that a proxy forwarded."
+            )
         return LOCAL
     sent = headers.get("Authorization")
     if sent is not None:
@@ -91,16 +96,16 @@ def covered(scopes: frozenset[Scope], scope: Scope) -> bool:
 
 
 def demand(caller: Caller, scope: Scope) -> None:
-    """Let *caller* pass when its scopes cover *scope*. Raises `Problem` (401 or 403) otherwise."""
+    """Let *caller* pass when its scopes cover *scope*. Raises `ProblemError` (401 or 403) otherwise."""
     if caller is LOCAL:
         if scope not in caller.scopes:
-            raise Problem(Kind.FORBIDDEN, "A service without access keys has no administrator.")
+            raise ProblemError(ProblemKind.FORBIDDEN, "A service without access keys has no administrator.")
         return
     if caller is NOBODY:
-        raise Problem(
-            Kind.UNAUTHORIZED,
+        raise ProblemError(
+            ProblemKind.UNAUTHORIZED,
             "This route needs a valid access key.",
             headers={"WWW-Authenticate": 'Bearer realm="spfcheck"'},
         )
     if not covered(caller.scopes, scope):
-        raise Problem(Kind.FORBIDDEN, f"The key {caller.name} does not have the scope {scope}.")
+        raise ProblemError(ProblemKind.FORBIDDEN, f"The key {caller.name} does not have the scope {scope}.")

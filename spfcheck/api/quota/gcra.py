@@ -30,7 +30,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Grant:
     """How many events may happen now, of those that were asked for."""
 
     granted: int
@@ -47,7 +47,7 @@ class Decision:
         return self.granted > 0
 
 
-def spend(rate: Rate, arrival: float, now: float, wanted: int = 1) -> tuple[Decision, float]:
+def spend(rate: Rate, arrival: float, now: float, wanted: int = 1) -> tuple[Grant, float]:
     """Spend up to *wanted* events at *now* from the bucket whose theoretical arrival time is *arrival*.
 
     The new arrival time comes back with the decision. One that lies further ahead than a whole quota was written by a
@@ -60,11 +60,11 @@ def spend(rate: Rate, arrival: float, now: float, wanted: int = 1) -> tuple[Deci
     return decide(rate, base + granted * rate.interval, granted), now + base + granted * rate.interval
 
 
-def decide(rate: Rate, ahead: float, granted: int) -> Decision:
+def decide(rate: Rate, ahead: float, granted: int) -> Grant:
     """The decision that *granted* events mean, where the bucket is full again after *ahead* seconds."""
     if not granted:
-        return Decision(0, 0, retry_after=max(ahead + rate.interval - rate.seconds, 0.0), reset=ahead)
-    return Decision(granted, math.floor((rate.seconds - ahead) / rate.interval + DUST), retry_after=0.0, reset=ahead)
+        return Grant(0, 0, retry_after=max(ahead + rate.interval - rate.seconds, 0.0), reset=ahead)
+    return Grant(granted, math.floor((rate.seconds - ahead) / rate.interval + DUST), retry_after=0.0, reset=ahead)
 
 
 class Ceiling(Protocol):
@@ -74,7 +74,7 @@ class Ceiling(Protocol):
     def rate(self) -> Rate:
         """What each caller may spend."""
 
-    async def spend(self, caller: str, wanted: int = 1, *, subject: str = "") -> Decision:
+    async def spend(self, caller: str, wanted: int = 1, *, subject: str = "") -> Grant:
         """Spend up to *wanted* events of *caller*; those who name the same *subject* meanwhile spend together."""
 
 
@@ -92,12 +92,12 @@ class Quotas:
         """What each caller may spend."""
         return self._rate
 
-    async def spend(self, caller: str, wanted: int = 1, *, subject: str = "") -> Decision:
+    async def spend(self, caller: str, wanted: int = 1, *, subject: str = "") -> Grant:
         """Spend up to *wanted* events of *caller*. Does not wait, so nobody else names the *subject* meanwhile."""
         del subject
         return self.take(caller, wanted)
 
-    def take(self, caller: str, wanted: int = 1) -> Decision:
+    def take(self, caller: str, wanted: int = 1) -> Grant:
         """The same, for whoever cannot wait."""
         decision, arrival = spend(self._rate, self._arrivals.get(caller, 0.0), self._clock(), wanted)
         if decision.allowed:
@@ -107,7 +107,7 @@ class Quotas:
                 self._arrivals.popitem(last=False)
         return decision
 
-    def look(self, caller: str) -> Decision:
+    def look(self, caller: str) -> Grant:
         """What the bucket of *caller* holds, without spending: refused where it is empty."""
         now = self._clock()
         arrival = self._arrivals.get(caller, 0.0)

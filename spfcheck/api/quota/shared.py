@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Engine
 
-from spfcheck.api.quota.gcra import Decision, Quotas, Rate, decide
+from spfcheck.api.quota.gcra import Grant, Quotas, Rate, decide
 from spfcheck.api.reports.tables import quotas
 
 ANSWER_SECONDS = 0.25
@@ -64,7 +64,7 @@ FROM clock LEFT JOIN spent ON true LEFT JOIN quotas AS q ON q.bucket = :bucket
 )
 
 
-def spend(engine: Engine, bucket: str, rate: Rate, wanted: int) -> Decision:
+def spend(engine: Engine, bucket: str, rate: Rate, wanted: int) -> Grant:
     """Spend up to *wanted* events of *bucket* by one statement. Raises `sqlalchemy.exc.SQLAlchemyError`."""
     values = {
         "bucket": bucket, "interval": rate.interval, "seconds": rate.seconds, "wanted": wanted,
@@ -95,7 +95,7 @@ class QuotaTable:
         sa.event.listen(self._engine, "connect", _bound_statements)
         self._threads = ThreadPoolExecutor(max_workers=CONNECTIONS, thread_name_prefix="ceilings")
 
-    async def spend(self, bucket: str, rate: Rate, wanted: int) -> Decision:
+    async def spend(self, bucket: str, rate: Rate, wanted: int) -> Grant:
         """Spend up to *wanted* events of *bucket*. Raises `TimeoutError` or `SQLAlchemyError`, and soon."""
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._threads, spend, self._engine, bucket, rate, wanted)
@@ -140,7 +140,7 @@ class SharedQuotas:
         self._clock = clock
         self._on_local = on_local
         self._refused: dict[str, float] = {}
-        self._asking: dict[tuple[str, str], asyncio.Task[Decision]] = {}
+        self._asking: dict[tuple[str, str], asyncio.Task[Grant]] = {}
         self._resting_until = 0.0
         self._well = True
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -150,7 +150,7 @@ class SharedQuotas:
         """What each caller may spend."""
         return self._local.rate
 
-    async def spend(self, caller: str, wanted: int = 1, *, subject: str = "") -> Decision:
+    async def spend(self, caller: str, wanted: int = 1, *, subject: str = "") -> Grant:
         """Spend up to *wanted* events of *caller*; those who name the same *subject* meanwhile spend together."""
         known = self._known(caller)
         if known is not None:
@@ -164,7 +164,7 @@ class SharedQuotas:
             asking.add_done_callback(lambda _: self._asking.pop(key, None))
         return await asyncio.shield(asking)
 
-    def _known(self, caller: str) -> Decision | None:
+    def _known(self, caller: str) -> Grant | None:
         """The refusal that can be told without asking: a caller who is refused again and again costs no statement."""
         own = self._local.look(caller)
         if not own.allowed:  # what this process alone has let through is all that there is
@@ -172,11 +172,11 @@ class SharedQuotas:
         left = self._refused.get(caller, 0.0) - self._clock()
         # A refusal is over within a whole quota's time; a clock that has gone back must not prolong it.
         if 0.0 < left <= self.rate.seconds:
-            return Decision(0, 0, retry_after=left, reset=self.rate.seconds)
+            return Grant(0, 0, retry_after=left, reset=self.rate.seconds)
         self._refused.pop(caller, None)
         return None
 
-    async def _spend(self, caller: str, wanted: int) -> Decision:
+    async def _spend(self, caller: str, wanted: int) -> Grant:
         if self._clock() < self._resting_until <= self._clock() + REST_SECONDS:
             return self._alone(caller, wanted)
         if not self._well:
@@ -194,7 +194,7 @@ class SharedQuotas:
             self._refused[caller] = self._clock() + decision.retry_after
         return decision
 
-    def _alone(self, caller: str, wanted: int) -> Decision:
+    def _alone(self, caller: str, wanted: int) -> Grant:
         self._on_local()
         return self._local.take(caller, wanted)
 

@@ -21,7 +21,7 @@ import structlog
 from sqlalchemy.engine import Engine
 
 from spfcheck.api.access.keys import Key, parse_line
-from spfcheck.api.problems import Kind, Problem
+from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.api.reports.entries import Entry, entry_of_document
 from spfcheck.api.reports.tables import TELLING, keys, reports
 from spfcheck.notify.ledger.prune import PRUNED_AT_ONCE, delete_before
@@ -114,7 +114,7 @@ class StoredReports:
             connection.execute(sa.insert(reports), rows)
 
     async def find(self, report_id: str) -> Entry | None:
-        """The report of that id, or None. Raises `Problem` where the database does not say."""
+        """The report of that id, or None. Raises `ProblemError` where the database does not say."""
         waiting = self._waiting.get(report_id)
         if waiting is not None:
             return waiting
@@ -123,7 +123,7 @@ class StoredReports:
         except (StoreError, TimeoutError) as error:
             self._log.error("reports cannot be read", exc_info=error)
             sentence = "The database that keeps reports does not answer; ask again later."
-            raise Problem(Kind.BUSY, sentence, headers={"Retry-After": "5"}) from error
+            raise ProblemError(ProblemKind.BUSY, sentence, headers={"Retry-After": "5"}) from error
 
     def _find(self, report_id: str) -> Entry | None:
         query = sa.select(reports.c.document).where(reports.c.report_id == report_id)

@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary, proxy
 
 from spfcheck.audit.fetch import spf_texts
 from spfcheck.audit.judgement.networks import FAMILIES, via
-from spfcheck.audit.judgement.review import answers_of
-from spfcheck.audit.judgement.tree import State, survey
+from spfcheck.audit.judgement.review import answer_findings
+from spfcheck.audit.judgement.tree import RecordState, survey
 from spfcheck.audit.judgement.vendors import vendor_of
 from spfcheck.audit.report.evidence import evidence_of
 from spfcheck.audit.report.model import SenderNetwork, TreeNode
@@ -221,10 +221,15 @@ def _learn(target: str, first: Answer, get: Get, memory: Memory) -> Known | None
         return None
     found = survey(record, target, answers)
     plain = all(_holds_networks(one) for one in found.records.values())
-    if not plain or any(use.state is not State.RECORD for use in found.uses) or found.at_least or found.root is None:
+    if (
+        not plain
+        or any(use.state is not RecordState.RECORD for use in found.uses)
+        or found.at_least
+        or found.root is None
+    ):
         return None
     wrong = (Result.PERMERROR, Result.TEMPERROR)
-    if any(part.having(*wrong) for part in parts.values()) or next(answers_of(answers), None) is not None:
+    if any(part.having(*wrong) for part in parts.values()) or next(answer_findings(answers), None) is not None:
         return None
     passing = {family: part.passing() for family, part in parts.items()}
     lifetime, until = lifetimes(answers.values())

@@ -287,7 +287,7 @@ def _words(part: Part) -> str:
 
 
 def is_quiet(answer: Answer) -> bool:
-    """Nothing is to be said of how the DNS gave *answer* (`spfcheck.audit.judgement.review.answers_of`)."""
+    """Nothing is to be said of how the DNS gave *answer* (`spfcheck.audit.judgement.review.answer_findings`)."""
     return (
         answer.outcome in _ANSWERS
         and not answer.illegal_cname

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from spfcheck.audit.judgement.tree import State, Survey
+from spfcheck.audit.judgement.tree import RecordState, Survey
 from spfcheck.audit.report.catalogue import Code, finding, printable
 from spfcheck.audit.report.model import Finding
 from spfcheck.audit.text.mend import slip_at
@@ -21,8 +21,8 @@ from spfcheck.rfc7208.record import Problem, ProblemCode, Record, Result, Term
 
 __all__ = [
     "SLOW_MS",
-    "answers_of",
-    "apex",
+    "answer_findings",
+    "apex_findings",
     "end_findings",
     "failure_code",
     "length_findings",
@@ -76,7 +76,7 @@ def failure_code(outcome: Outcome) -> Code:
     return _OUTCOMES[outcome]
 
 
-def apex(
+def apex_findings(
     domain: str, answer: Answer, texts: tuple[bytes, ...], near: tuple[bytes, ...], typed: tuple[bytes, ...]
 ) -> Iterator[Finding]:
     """What is to be said of the domain's TXT answer itself."""
@@ -103,7 +103,7 @@ def apex(
         yield finding(Code.NAME_IS_A_CNAME, domain, target=answer.chain[-1])
 
 
-def answers_of(answers: Mapping[Question, Answer]) -> Iterator[Finding]:
+def answer_findings(answers: Mapping[Question, Answer]) -> Iterator[Finding]:
     """What is to be said of how the DNS answered, whatever it said."""
     for question in sorted(answers):
         answer = answers[question]
@@ -264,8 +264,8 @@ def _ending(record: Record, domain: str) -> Iterator[Finding]:
         yield finding(Code.REDIRECT_IGNORED, domain, spot, term=redirect.text)
 
 
-_BROKEN: Final = {State.SEVERAL: "several SPF records", State.BROKEN: "it cannot be read"}
-_MISSING: Final = (State.NO_RECORD, State.NO_DOMAIN)
+_BROKEN: Final = {RecordState.SEVERAL: "several SPF records", RecordState.BROKEN: "it cannot be read"}
+_MISSING: Final = (RecordState.NO_RECORD, RecordState.NO_DOMAIN)
 
 
 def lookup_findings(lookups: int, domain: str, *, at_least: bool = False) -> Iterator[Finding]:
@@ -288,16 +288,16 @@ def void_findings(voids: Iterable[tuple[str, str, tuple[int, int], Question]]) -
 
 def tree_findings(found: Survey, domain: str) -> Iterator[Finding]:
     """What is to be said of the include tree below the record of *domain*."""
-    if not any(use.state is State.LOOP for use in found.uses):
+    if not any(use.state is RecordState.LOOP for use in found.uses):
         yield from lookup_findings(found.lookups, domain, at_least=found.at_least)
-    said: set[tuple[str, str, State]] = set()
+    said: set[tuple[str, str, RecordState]] = set()
     for use in found.uses:
         if (use.domain, use.term.text, use.state) in said:
             continue
         said.add((use.domain, use.term.text, use.state))
         span = (use.term.span.start, use.term.span.stop)
         params = {"term": use.term.text, "target": use.target}
-        if use.state is State.LOOP:
+        if use.state is RecordState.LOOP:
             yield finding(Code.INCLUDE_LOOP, use.domain, span, **params)
         elif use.state in _BROKEN:
             yield finding(Code.INCLUDE_BROKEN, use.domain, span, reason=_BROKEN[use.state], **params)

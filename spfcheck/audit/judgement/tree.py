@@ -15,7 +15,7 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.record import Record, Term, published
 
-__all__ = ["FAMILY_TYPES", "State", "Survey", "Use", "Void", "host_words", "survey"]
+__all__ = ["FAMILY_TYPES", "RecordState", "Survey", "Use", "Void", "host_words", "survey"]
 
 MOST_NODES: Final = 2_000
 """A picture with more terms is cut: nobody reads it, and records that include each other twice grow without bound."""
@@ -26,7 +26,7 @@ _NOT_DRAWN: Final = TreeNode(term="", domain="", cost=0, total=0)
 _new_node: Final = maker(TreeNode)
 
 
-class State(StrEnum):
+class RecordState(StrEnum):
     """What a term that opens a record found."""
 
     RECORD = "record"
@@ -48,7 +48,7 @@ class Use:
     record: Record
     term: Term
     target: str
-    state: State
+    state: RecordState
     depth: int
 
 
@@ -101,7 +101,7 @@ def survey(record: Record, domain: str, answers: Mapping[Question, Answer], *, d
     found = Survey()
     state = _State(answers, found, drawn)
     children = _record(record, domain, (domain,), state)
-    if any(use.state is State.LOOP for use in found.uses):
+    if any(use.state is RecordState.LOOP for use in found.uses):
         # RFC 7208 4.6.4: a loop goes on until the limit ends it.
         found.lookups = max(found.lookups, LOOP_LOOKUPS)
     if drawn:
@@ -149,7 +149,7 @@ def _costly(record: Record, term: Term, domain: str, stack: tuple[str, ...], sta
     text = ""
     if name is None or term.name == "ptr":
         found.depends.append((domain, term, len(stack) - 1))
-        answer: str = State.DEPENDS
+        answer: str = RecordState.DEPENDS
         name = term.domain_spec or domain
     elif term.name in ("include", "redirect"):
         answer, text, children = _opened(record, term, name, domain, stack, state)
@@ -176,36 +176,36 @@ def _opened(
     kind, inner = _find(name, stack, state)
     found = state.survey
     found.uses.append(Use(domain, record, term, name, kind, len(stack) - 1))
-    if kind in (State.NO_RECORD, State.NO_DOMAIN):
+    if kind in (RecordState.NO_RECORD, RecordState.NO_DOMAIN):
         answer = state.answers[Question(name, Rtype.TXT)]
         if not answer.records:
             # RFC 7208 4.6.4: an include of a name without any TXT record is a void lookup too.
             found.voids[4] += 1
             found.voids[6] += 1
-    if kind in (State.LOOP, State.FAILED, State.UNASKED):
+    if kind in (RecordState.LOOP, RecordState.FAILED, RecordState.UNASKED):
         found.at_least = True
     if inner is None:
         return kind, "", ()
-    if kind is not State.RECORD:
+    if kind is not RecordState.RECORD:
         return kind, inner.text, ()
     return "", inner.text, _record(inner, name, (*stack, name), state)
 
 
-def _find(name: str, stack: tuple[str, ...], state: _State) -> tuple[State, Record | None]:
+def _find(name: str, stack: tuple[str, ...], state: _State) -> tuple[RecordState, Record | None]:
     if name in stack:
-        return State.LOOP, None
+        return RecordState.LOOP, None
     answer = state.answers.get(Question(name, Rtype.TXT))
     if answer is None:
         state.survey.unasked.append(Question(name, Rtype.TXT))
-        return State.UNASKED, None
+        return RecordState.UNASKED, None
     if answer.failed:
         state.survey.failed[answer.question] = answer
-        return State.FAILED, None
+        return RecordState.FAILED, None
     inner = published(answer.records)
     if isinstance(inner, int):
-        missing = State.NO_DOMAIN if answer.nxdomain else State.NO_RECORD
-        return (State.SEVERAL if inner else missing), None
-    return (State.RECORD if inner.valid else State.BROKEN), inner
+        missing = RecordState.NO_DOMAIN if answer.nxdomain else RecordState.NO_RECORD
+        return (RecordState.SEVERAL if inner else missing), None
+    return (RecordState.RECORD if inner.valid else RecordState.BROKEN), inner
 
 
 def _hosts(term: Term, name: str, domain: str, depth: int, state: _State) -> str:
@@ -221,7 +221,7 @@ def _hosts(term: Term, name: str, domain: str, depth: int, state: _State) -> str
         return ""
     if answer.failed:
         state.survey.failed[answer.question] = answer
-        return State.FAILED
+        return RecordState.FAILED
     hosts = [exchange for _, exchange in answer.records if exchange]
     if not answer.records:
         _void(answer.question, 0, term, domain, depth, state)

@@ -10,7 +10,7 @@ from typing import Any
 from spfcheck.audit.fetch import live_terms, spf_texts
 from spfcheck.audit.flat.record import Plain
 from spfcheck.audit.judgement.networks import FAMILIES
-from spfcheck.audit.judgement.tree import State
+from spfcheck.audit.judgement.tree import RecordState
 from spfcheck.audit.judgement.vendors import vendor_of
 from spfcheck.audit.repair.case import Case, Missing
 from spfcheck.audit.repair.claims import LOOKUPS
@@ -61,7 +61,7 @@ def _no_way(case: Case, record: Record, certificate: dict[str, Any], needed: Seq
     """Even with every deletion that cannot matter, the record has no room or leads back to itself."""
     found = case.survey(least(case, record))
     if certificate["code"] == "loop":
-        return any(use.state is State.LOOP for use in found.uses)
+        return any(use.state is RecordState.LOOP for use in found.uses)
     return bool(
         found.lookups == certificate["lookups"]
         and _cost(case, record, needed) == certificate["cost"]
@@ -102,7 +102,7 @@ def no_room(case: Case, record: Record, needed: Sequence[str]) -> dict[str, Any]
         costs = [_Cost(one.text, one.lookups, vendor_of(one.name) if one.known else "") for one in plain.parts]
     else:
         found = case.survey(shortest, drawn=True)
-        loop = next((use for use in found.uses if use.state is State.LOOP), None)
+        loop = next((use for use in found.uses if use.state is RecordState.LOOP), None)
         if loop is not None:
             return {"code": "loop", "term": loop.term.text, "domain": loop.domain}
         assert found.root is not None

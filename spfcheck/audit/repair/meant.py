@@ -8,7 +8,7 @@ from typing import Any
 
 from spfcheck.audit.fetch import spf_texts
 from spfcheck.audit.repair.case import Case, Unanswered
-from spfcheck.audit.text.mend import Change, NameKind, Unclear, mend
+from spfcheck.audit.text.mend import Correction, NameKind, Unclear, mend
 from spfcheck.audit.text.merge import NoMerge, Unmergeable, merge
 from spfcheck.audit.text.slips import Slip
 from spfcheck.audit.text.terms import ends_in
@@ -34,7 +34,7 @@ class Base:
     text: str
     origin: Origin
     edits: tuple[str, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[Correction, ...] = ()
 
     @property
     def record(self) -> Record:
@@ -90,7 +90,7 @@ def _mended(case: Case, record: Record) -> Base | NoBase:
     return Base(found.text, Origin.MENDED, edits, found.changes)
 
 
-def _edit(change: Change) -> str:
+def _edit(change: Correction) -> str:
     if not change.becomes:
         return f"“{change.words}” is dropped ({change.slip.value})."
     return f"“{change.words}” becomes “{change.becomes}” ({change.slip.value})."
@@ -99,7 +99,7 @@ def _edit(change: Change) -> str:
 def _several(case: Case, texts: tuple[bytes, ...]) -> Base | NoBase:
     records: list[Record] = []
     edits: list[str] = []
-    changes: list[Change] = []
+    changes: list[Correction] = []
     for text in sorted(texts):
         one = _single(case, text)
         if isinstance(one, NoBase):
@@ -159,7 +159,7 @@ def glued_all(case: Case, record: Record) -> Base | None:
     words = last.text
     becomes = f"{words[: -len('-all')]} -all"
     text = record.text[: last.span.start] + becomes + record.text[last.span.stop :]
-    change = Change(Slip.GLUED, last.span, words, becomes)
+    change = Correction(Slip.GLUED, last.span, words, becomes)
     return Base(text.rstrip(" "), Origin.MENDED, (_edit(change),), (change,))
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from spfcheck.audit.fetch import live_terms
 from spfcheck.audit.flat.record import NotPlain
-from spfcheck.audit.judgement.tree import State, Survey
+from spfcheck.audit.judgement.tree import RecordState, Survey
 from spfcheck.audit.repair.case import STRING_BYTES, Case, Unanswered, split_strings
 from spfcheck.audit.repair.claims import LOOKUPS, Proof, Proposal, Refusal, for_nobody
 from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
@@ -210,7 +210,7 @@ def deletable(record: Record, domain: str) -> list[Term]:
 def _limits(case: Case, new: Record) -> tuple[Survey, tuple[str, ...]]:
     """I4 for the whole tree: no path costs more than ten lookups."""
     found = case.survey(new)
-    if any(use.state is State.LOOP for use in found.uses):
+    if any(use.state is RecordState.LOOP for use in found.uses):
         raise _Refused("loop", "The record leads back to itself.", found.lookups)
     if found.lookups > LOOKUPS:
         raise _Refused("I4", f"The record would need {found.lookups} of {LOOKUPS} lookups.", found.lookups)
@@ -309,7 +309,11 @@ def _no_new_error(case: Case, base: Base, found: Survey) -> None:
     before = case.survey(base.record)
     known = {(use.target, use.state) for use in before.uses}
     for use in found.uses:
-        if use.state is not State.RECORD and use.state is not State.DEPENDS and (use.target, use.state) not in known:
+        if (
+            use.state is not RecordState.RECORD
+            and use.state is not RecordState.DEPENDS
+            and (use.target, use.state) not in known
+        ):
             raise _Refused("I6", f"{use.term.text} is broken and was not in the record before.")
 
 

@@ -18,7 +18,7 @@ from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
 from spfcheck.audit.repair.proof import Proof, Proposal, Refusal, deletable, prove
 from spfcheck.audit.repair.widening import newly_authorised
 from spfcheck.audit.report.model import DeleteRecord, Remedy, RemedyKind
-from spfcheck.audit.text.edit import Piece, insert, pieces, without, write
+from spfcheck.audit.text.edit import Word, insert, pieces, without, write
 from spfcheck.audit.text.terms import ignored_own, is_own
 from spfcheck.names import registrable
 from spfcheck.resolver.types import Answer
@@ -132,9 +132,9 @@ def candidates(base: Base, needed: Sequence[str], dropped: Sequence[Term]) -> It
     )
 
 
-def _requalified(record: Record, words: Sequence[Piece], soft: list[Term], said: tuple[str, ...]) -> _Candidate:
+def _requalified(record: Record, words: Sequence[Word], soft: list[Term], said: tuple[str, ...]) -> _Candidate:
     changed = tuple(
-        Piece(piece.spaces, piece.text[1:], piece.term) if any(piece.term is term for term in soft) else piece
+        Word(piece.spaces, piece.text[1:], piece.term) if any(piece.term is term for term in soft) else piece
         for piece in words
     )
     edits = tuple(f"“{term.text}” becomes “{term.text[1:]}”." for term in soft)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from spfcheck.rfc7208.record import Record, Term
 
-__all__ = ["Piece", "insert", "pieces", "without", "write"]
+__all__ = ["Word", "insert", "pieces", "without", "write"]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Word:
     """One word of a record: the spaces in front of it as written, its text, and the term that it is (None: new)."""
 
     spaces: str
@@ -19,39 +19,39 @@ class Piece:
     term: Term | None
 
 
-def pieces(record: Record) -> tuple[Piece, ...]:
+def pieces(record: Record) -> tuple[Word, ...]:
     """The words of *record* after the version."""
-    found: list[Piece] = []
+    found: list[Word] = []
     position = len("v=spf1")
     for term in record.terms:
-        found.append(Piece(record.text[position : term.span.start], term.text, term))
+        found.append(Word(record.text[position : term.span.start], term.text, term))
         position = term.span.stop
     return tuple(found)
 
 
-def write(record: Record, words: Iterable[Piece]) -> str:
+def write(record: Record, words: Iterable[Word]) -> str:
     """The version as *record* writes it, and *words*."""
     return record.text[: len("v=spf1")] + "".join(piece.spaces + piece.text for piece in words)
 
 
-def without(words: Iterable[Piece], dropped: Sequence[Term]) -> tuple[Piece, ...]:
+def without(words: Iterable[Word], dropped: Sequence[Term]) -> tuple[Word, ...]:
     """*words* except the terms *dropped*, which are told apart by identity."""
     gone = {id(term) for term in dropped}
     return tuple(piece for piece in words if piece.term is None or id(piece.term) not in gone)
 
 
-def insert(words: Sequence[Piece], includes: Iterable[str], place: str) -> tuple[Piece, ...]:
+def insert(words: Sequence[Word], includes: Iterable[str], place: str) -> tuple[Word, ...]:
     """*words* with an ``include:`` for each of *includes*, at ``end`` or ``front``.
 
     The end is behind the last mechanism in front of the first ``all``; a redirect does not count, since it is read last
     wherever it stands (RFC 7208 6.1). The front is directly behind the version.
     """
     at = 0 if place == "front" else _end(words)
-    new = tuple(Piece(" ", f"include:{name}", None) for name in includes)
+    new = tuple(Word(" ", f"include:{name}", None) for name in includes)
     return (*words[:at], *new, *words[at:])
 
 
-def _end(words: Sequence[Piece]) -> int:
+def _end(words: Sequence[Word]) -> int:
     end = 0
     for index, piece in enumerate(_before_all(words), 1):
         if piece.term is None or not piece.term.is_modifier:
@@ -59,7 +59,7 @@ def _end(words: Sequence[Piece]) -> int:
     return end
 
 
-def _before_all(words: Sequence[Piece]) -> Iterator[Piece]:
+def _before_all(words: Sequence[Word]) -> Iterator[Word]:
     for piece in words:
         if piece.term is not None and piece.term.name == "all" and not piece.term.is_modifier:
             return

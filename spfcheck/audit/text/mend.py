@@ -17,7 +17,7 @@ from typing import Final
 from spfcheck.audit.text.slips import Slip
 from spfcheck.rfc7208.record import ProblemCode, Span, Term, parse
 
-__all__ = ["Change", "Mended", "NameKind", "Unclear", "mend", "slip_at"]
+__all__ = ["Correction", "Mended", "NameKind", "Unclear", "mend", "slip_at"]
 
 
 class NameKind(StrEnum):
@@ -32,7 +32,7 @@ class NameKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Correction:
     """One slip that was mended: the words as published, where they stand, and what they became (empty: dropped)."""
 
     slip: Slip
@@ -46,7 +46,7 @@ class Mended:
     """A text that parses, and how it came about."""
 
     text: str
-    changes: tuple[Change, ...]
+    changes: tuple[Correction, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class _Word:
 class _Work:
     names: Callable[[str], NameKind]
     has_all: bool
-    changes: list[Change] = field(default_factory=list)
+    changes: list[Correction] = field(default_factory=list)
 
 
 _DASHES: Final = dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d\x96\x97", "-")
@@ -224,7 +224,7 @@ def _words(text: str, origin: list[int], original: str, work: _Work) -> list[_Wo
         if replaced != char:
             span = Span(origin[index], origin[index + 1])
             work.changes.append(
-                Change(_SLIP_OF_CHARACTER[char], span, original[span.start : span.stop], replaced.strip())
+                Correction(_SLIP_OF_CHARACTER[char], span, original[span.start : span.stop], replaced.strip())
             )
         if not replaced.isascii() or (replaced and not replaced.isprintable()):
             raise _NoReading(Slip.TYPOGRAPHY, Span(origin[index], origin[index + 1]))
@@ -242,7 +242,7 @@ def _after_version(words: list[_Word], joined: str, work: _Work) -> list[_Word]:
     if not words or not _VERSION.match(words[0].text):
         raise _NoReading(Slip.VERSION)
     if joined.startswith(" "):
-        work.changes.append(Change(Slip.LEADING_SPACE, Span(0, words[0].span.start), "", ""))
+        work.changes.append(Correction(Slip.LEADING_SPACE, Span(0, words[0].span.start), "", ""))
     first = words[0]
     rest = first.text[len("v=spf1") :]
     if not rest:
@@ -251,7 +251,7 @@ def _after_version(words: list[_Word], joined: str, work: _Work) -> list[_Word]:
     if stripped and not _STARTS_A_TERM.match(stripped):
         raise _NoReading(Slip.VERSION)
     slip = Slip.PUNCTUATION if stripped != rest else Slip.GLUED
-    work.changes.append(Change(slip, first.span, first.text, f"v=spf1 {stripped}".rstrip()))
+    work.changes.append(Correction(slip, first.span, first.text, f"v=spf1 {stripped}".rstrip()))
     begin = first.span.stop - len(stripped)
     return ([_Word(stripped, Span(begin, first.span.stop))] if stripped else []) + words[1:]
 
@@ -261,7 +261,7 @@ def _read(word: _Word, following: _Word | None, work: _Work) -> tuple[list[str],
     text = word.text
     parts = [part for part in _split_punctuation(text) if part]
     if parts != [text]:
-        work.changes.append(Change(Slip.PUNCTUATION, word.span, text, " ".join(parts)))
+        work.changes.append(Correction(Slip.PUNCTUATION, word.span, text, " ".join(parts)))
         terms: list[str] = []
         for part in parts:
             terms.extend(_read_part(_Word(part, word.span), work))
@@ -283,7 +283,7 @@ def _join(word: _Word, following: _Word, work: _Work) -> list[str] | None:
     text, after = word.text, following.text
     span = Span(word.span.start, following.span.stop)
     if text in {"-", "~", "?"} and after.lower() == "all":
-        work.changes.append(Change(Slip.SPACE_AFTER_SIGN, span, f"{text} {after}", text + after))
+        work.changes.append(Correction(Slip.SPACE_AFTER_SIGN, span, f"{text} {after}", text + after))
         return [text + after]
     match = _WORD.match(text)
     if not match or match["rest"] or match["colon"] == "=" or _STARTS_A_TERM.match(after):
@@ -293,7 +293,7 @@ def _join(word: _Word, following: _Word, work: _Work) -> list[str] | None:
     wanted = wanted or (word_name in _NAME_WORDS and bool(_NAME.match(after)))
     if not wanted:
         return None
-    work.changes.append(Change(Slip.SPACE_AFTER_COLON, span, f"{text} {after}", text + after))
+    work.changes.append(Correction(Slip.SPACE_AFTER_COLON, span, f"{text} {after}", text + after))
     return _read_part(_Word(text + after, span), work)
 
 
@@ -313,7 +313,7 @@ def _read_part(word: _Word, work: _Work) -> list[str]:
     for match in _GLUE.finditer(text):
         left, right = text[: match.start()], text[match.start() :]
         if _valid(left):
-            work.changes.append(Change(Slip.GLUED, word.span, text, f"{left} {right}"))
+            work.changes.append(Correction(Slip.GLUED, word.span, text, f"{left} {right}"))
             return [left, *_read_part(_Word(right, word.span), work)]
     raise _NoReading(_why_unreadable(text))
 
@@ -322,10 +322,10 @@ def _mended_whole(word: _Word, work: _Work) -> list[str] | None:
     """The terms that *word* stands for as one slip of the catalogue, or None."""
     text = word.text
     if match := _ALL_WITH_TOKEN.match(text):
-        work.changes.append(Change(Slip.GLUED_TOKEN, word.span, text, match["all"]))
+        work.changes.append(Correction(Slip.GLUED_TOKEN, word.span, text, match["all"]))
         return [match["all"]]
     if text.lower() in {"-al", "~al", "?al"}:
-        work.changes.append(Change(Slip.ALL_MISSPELT, word.span, text, f"{text}l"))
+        work.changes.append(Correction(Slip.ALL_MISSPELT, word.span, text, f"{text}l"))
         return [f"{text}l"]
     if made := _network(text):
         return _became(Slip.BARE_ADDRESS, word, made, work)
@@ -340,7 +340,7 @@ def _mended_whole(word: _Word, work: _Work) -> list[str] | None:
     if name == "redirect" and not sign and _NAME.match(rest) and not work.has_all:
         return _became(Slip.REDIRECT_COLON, word, f"redirect={rest}", work)
     if not rest and name in _NETWORK_WORDS | {"include"}:
-        work.changes.append(Change(Slip.EMPTY_ARGUMENT, word.span, text, ""))
+        work.changes.append(Correction(Slip.EMPTY_ARGUMENT, word.span, text, ""))
         return []
     return _mended_argument(word, sign, name, rest, work)
 
@@ -368,7 +368,7 @@ def _became(slip: Slip, word: _Word, term: str, work: _Work) -> list[str]:
         raise _NoReading(slip)
     if (read.name == "ip4" and read.cidr4 < WIDEST_V4) or (read.name == "ip6" and read.cidr6 < WIDEST_V6):
         raise _NoReading(Slip.BAD_PREFIX)
-    work.changes.append(Change(slip, word.span, word.text, term))
+    work.changes.append(Correction(slip, word.span, word.text, term))
     return [term]
 
 

@@ -10,7 +10,7 @@ from spfcheck.intercom.answers import Contact, EndlessSearchError, Me, identifie
 from spfcheck.intercom.client import Intercom
 from spfcheck.notify.audience import query
 from spfcheck.notify.audience.roster import Company, Gathered, Member
-from spfcheck.notify.model import NotifyError, Progress, Report
+from spfcheck.notify.model import NotifyError, OnProgress, Progress
 from spfcheck.settings import Settings
 
 
@@ -77,7 +77,7 @@ async def gather(
     people: query.People,
     workspace: Workspace,
     book: Book,
-    progress: Report | None = None,
+    progress: OnProgress | None = None,
     *,
     so_far: Gathered | None = None,
 ) -> Gathered:

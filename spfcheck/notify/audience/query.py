@@ -17,7 +17,7 @@ from spfcheck.intercom.answers import Contact, text_of
 from spfcheck.names import NotADomainName, domain_name, is_public_suffix, shown
 from spfcheck.notify.audience.mailboxes import PROVIDERS
 from spfcheck.notify.model import NotifyError, Reason
-from spfcheck.settings import Audience, DomainSource, Notify
+from spfcheck.settings import AudienceSettings, DomainSource, NotifySettings
 
 LONGEST_TEXT = 4_096
 """Characters of an attribute that are looked at; the API itself allows fewer."""
@@ -28,7 +28,7 @@ MOST_FILTERS = 15
 _CONSENT = ("unsubscribed_from_emails", "has_hard_bounced", "marked_email_as_spam")
 
 
-def query(audience: Audience, exclude_tag_ids: Iterable[str], *, consent: bool = True) -> dict[str, Any]:
+def query(audience: AudienceSettings, exclude_tag_ids: Iterable[str], *, consent: bool = True) -> dict[str, Any]:
     """The search for the audience. Groups hold either filters or groups, as the API's description wants it.
 
     Without *consent* it finds those too who are never messaged, to count them.
@@ -58,7 +58,7 @@ class People:
         self._key = hashlib.sha256(b"spfcheck people\0" + key).digest()
 
     @classmethod
-    def of(cls, notify: Notify) -> Self:
+    def of(cls, notify: NotifySettings) -> Self:
         """People under the key of the settings; raises `NotifyError` where none is set."""
         key = notify.hash_key.get_secret_value()
         if not key:
@@ -111,7 +111,9 @@ class Mapped(NamedTuple):
     refused: tuple[tuple[str, str], ...] = ()
 
 
-def domains_of(contact: Contact, audience: Audience, companies: Mapping[str, Sequence[str]] | None = None) -> Mapped:
+def domains_of(
+    contact: Contact, audience: AudienceSettings, companies: Mapping[str, Sequence[str]] | None = None
+) -> Mapped:
     """The domains that *contact* sends as: the first source that yields one wins.
 
     *companies* gives the domains of each company id, where a source asks for them.

@@ -20,7 +20,7 @@ from spfcheck.notify.audience.query import People
 from spfcheck.notify.ledger import trail
 from spfcheck.notify.ledger.ledger import close_empty
 from spfcheck.notify.ledger.tables import domains, facts, notices, plan_intents, plan_rows, plans
-from spfcheck.notify.model import Brake, Decision, Intent, NotifyError, Plan, PlanRow, Reason, State, Step
+from spfcheck.notify.model import Brake, Decision, Intent, MessageStep, NoticeState, NotifyError, Plan, PlanRow, Reason
 from spfcheck.store.database import Store, reading, writing
 
 BROKEN = "action_needed"
@@ -51,7 +51,7 @@ class DomainState:
     closed_at: float = 0.0
 
 
-class Change(NamedTuple):
+class BaselineChange(NamedTuple):
     """How a plan's sightings differ from the baseline, in numbers of domains."""
 
     compared: int
@@ -91,7 +91,7 @@ class Archive:
         with writing(self.engine) as connection:
             connection.execute(statement, values)
 
-    def change(self, plan_id: str) -> Change:
+    def change(self, plan_id: str) -> BaselineChange:
         """How far the night moved from the baseline."""
         seen, base = domains.c.seen_status, domains.c.baseline
 
@@ -105,7 +105,7 @@ class Archive:
             count(sa.and_(seen.in_(FINE), base == BROKEN)),
         ).where(self._seen_by(plan_id))
         with reading(self.engine) as connection:
-            return Change(*connection.execute(query).one())
+            return BaselineChange(*connection.execute(query).one())
 
     def _seen_by(self, plan_id: str) -> sa.ColumnElement[bool]:
         return sa.and_(domains.c.workspace == self.workspace, domains.c.seen_plan == plan_id)
@@ -180,11 +180,11 @@ class Archive:
         )
         waiting = sa.and_(
             notices.c.workspace == self.workspace,
-            notices.c.state.in_((State.PLANNED, State.WAITING)),
-            notices.c.step != Step.THANKS,
+            notices.c.state.in_((NoticeState.PLANNED, NoticeState.WAITING)),
+            notices.c.step != MessageStep.THANKS,
             closed,
         )
-        values = {"state": State.SUPPRESSED, "reason": Reason.REPAIRED, "inside": False, "changed_at": now}
+        values = {"state": NoticeState.SUPPRESSED, "reason": Reason.REPAIRED, "inside": False, "changed_at": now}
         connection.execute(sa.update(notices).where(waiting).values(values))
 
     def states(self, names: Sequence[str]) -> dict[str, DomainState]:
@@ -407,4 +407,4 @@ def _row(document: dict[str, Any]) -> PlanRow:
 
 def _intent(document: dict[str, Any]) -> Intent:
     lists = {name: tuple(document[name]) for name in ("domains", "episodes", "contacts")}
-    return Intent(**{**document, **lists, "step": Step(document["step"])})
+    return Intent(**{**document, **lists, "step": MessageStep(document["step"])})

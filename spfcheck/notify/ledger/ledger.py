@@ -13,11 +13,11 @@ from dataclasses import replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from spfcheck.intercom.answers import Outcome, Sent
+from spfcheck.intercom.answers import SendOutcome, Sent
 from spfcheck.notify.ledger import trail
 from spfcheck.notify.ledger.register import NOT_SENT_YET, Letter, Register, letter_of
 from spfcheck.notify.ledger.tables import attempts, letters, notices, plans
-from spfcheck.notify.model import Intent, Reason, State
+from spfcheck.notify.model import Intent, NoticeState, Reason
 from spfcheck.store.database import writing
 
 MAX_NIGHTS_NOT_FOUND = 3
@@ -51,7 +51,7 @@ class Ledger(Register):
         faults: Mapping[str, str],
         now: float,
     ) -> int:
-        state = State.WAITING if intent.waiting else State.PLANNED
+        state = NoticeState.WAITING if intent.waiting else NoticeState.PLANNED
         letter = {
             "ref": intent.ref,
             "workspace": self.workspace,
@@ -77,7 +77,7 @@ class Ledger(Register):
         connection: Connection,
         intent: Intent,
         position: int,
-        state: State,
+        state: NoticeState,
         fault: str,
         now: float,
     ) -> int:
@@ -117,14 +117,16 @@ class Ledger(Register):
         older = sa.and_(
             letters.c.workspace == self.workspace,
             letters.c.plan_id != plan_id,
-            letters.c.state == State.PLANNED,
+            letters.c.state == NoticeState.PLANNED,
             letters.c.attempts == 0,
         )
         for ref in list(connection.scalars(sa.select(letters.c.ref).where(older))):
             connection.execute(
-                sa.update(letters).where(letters.c.ref == ref).values(state=State.WAITING, reason=Reason.SUPERSEDED)
+                sa.update(letters)
+                .where(letters.c.ref == ref)
+                .values(state=NoticeState.WAITING, reason=Reason.SUPERSEDED)
             )
-            _move_notices(connection, ref, State.WAITING, Reason.SUPERSEDED, now)
+            _move_notices(connection, ref, NoticeState.WAITING, Reason.SUPERSEDED, now)
         close_empty(connection, self.workspace, now)
 
     def queue(self, plan_id: str, now: float) -> list[str]:
@@ -135,12 +137,12 @@ class Ledger(Register):
         tried = sa.and_(letters.c.attempts > 0, letters.c.workspace == self.workspace)
         stopped = sa.and_(letters.c.plan_id == plan_id, letters.c.reason.in_((Reason.STOPPED, Reason.QUIET_HOURS)))
         with writing(self.engine) as connection:
-            again = sa.and_(sa.or_(tried, stopped), letters.c.state == State.WAITING)
+            again = sa.and_(sa.or_(tried, stopped), letters.c.state == NoticeState.WAITING)
             for ref in list(connection.scalars(sa.select(letters.c.ref).where(again))):
-                connection.execute(sa.update(letters).where(letters.c.ref == ref).values(state=State.PLANNED))
-                _move_notices(connection, ref, State.PLANNED, "", now)
+                connection.execute(sa.update(letters).where(letters.c.ref == ref).values(state=NoticeState.PLANNED))
+                _move_notices(connection, ref, NoticeState.PLANNED, "", now)
             mine = sa.or_(letters.c.plan_id == plan_id, tried)
-            query = sa.select(letters.c.ref).where(mine, letters.c.state == State.PLANNED)
+            query = sa.select(letters.c.ref).where(mine, letters.c.state == NoticeState.PLANNED)
             return list(connection.scalars(query.order_by((letters.c.attempts == 0), letters.c.number)))
 
     def claim(self, ref: str, *, boot: str, now: float, findable: bool, content_hash: str) -> Letter | None:
@@ -151,9 +153,9 @@ class Ledger(Register):
         with writing(self.engine) as connection:
             claimed = connection.execute(
                 sa.update(letters)
-                .where(letters.c.ref == ref, letters.c.state == State.PLANNED)
+                .where(letters.c.ref == ref, letters.c.state == NoticeState.PLANNED)
                 .values(
-                    state=State.SENDING,
+                    state=NoticeState.SENDING,
                     reason="",
                     boot=boot,
                     claimed_at=now,
@@ -166,11 +168,11 @@ class Ledger(Register):
                 return None
             row = connection.execute(sa.select(letters).where(letters.c.ref == ref)).one()
             connection.execute(sa.insert(attempts).values(ref=ref, number=row.attempts, boot=boot, claimed_at=now))
-            _move_notices(connection, ref, State.SENDING, "", now)
+            _move_notices(connection, ref, NoticeState.SENDING, "", now)
             letter = letter_of(connection, row)
-            return replace(letter, state=State.SENDING)
+            return replace(letter, state=NoticeState.SENDING)
 
-    def settle(self, letter: Letter, sent: Sent, *, boot: str, now: float) -> State:
+    def settle(self, letter: Letter, sent: Sent, *, boot: str, now: float) -> NoticeState:
         """Write down what came of a claimed letter; the state that it is in now."""
         with writing(self.engine) as connection:
             state, reason = self._verdict(connection, letter, sent)
@@ -183,30 +185,30 @@ class Ledger(Register):
                 "conversation_id": sent.conversation_id,
                 "request_id": sent.request_id,
             }
-            mine = sa.and_(letters.c.ref == letter.ref, letters.c.boot == boot, letters.c.state == State.SENDING)
+            mine = sa.and_(letters.c.ref == letter.ref, letters.c.boot == boot, letters.c.state == NoticeState.SENDING)
             if connection.execute(sa.update(letters).where(mine).values(values)).rowcount != 1:
                 # Somebody else took it over while the call ran: what we know still counts, if it is that it arrived.
                 return self._late(connection, letter, sent, now)
             self._close_attempt(connection, letter, sent, now)
-            _move_notices(connection, letter.ref, state, reason, now, night=sent.outcome is Outcome.NOT_FOUND)
+            _move_notices(connection, letter.ref, state, reason, now, night=sent.outcome is SendOutcome.NOT_FOUND)
             self._note(connection, letter, state, sent, boot, now)
             return state
 
-    def _verdict(self, connection: Connection, letter: Letter, sent: Sent) -> tuple[State, str]:
-        if sent.outcome is Outcome.NOT_FOUND:
+    def _verdict(self, connection: Connection, letter: Letter, sent: Sent) -> tuple[NoticeState, str]:
+        if sent.outcome is SendOutcome.NOT_FOUND:
             nights = connection.scalar(sa.select(sa.func.max(notices.c.nights)).where(notices.c.ref == letter.ref))
             gone = (nights or 0) + 1 >= MAX_NIGHTS_NOT_FOUND
-            return (State.SUPPRESSED if gone else State.WAITING), Reason.CONTACT_GONE
+            return (NoticeState.SUPPRESSED if gone else NoticeState.WAITING), Reason.CONTACT_GONE
         return _STATE_AFTER[sent.outcome]
 
-    def _late(self, connection: Connection, letter: Letter, sent: Sent, now: float) -> State:
-        if sent.outcome is Outcome.ACCEPTED:
-            values = {"state": State.SENT, "reason": "", "message_id": sent.message_id, "settled_at": now}
+    def _late(self, connection: Connection, letter: Letter, sent: Sent, now: float) -> NoticeState:
+        if sent.outcome is SendOutcome.ACCEPTED:
+            values = {"state": NoticeState.SENT, "reason": "", "message_id": sent.message_id, "settled_at": now}
             connection.execute(sa.update(letters).where(letters.c.ref == letter.ref).values(values))
-            _move_notices(connection, letter.ref, State.SENT, "", now)
+            _move_notices(connection, letter.ref, NoticeState.SENT, "", now)
         self._close_attempt(connection, letter, sent, now)
-        self._note(connection, letter, State.UNCLEAR, sent, "late", now)
-        return State.SENT if sent.outcome is Outcome.ACCEPTED else State.UNCLEAR
+        self._note(connection, letter, NoticeState.UNCLEAR, sent, "late", now)
+        return NoticeState.SENT if sent.outcome is SendOutcome.ACCEPTED else NoticeState.UNCLEAR
 
     def _close_attempt(self, connection: Connection, letter: Letter, sent: Sent, now: float) -> None:
         connection.execute(
@@ -221,18 +223,20 @@ class Ledger(Register):
             )
         )
 
-    def _note(self, connection: Connection, letter: Letter, state: State, sent: Sent, boot: str, now: float) -> None:
+    def _note(
+        self, connection: Connection, letter: Letter, state: NoticeState, sent: Sent, boot: str, now: float
+    ) -> None:
         detail = {"outcome": sent.outcome, "domains": list(letter.domains), "request_id": sent.request_id, "boot": boot}
         trail.append(connection, at=now, who="sender", action=f"letter-{state}", subject=letter.ref, detail=detail)
 
     def put_back(self, ref: str, *, boot: str, now: float) -> None:
         """Give up a claim whose call was never made."""
         with writing(self.engine) as connection:
-            mine = sa.and_(letters.c.ref == ref, letters.c.boot == boot, letters.c.state == State.SENDING)
-            if connection.execute(sa.update(letters).where(mine).values(state=State.PLANNED)).rowcount:
-                _move_notices(connection, ref, State.PLANNED, "", now)
+            mine = sa.and_(letters.c.ref == ref, letters.c.boot == boot, letters.c.state == NoticeState.SENDING)
+            if connection.execute(sa.update(letters).where(mine).values(state=NoticeState.PLANNED)).rowcount:
+                _move_notices(connection, ref, NoticeState.PLANNED, "", now)
 
-    def leave(self, ref: str, state: State, reason: Reason, *, now: float, detail: str = "") -> None:
+    def leave(self, ref: str, state: NoticeState, reason: Reason, *, now: float, detail: str = "") -> None:
         """A letter that is not claimed will not be sent: now (`waiting`) or ever (`suppressed`)."""
         with writing(self.engine) as connection:
             values = {"state": state, "reason": reason, "detail": detail, "settled_at": now}
@@ -240,7 +244,7 @@ class Ledger(Register):
             if connection.execute(sa.update(letters).where(free).values(values)).rowcount:
                 _move_notices(connection, ref, state, reason, now)
 
-    def drop_domain(self, ref: str, domain: str, state: State, reason: Reason, *, now: float) -> None:
+    def drop_domain(self, ref: str, domain: str, state: NoticeState, reason: Reason, *, now: float) -> None:
         """Take one domain out of an unclaimed letter; the others stay in it."""
         with writing(self.engine) as connection:
             which = sa.and_(notices.c.ref == ref, notices.c.domain == domain, notices.c.state.in_(NOT_SENT_YET))
@@ -252,11 +256,11 @@ class Ledger(Register):
         left = 0
         with writing(self.engine) as connection:
             for ref in refs:
-                which = sa.and_(letters.c.ref == ref, letters.c.state == State.PLANNED)
-                values = {"state": State.WAITING, "reason": reason}
+                which = sa.and_(letters.c.ref == ref, letters.c.state == NoticeState.PLANNED)
+                values = {"state": NoticeState.WAITING, "reason": reason}
                 if connection.execute(sa.update(letters).where(which).values(values)).rowcount:
                     left += 1
-                    _move_notices(connection, ref, State.WAITING, reason, now)
+                    _move_notices(connection, ref, NoticeState.WAITING, reason, now)
         return left
 
     def mark_tagged(self, ref: str) -> None:
@@ -268,25 +272,29 @@ class Ledger(Register):
         """Claims of senders that are gone are unclear from here on; how many. Call with the sender's lock held."""
         with writing(self.engine) as connection:
             lost = sa.and_(
-                letters.c.workspace == self.workspace, letters.c.state == State.SENDING, letters.c.boot != boot
+                letters.c.workspace == self.workspace, letters.c.state == NoticeState.SENDING, letters.c.boot != boot
             )
             refs = list(connection.scalars(sa.select(letters.c.ref).where(lost)))
-            values = {"state": State.UNCLEAR, "detail": "the sender ended in the middle of the call", "settled_at": now}
+            values = {
+                "state": NoticeState.UNCLEAR,
+                "detail": "the sender ended in the middle of the call",
+                "settled_at": now,
+            }
             connection.execute(sa.update(letters).where(lost).values(values))
             for ref in refs:
-                _move_notices(connection, ref, State.UNCLEAR, "", now)
+                _move_notices(connection, ref, NoticeState.UNCLEAR, "", now)
                 trail.append(connection, at=now, who="sender", action="letter-unclear", subject=ref)
         return len(refs)
 
     def resolve(
-        self, ref: str, state: State, *, who: str, now: float, conversation_id: str = "", reason: str = ""
+        self, ref: str, state: NoticeState, *, who: str, now: float, conversation_id: str = "", reason: str = ""
     ) -> bool:
         """An unclear (or rejected) letter is known to be *state*: sent, or planned again; False when it is neither."""
         with writing(self.engine) as connection:
             which = sa.and_(
                 letters.c.ref == ref,
                 letters.c.workspace == self.workspace,
-                letters.c.state.in_((State.UNCLEAR, State.REJECTED)),
+                letters.c.state.in_((NoticeState.UNCLEAR, NoticeState.REJECTED)),
             )
             values = {"state": state, "reason": "", "settled_at": now}
             if conversation_id:
@@ -306,7 +314,7 @@ class Ledger(Register):
             for ref in refs:
                 gone = sa.and_(letters.c.ref == ref, letters.c.state.in_(NOT_SENT_YET))
                 connection.execute(
-                    sa.update(letters).where(gone).values(state=State.SUPPRESSED, reason=Reason.FORGOTTEN)
+                    sa.update(letters).where(gone).values(state=NoticeState.SUPPRESSED, reason=Reason.FORGOTTEN)
                 )
             # A person's notices belong to the person's letters; of those there is an index.
             count = connection.execute(sa.delete(notices).where(notices.c.ref.in_(refs))).rowcount
@@ -317,25 +325,25 @@ class Ledger(Register):
         return count + len(refs)
 
 
-_STATE_AFTER: Mapping[Outcome, tuple[State, str]] = {
-    Outcome.ACCEPTED: (State.SENT, ""),
-    Outcome.NOT_SENT: (State.PLANNED, ""),
-    Outcome.THROTTLED: (State.PLANNED, ""),
-    Outcome.REJECTED: (State.REJECTED, Reason.API_REFUSED),
-    Outcome.UNSUBSCRIBED: (State.SUPPRESSED, Reason.UNSUBSCRIBED),
-    Outcome.TOKEN_REFUSED: (State.PLANNED, ""),
-    Outcome.FORBIDDEN: (State.PLANNED, ""),
+_STATE_AFTER: Mapping[SendOutcome, tuple[NoticeState, str]] = {
+    SendOutcome.ACCEPTED: (NoticeState.SENT, ""),
+    SendOutcome.NOT_SENT: (NoticeState.PLANNED, ""),
+    SendOutcome.THROTTLED: (NoticeState.PLANNED, ""),
+    SendOutcome.REJECTED: (NoticeState.REJECTED, Reason.API_REFUSED),
+    SendOutcome.UNSUBSCRIBED: (NoticeState.SUPPRESSED, Reason.UNSUBSCRIBED),
+    SendOutcome.TOKEN_REFUSED: (NoticeState.PLANNED, ""),
+    SendOutcome.FORBIDDEN: (NoticeState.PLANNED, ""),
     # 5xx, a time-out and a reset are the same to us: it may have been processed.
-    Outcome.UNCLEAR: (State.UNCLEAR, ""),
+    SendOutcome.UNCLEAR: (NoticeState.UNCLEAR, ""),
 }
 
 
 def _move_notices(
-    connection: Connection, ref: str, state: State, reason: str, now: float, *, night: bool = False
+    connection: Connection, ref: str, state: NoticeState, reason: str, now: float, *, night: bool = False
 ) -> None:
     """The notices that still belong to a letter go where it goes; those that were taken out of it stay."""
     values: dict[str, object] = {"state": state, "reason": reason, "changed_at": now}
-    if state is State.SENT:
+    if state is NoticeState.SENT:
         values["sent_at"] = now
     if night:
         values["nights"] = notices.c.nights + 1
@@ -350,5 +358,5 @@ def close_empty(connection: Connection, workspace: str, now: float) -> None:
     empty = sa.and_(
         letters.c.workspace == workspace, letters.c.state.in_(NOT_SENT_YET), letters.c.attempts == 0, ~inside
     )
-    values = {"state": State.SUPPRESSED, "reason": Reason.SUPERSEDED, "settled_at": now}
+    values = {"state": NoticeState.SUPPRESSED, "reason": Reason.SUPERSEDED, "settled_at": now}
     connection.execute(sa.update(letters).where(empty).values(values))

@@ -28,7 +28,7 @@ from spfcheck.notify.ledger.tables import (
     plan_rows,
     plans,
 )
-from spfcheck.notify.model import State
+from spfcheck.notify.model import NoticeState
 from spfcheck.store.database import reading
 
 PRUNED_AT_ONCE = 5_000
@@ -43,7 +43,7 @@ KEPT_CHUNKS = 14 * DAY
 KEPT_LETTERS = 730 * DAY
 """Two years: longer than any episode's cool-off by far. The trail and unseen domains are kept as long."""
 
-DONE = (State.SENT, State.REJECTED, State.SUPPRESSED)
+DONE = (NoticeState.SENT, NoticeState.REJECTED, NoticeState.SUPPRESSED)
 """States of letters that nobody will touch again."""
 
 

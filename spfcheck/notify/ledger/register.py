@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from spfcheck.notify.ledger.tables import letters, notices
-from spfcheck.notify.model import State, UnclearMessage
+from spfcheck.notify.model import NoticeState, UnclearMessage
 from spfcheck.store.database import Store, reading
 
-NOT_SENT_YET = (State.PLANNED, State.WAITING)
+NOT_SENT_YET = (NoticeState.PLANNED, NoticeState.WAITING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Letter:
     domains: tuple[str, ...]
     contacts: tuple[str, ...]
     """Which contact of the person names each domain, in the same order."""
-    state: State
+    state: NoticeState
     attempts: int
     claimed_at: float
     created_at: float
@@ -40,7 +40,7 @@ class Told:
     person: str
     episode: int
     step: str
-    state: State
+    state: NoticeState
     sent_at: float
     in_hand: bool
     """A letter with it was tried, or went out: no plan may name it again."""
@@ -62,7 +62,7 @@ class Register:
     def untagged(self, limit: int = 100) -> list[tuple[str, str]]:
         """Letters that went out while the tag could not be put: ref and contact."""
         query = sa.select(letters.c.ref, letters.c.contact_id).where(
-            letters.c.workspace == self.workspace, letters.c.state == State.SENT, letters.c.tagged.is_(False)
+            letters.c.workspace == self.workspace, letters.c.state == NoticeState.SENT, letters.c.tagged.is_(False)
         )
         with reading(self.engine) as connection:
             rows = connection.execute(query.order_by(letters.c.settled_at.desc()).limit(limit))
@@ -76,7 +76,7 @@ class Register:
 
     def unclear(self) -> list[UnclearMessage]:
         """Every unclear letter, oldest first."""
-        query = sa.select(letters).where(letters.c.workspace == self.workspace, letters.c.state == State.UNCLEAR)
+        query = sa.select(letters).where(letters.c.workspace == self.workspace, letters.c.state == NoticeState.UNCLEAR)
         with reading(self.engine) as connection:
             return [
                 UnclearMessage(
@@ -100,7 +100,7 @@ class Register:
         )
         query = sa.select(letters).where(
             letters.c.workspace == self.workspace,
-            letters.c.state == State.UNCLEAR,
+            letters.c.state == NoticeState.UNCLEAR,
             letters.c.findable.is_(True),
             quiet <= before,
         )
@@ -125,7 +125,7 @@ class Register:
                     person=row.person,
                     episode=row.episode,
                     step=row.step,
-                    state=State(row.state),
+                    state=NoticeState(row.state),
                     sent_at=row.sent_at,
                     in_hand=row.state not in NOT_SENT_YET or (row.attempts > 0 and row.inside),
                 )
@@ -158,7 +158,7 @@ class Register:
     def sent_since(self, since: float) -> set[str]:
         """The people who got a message since then."""
         query = sa.select(notices.c.person).where(
-            notices.c.workspace == self.workspace, notices.c.state == State.SENT, notices.c.sent_at >= since
+            notices.c.workspace == self.workspace, notices.c.state == NoticeState.SENT, notices.c.sent_at >= since
         )
         with reading(self.engine) as connection:
             return set(connection.scalars(query.distinct()))
@@ -166,7 +166,7 @@ class Register:
     def contacts_sent_since(self, since: float) -> list[str]:
         """The contacts that got a message since then, at most a thousand of the newest."""
         query = sa.select(letters.c.contact_id).where(
-            letters.c.workspace == self.workspace, letters.c.state == State.SENT, letters.c.settled_at >= since
+            letters.c.workspace == self.workspace, letters.c.state == NoticeState.SENT, letters.c.settled_at >= since
         )
         with reading(self.engine) as connection:
             newest = connection.scalars(query.order_by(letters.c.settled_at.desc()).limit(1000))
@@ -183,7 +183,7 @@ def letter_of(connection: Connection, row: Row[tuple[object, ...]]) -> Letter:
         step=row.step,
         domains=domains,
         contacts=contacts,
-        state=State(row.state),
+        state=NoticeState(row.state),
         attempts=row.attempts,
         claimed_at=row.claimed_at,
         created_at=row.created_at,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, time, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from spfcheck.notify.guards import Guards
-from spfcheck.notify.ledger.archive import Change
+from spfcheck.notify.ledger.archive import BaselineChange
 from spfcheck.notify.model import Brake, NotifyError
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -69,7 +69,7 @@ def zone(name: str) -> tzinfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Night:
+class NightFigures:
     """The figures of a whole night, on which the brakes are evaluated."""
 
     resolver_trouble: str
@@ -87,7 +87,7 @@ class Night:
     """Domains for which DNS did not answer."""
     unchecked: int
     """Domains that were never examined: their part of the night was given up."""
-    change: Change
+    change: BaselineChange
     opinions: int
     """How often the second engine was asked."""
     disagreements: int
@@ -105,7 +105,7 @@ class Night:
     rate_limit: int
 
 
-def brakes(guards: Guards, night: Night) -> tuple[Brake, ...]:
+def brakes(guards: Guards, night: NightFigures) -> tuple[Brake, ...]:
     """Every brake, tripped or not, with what it measured."""
     floor = guards.small_floor
     change = night.change

@@ -16,17 +16,17 @@ from spfcheck.resolver.types import Lookup
 from spfcheck.settings import Settings
 
 
-class Health(NamedTuple):
+class CheckHealth(NamedTuple):
     """Why verdicts are not to be trusted, in a sentence each; empty when they are."""
 
     resolver: str = ""
     senders: str = ""
 
 
-class Checks(Protocol):
+class DomainChecks(Protocol):
     """What the notifier asks of whoever judges domains."""
 
-    async def health(self) -> Health:
+    async def health(self) -> CheckHealth:
         """Whether the resolver answers its canaries, and whether our own include can be judged by."""
 
     async def night(self, domain: str, *, opinion: bool) -> Report:
@@ -40,7 +40,7 @@ class Checks(Protocol):
 
 
 class DnsChecks:
-    """`Checks` over lookups that are made anew for each check.
+    """`DomainChecks` over lookups that are made anew for each check.
 
     *night*, *fresh* and *second* make a `Lookup` for one check (such as ``resolver.with_deadline``); *canary* says why
     the resolver is not to be trusted, or nothing. *mail_from* is the template of the settings.
@@ -96,11 +96,11 @@ class DnsChecks:
             clock=clock,
         )
 
-    async def health(self) -> Health:
+    async def health(self) -> CheckHealth:
         """Whether the resolver answers its canaries, and whether our own include can be judged by."""
         resolver = await self._canary() if self._canary else ""
         ours = await self._ours(self._fresh(), anew=True)
-        return Health(resolver, "" if ours.ready else " ".join(ours.reasons) or "Our senders are not ready.")
+        return CheckHealth(resolver, "" if ours.ready else " ".join(ours.reasons) or "Our senders are not ready.")
 
     async def night(self, domain: str, *, opinion: bool) -> Report:
         """The verdict on *domain*; answers within their TTL may come from a cache."""

@@ -15,17 +15,16 @@ from spfcheck.notify.ledger.archive import Archive, DomainState, Sighting
 from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.ledger.register import Told
 from spfcheck.notify.ledger.stops import Stops
-from spfcheck.notify.model import Decision, Intent, PlanRow, Progress, Reason, State, Step
-from spfcheck.notify.model import Report as ReportProgress
+from spfcheck.notify.model import Decision, Intent, MessageStep, NoticeState, OnProgress, PlanRow, Progress, Reason
 from spfcheck.notify.planning import evidence
 from spfcheck.notify.planning.brakes import in_stage
-from spfcheck.notify.planning.checks import Checks
+from spfcheck.notify.planning.checks import DomainChecks
 from spfcheck.store.database import WriterThread
 
 BATCH = 500
 """Sightings written in one transaction."""
 
-REMINDERS = ((Step.DAY30, 30 * DAY), (Step.DAY7, 7 * DAY))
+REMINDERS = ((MessageStep.DAY30, 30 * DAY), (MessageStep.DAY7, 7 * DAY))
 """After these times from the first message, latest first; then silence."""
 
 
@@ -65,7 +64,7 @@ class Examined:
 class Examiner:
     """Checks domains, each once, a few at a time."""
 
-    def __init__(self, checks: Checks, guards: Guards, clock: Callable[[], float]) -> None:
+    def __init__(self, checks: DomainChecks, guards: Guards, clock: Callable[[], float]) -> None:
         self._checks = checks
         self._guards = guards
         self._clock = clock
@@ -133,7 +132,7 @@ async def examine_all(
     archive: Archive,
     write: WriterThread,
     clock: Callable[[], float],
-    progress: ReportProgress | None,
+    progress: OnProgress | None,
 ) -> list[Examined]:
     """Examine a whole roster and write down what was seen; what was found, in order of names."""
     found: list[Examined] = []
@@ -162,7 +161,7 @@ class Planner:
         self._stops = stops
         self._guards = guards
         self._now = now
-        self._letters: dict[tuple[str, Step], Intent] = {}
+        self._letters: dict[tuple[str, MessageStep], Intent] = {}
         self._rows: list[PlanRow] = []
 
     def decide(self, examined: Sequence[Examined], roster: Members) -> tuple[list[PlanRow], list[Intent]]:
@@ -206,14 +205,16 @@ class Planner:
             self._add(member, row.domain, state.episode, step)
             steps[step] += 1
         if steps:
-            first = min(steps, key=lambda name: list(Step).index(Step(name)))
+            first = min(steps, key=lambda name: list(MessageStep).index(MessageStep(name)))
             return replace(
                 row, decision=Decision.MESSAGE, persons=steps.total(), held=dict(held), step=first, detail=""
             )
         reason = Reason(held.most_common(1)[0][0]) if held else Reason.ALREADY_TOLD
         return replace(row, reason=reason, detail=reason.sentence, held=dict(held))
 
-    def _for_member(self, member: Member, domain: str, state: DomainState, told: list[Told]) -> tuple[Step | None, str]:
+    def _for_member(
+        self, member: Member, domain: str, state: DomainState, told: list[Told]
+    ) -> tuple[MessageStep | None, str]:
         if member.hold:
             return None, member.hold
         if self._stops.suppressed(member.person):
@@ -225,15 +226,15 @@ class Planner:
             return None, Reason.OUTSIDE_STAGE
         return self._step(state, mine)
 
-    def _step(self, state: DomainState, mine: list[Told]) -> tuple[Step | None, str]:
+    def _step(self, state: DomainState, mine: list[Told]) -> tuple[MessageStep | None, str]:
         here = {row.step: row for row in mine if row.episode == state.episode and row.in_hand}
-        first = here.get(Step.FIRST)
+        first = here.get(MessageStep.FIRST)
         if first is None:
-            last = max((row.sent_at for row in mine if row.state is State.SENT), default=0.0)
+            last = max((row.sent_at for row in mine if row.state is NoticeState.SENT), default=0.0)
             if last and self._now - last < self._guards.cool_off:
                 return None, Reason.COOL_OFF
-            return Step.FIRST, ""
-        if not self._guards.reminders or first.state is not State.SENT:
+            return MessageStep.FIRST, ""
+        if not self._guards.reminders or first.state is not NoticeState.SENT:
             return None, Reason.ALREADY_TOLD
         for step, after in REMINDERS:
             if self._now - first.sent_at >= after:
@@ -249,12 +250,12 @@ class Planner:
             here = [row for row in told if row.episode == episode]
             for member in _one_each(roster.members(domain)):
                 mine = [row for row in here if row.person == member.person]
-                written = any(row.step != Step.THANKS and row.state is State.SENT for row in mine)
-                thanked = any(row.step == Step.THANKS and row.in_hand for row in mine)
+                written = any(row.step != MessageStep.THANKS and row.state is NoticeState.SENT for row in mine)
+                thanked = any(row.step == MessageStep.THANKS and row.in_hand for row in mine)
                 if written and not thanked and not member.hold and not self._stops.suppressed(member.person):
-                    self._add(member, domain, episode, Step.THANKS)
+                    self._add(member, domain, episode, MessageStep.THANKS)
 
-    def _add(self, member: Member, domain: str, episode: int, step: Step) -> None:
+    def _add(self, member: Member, domain: str, episode: int, step: MessageStep) -> None:
         key = (member.person, step)
         letter = self._letters.get(key)
         if letter is None:
@@ -277,7 +278,7 @@ class Planner:
 
     def _order(self) -> list[Intent]:
         """First messages before reminders before thanks; one a person and night; then the ceiling."""
-        rank = {step: number for number, step in enumerate(Step)}
+        rank = {step: number for number, step in enumerate(MessageStep)}
         letters = sorted(
             self._letters.values(), key=lambda letter: (rank[letter.step], letter.domains[0], letter.person)
         )

@@ -20,8 +20,8 @@ from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.model import NotifyError, Plan
 from spfcheck.notify.planning import plan as planning
-from spfcheck.notify.planning.brakes import Night, brakes
-from spfcheck.notify.planning.checks import Health
+from spfcheck.notify.planning.brakes import NightFigures, brakes
+from spfcheck.notify.planning.checks import CheckHealth
 from spfcheck.store.database import WriterThread
 
 MESSAGED_DAYS = 30
@@ -31,7 +31,7 @@ MESSAGED_DAYS = 30
 class Around(NamedTuple):
     """What only the world outside knows of a night."""
 
-    health: Health
+    health: CheckHealth
     turned_away: int
     """Of the people messaged lately, how many no longer want that."""
     clock_skew: float
@@ -53,7 +53,9 @@ class Sum:
     around: Around
 
 
-async def look_around(intercom: Intercom, ledger: Ledger, write: WriterThread, health: Health, now: float) -> Around:
+async def look_around(
+    intercom: Intercom, ledger: Ledger, write: WriterThread, health: CheckHealth, now: float
+) -> Around:
     """Ask the API what the brakes want to know of it; it must have been asked something before."""
     away = 0
     contacts = await write(ledger.contacts_sent_since, now - MESSAGED_DAYS * DAY)
@@ -123,9 +125,9 @@ class Settlement:
             now=total.started,
         )
 
-    def _night(self, total: Sum) -> Night:
+    def _night(self, total: Sum) -> NightFigures:
         tally, around = total.tally, total.around
-        return Night(
+        return NightFigures(
             resolver_trouble=around.health.resolver,
             sender_trouble=around.health.senders,
             contacts=total.gathered.counted,

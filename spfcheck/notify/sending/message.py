@@ -21,7 +21,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from spfcheck.audit.report.catalogue import Code
 from spfcheck.audit.report.model import RemedyKind, Report
 from spfcheck.names import unicode_name
-from spfcheck.notify.model import NotifyError, Step
+from spfcheck.notify.model import MessageStep, NotifyError
 from spfcheck.notify.planning.evidence import fault_of, mailable
 
 MOST_DOMAINS = 5
@@ -65,7 +65,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class RenderedMessage:
     """A message as it would go out."""
 
     subject: str
@@ -124,7 +124,7 @@ class Writer:
             link="",
         )
 
-    def write(self, step: Step, domains: Sequence[Named], ref: str) -> Message:
+    def write(self, step: MessageStep, domains: Sequence[Named], ref: str) -> RenderedMessage:
         """The message of *step* about *domains*, found again by *ref*."""
         variables = {
             "step": step.value,
@@ -140,7 +140,7 @@ class Writer:
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise NotifyError(f"The message template does not render: {error}.") from error
         # A word on one line: a subject with a line break would be two headers.
-        return Message(subject=" ".join(subject.split())[:200], html=html.strip(), text=text.strip() + "\n")
+        return RenderedMessage(subject=" ".join(subject.split())[:200], html=html.strip(), text=text.strip() + "\n")
 
     def _link(self, path: str) -> str:
         return f"{self._base}{path}" if self._base else ""

@@ -13,7 +13,7 @@ from spfcheck.intercom.answers import ApiError
 from spfcheck.intercom.client import Intercom
 from spfcheck.notify.guards import DAY, Guards
 from spfcheck.notify.ledger.ledger import Ledger
-from spfcheck.notify.model import ReconcileSummary, State
+from spfcheck.notify.model import NoticeState, ReconcileSummary
 from spfcheck.store.database import WriterThread
 
 GIVE_UP = DAY
@@ -38,7 +38,7 @@ async def reconcile(
             except ApiError:
                 # No answer is no evidence of absence.
                 continue
-        state = State.SENT if conversations else State.PLANNED
+        state = NoticeState.SENT if conversations else NoticeState.PLANNED
         done = await write(
             ledger.resolve,
             letter.ref,
@@ -47,7 +47,7 @@ async def reconcile(
             now=clock(),
             conversation_id=conversations[0] if conversations else "",
         )
-        found += done and state is State.SENT
-        missing += done and state is State.PLANNED
+        found += done and state is NoticeState.SENT
+        missing += done and state is NoticeState.PLANNED
     undecided = len(await write(ledger.unclear))
     return ReconcileSummary(found=found, missing=missing, undecided=undecided)

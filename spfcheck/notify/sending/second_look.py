@@ -12,10 +12,10 @@ from spfcheck.notify.audience import query
 from spfcheck.notify.audience.gather import Workspace
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.ledger.register import Letter
-from spfcheck.notify.model import Reason, State, Step
+from spfcheck.notify.model import MessageStep, NoticeState, Reason
 from spfcheck.notify.planning import evidence
-from spfcheck.notify.planning.checks import Checks
-from spfcheck.settings import Audience
+from spfcheck.notify.planning.checks import DomainChecks
+from spfcheck.settings import AudienceSettings
 
 FOR_GOOD = frozenset(
     {Reason.UNSUBSCRIBED, Reason.BOUNCED, Reason.MARKED_SPAM, Reason.OPTED_OUT, Reason.SUPPRESSED, Reason.REPAIRED}
@@ -23,9 +23,9 @@ FOR_GOOD = frozenset(
 """Reasons after which a notice is closed; every other one is for the next night to decide."""
 
 
-def state_for(reason: Reason) -> State:
+def state_for(reason: Reason) -> NoticeState:
     """Where a notice goes that is not sent for *reason*."""
-    return State.SUPPRESSED if reason in FOR_GOOD else State.WAITING
+    return NoticeState.SUPPRESSED if reason in FOR_GOOD else NoticeState.WAITING
 
 
 class Recipient(NamedTuple):
@@ -44,9 +44,9 @@ class SecondLook:
         self,
         *,
         intercom: Intercom,
-        checks: Checks,
+        checks: DomainChecks,
         people: query.People,
-        audience_settings: Audience,
+        audience_settings: AudienceSettings,
         workspace: Workspace,
         guards: Guards,
         clock: Callable[[], float],
@@ -97,11 +97,11 @@ class SecondLook:
                 companies[str(company.get("id"))] = [domain for domain in read if domain]
         return frozenset(query.domains_of(contact, self._audience, companies).domains)
 
-    async def verdict(self, domain: str, step: Step, fault: str) -> tuple[Report | None, Reason | None]:
+    async def verdict(self, domain: str, step: MessageStep, fault: str) -> tuple[Report | None, Reason | None]:
         """The report on *domain* as the DNS says it now, or why it is not written about."""
         report = await self._checks.again(domain)
         now = self._clock()
-        if step is Step.THANKS:
+        if step is MessageStep.THANKS:
             return (report, None) if report.status in (Status.OK, Status.AT_RISK) else (None, Reason.CHANGED)
         judgement = evidence.judge(report, now=now, guards=self._guards)
         if judgement.reason in (Reason.PASSES, Reason.AT_RISK):

@@ -12,16 +12,16 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from spfcheck.intercom.answers import ApiError, Contact, Outcome, Sent
+from spfcheck.intercom.answers import ApiError, Contact, SendOutcome, Sent
 from spfcheck.intercom.client import Intercom
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.ledger.register import Letter
 from spfcheck.notify.ledger.stops import Stops
-from spfcheck.notify.model import Brake, Progress, Reason, Report, State, Step
+from spfcheck.notify.model import Brake, MessageStep, NoticeState, OnProgress, Progress, Reason
 from spfcheck.notify.planning.brakes import RecentOutcomes, quiet
 from spfcheck.notify.sending.lock import SenderLock
-from spfcheck.notify.sending.message import Message, Named, Writer
+from spfcheck.notify.sending.message import Named, RenderedMessage, Writer
 from spfcheck.notify.sending.second_look import SecondLook, state_for
 from spfcheck.store.database import WriterThread
 
@@ -44,7 +44,7 @@ class Halt(Exception):  # noqa: N818 - the end of a run, not a fault of the prog
 class Figures:
     """What a run of sending did so far."""
 
-    states: Counter[State] = field(default_factory=Counter)
+    states: Counter[NoticeState] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     attempted: int = 0
     rejected_in_a_row: int = 0
@@ -57,11 +57,11 @@ class Ready:
 
     letter: Letter
     contact: Contact
-    message: Message
+    message: RenderedMessage
     domains: tuple[Named, ...]
 
 
-class Sender:
+class SendingRun:
     """One run of sending, by the process that holds *lock*. *boot* tells this run's claims from everybody else's."""
 
     def __init__(
@@ -100,7 +100,7 @@ class Sender:
         self._next_at = 0.0
         self.figures = Figures()
 
-    async def run(self, refs: Sequence[str], plan_id: str, progress: Report | None) -> str:
+    async def run(self, refs: Sequence[str], plan_id: str, progress: OnProgress | None) -> str:
         """Send the letters *refs* in order; why it ended early, in a sentence, or nothing."""
         for number, ref in enumerate(refs):
             try:
@@ -110,13 +110,13 @@ class Sender:
                 if halt.brake is not None:
                     await self._write(self._stops.trip, [halt.brake], plan_id=plan_id, now=self._clock())
                 left = await self._write(self._ledger.leave_rest, refs[number:], halt.reason, now=self._clock())
-                self._count(State.WAITING, halt.reason, left)
+                self._count(NoticeState.WAITING, halt.reason, left)
                 return str(halt)
             if progress:
                 progress(Progress("messages", number + 1, len(refs), ended))
         return ""
 
-    def _count(self, state: State, reason: str, many: int = 1) -> None:
+    def _count(self, state: NoticeState, reason: str, many: int = 1) -> None:
         self.figures.states[state] += many
         if reason and many:
             self.figures.reasons[reason] += many
@@ -146,7 +146,7 @@ class Sender:
     async def _one(self, ref: str) -> str:
         """Deal with one letter; how it ended, in a few words."""
         letter = await self._write(self._ledger.letter, ref)
-        if letter is None or letter.state is not State.PLANNED:
+        if letter is None or letter.state is not NoticeState.PLANNED:
             return f"{ref}: already dealt with"
         ready = await self._prepare(letter)
         if ready is None:
@@ -167,13 +167,13 @@ class Sender:
         if not named:
             await self._leave(letter, Reason.CHANGED)
             return None
-        message = self._writer.write(Step(letter.step), named, letter.ref)
+        message = self._writer.write(MessageStep(letter.step), named, letter.ref)
         return Ready(letter=letter, contact=recipient.contact, message=message, domains=tuple(named))
 
     async def _named(self, letter: Letter, bound: frozenset[str]) -> list[Named]:
         """What the message says of each domain that still warrants it; the others are taken out of the letter."""
         faults = await self._write(self._ledger.faults, letter.ref)
-        step = Step(letter.step)
+        step = MessageStep(letter.step)
         named: list[Named] = []
         for domain in letter.domains:
             reason: Reason | None = Reason.DOMAIN_MOVED
@@ -187,34 +187,34 @@ class Sender:
                     self._ledger.drop_domain, letter.ref, domain, state_for(reason), reason, now=self._clock()
                 )
                 continue
-            named.append(self._writer.fine(domain) if step is Step.THANKS else self._writer.named(report))
+            named.append(self._writer.fine(domain) if step is MessageStep.THANKS else self._writer.named(report))
         return named
 
     async def _leave(self, letter: Letter, reason: Reason) -> None:
         self._count(state_for(reason), reason, len(letter.domains) if reason is not Reason.CHANGED else 0)
         await self._write(self._ledger.leave, letter.ref, state_for(reason), reason, now=self._clock())
 
-    async def _deliver(self, ready: Ready) -> State:
+    async def _deliver(self, ready: Ready) -> NoticeState:
         """Claim and post until the answer is one that ends it; refusals that came before processing are repeated."""
         throttled = not_sent = 0
         while True:
             await self._turn()
             sent = await self._attempt(ready)
             if sent is None:
-                return State.WAITING
-            if sent.outcome is Outcome.THROTTLED and throttled < THROTTLED_TRIES:
+                return NoticeState.WAITING
+            if sent.outcome is SendOutcome.THROTTLED and throttled < THROTTLED_TRIES:
                 throttled += 1
                 await self._rest(sent.wait)
                 continue
-            if sent.outcome is Outcome.NOT_SENT and not_sent < NOT_SENT_TRIES:
+            if sent.outcome is SendOutcome.NOT_SENT and not_sent < NOT_SENT_TRIES:
                 not_sent += 1
                 await self._rest(2.0**not_sent)
                 continue
             return self._heed(sent, await self._write(self._state_of, ready.letter.ref))
 
-    def _state_of(self, ref: str) -> State:
+    def _state_of(self, ref: str) -> NoticeState:
         letter = self._ledger.letter(ref)
-        return letter.state if letter is not None else State.SUPPRESSED
+        return letter.state if letter is not None else NoticeState.SUPPRESSED
 
     async def _turn(self) -> None:
         """Wait for the next message's time; everything slow happens before the claim."""
@@ -251,9 +251,9 @@ class Sender:
             return None
         sent = await self._post(letter, ready)
         state = await self._write(self._ledger.settle, letter, sent, boot=self._boot, now=self._clock())
-        if state not in (State.PLANNED, State.SENDING):
+        if state not in (NoticeState.PLANNED, NoticeState.SENDING):
             self._count(state, "")
-        if state is State.SENT:
+        if state is NoticeState.SENT:
             await self._first_pause()
             await self._tag(letter)
         return sent
@@ -275,7 +275,7 @@ class Sender:
         )
 
     async def _first_pause(self) -> None:
-        sent = self.figures.states[State.SENT]
+        sent = self.figures.states[NoticeState.SENT]
         if sent == self._guards.first_batch and self._guards.first_pause > 0:
             self._next_at = self._clock() + self._guards.first_pause
 
@@ -289,16 +289,16 @@ class Sender:
             return
         await self._write(self._ledger.mark_tagged, letter.ref)
 
-    def _heed(self, sent: Sent, state: State) -> State:
+    def _heed(self, sent: Sent, state: NoticeState) -> NoticeState:
         """What one outcome means for the run."""
         figures, outcome = self.figures, sent.outcome
-        self._recent.add(failed=outcome is Outcome.UNCLEAR)
-        figures.rejected_in_a_row = figures.rejected_in_a_row + 1 if outcome is Outcome.REJECTED else 0
-        figures.unclear_in_a_row = figures.unclear_in_a_row + 1 if outcome is Outcome.UNCLEAR else 0
-        if outcome in (Outcome.TOKEN_REFUSED, Outcome.FORBIDDEN):
+        self._recent.add(failed=outcome is SendOutcome.UNCLEAR)
+        figures.rejected_in_a_row = figures.rejected_in_a_row + 1 if outcome is SendOutcome.REJECTED else 0
+        figures.unclear_in_a_row = figures.unclear_in_a_row + 1 if outcome is SendOutcome.UNCLEAR else 0
+        if outcome in (SendOutcome.TOKEN_REFUSED, SendOutcome.FORBIDDEN):
             sentence = f"The messaging API lets us send no more ({sent.detail})."
             raise Halt(sentence, brake=Brake("api-refuses", 1, 0, True, sentence))
-        if outcome in (Outcome.NOT_SENT, Outcome.THROTTLED):
+        if outcome in (SendOutcome.NOT_SENT, SendOutcome.THROTTLED):
             raise Halt(f"The messaging API takes no message ({sent.detail}).")
         if figures.rejected_in_a_row >= self._guards.unclear_stop:
             sentence = f"The API rejected {figures.rejected_in_a_row} messages in a row ({sent.detail})."

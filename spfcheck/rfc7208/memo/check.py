@@ -12,7 +12,7 @@ from spfcheck.rfc7208.initial import verdict_of
 from spfcheck.rfc7208.limits import STRICT, Budget
 from spfcheck.rfc7208.lookup import Question, Reply
 from spfcheck.rfc7208.memo.fill import learn
-from spfcheck.rfc7208.memo.plan import Plan
+from spfcheck.rfc7208.memo.plan import EvaluationPlan
 from spfcheck.rfc7208.memo.table import FOLDS
 from spfcheck.rfc7208.message import Message
 from spfcheck.rfc7208.steps import Run
@@ -27,7 +27,9 @@ _MATCHED: Final = Cause.MATCHED
 _LOOKUPS, _VOIDS, _QUESTIONS = STRICT.lookups, STRICT.voids, STRICT.questions
 
 
-def swiftly(plan: Plan, address: int, sender: str | None, helo: str | None) -> Generator[Question, Reply, Verdict]:
+def swiftly(
+    plan: EvaluationPlan, address: int, sender: str | None, helo: str | None
+) -> Generator[Question, Reply, Verdict]:
     """The verdict on *address*; the *plan* is renewed where its reply is another one now."""
     question = plan.question
     reply = yield question

@@ -8,10 +8,10 @@ from typing import Final
 
 from spfcheck.rfc7208.branch import Decided, Level, Strand, UnansweredError
 from spfcheck.rfc7208.drive import run
-from spfcheck.rfc7208.evaluation import Asking, Walk
+from spfcheck.rfc7208.evaluation import TermQuestions, Walk
 from spfcheck.rfc7208.limits import STRICT, Budget
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
-from spfcheck.rfc7208.memo.plan import Ask, Plan
+from spfcheck.rfc7208.memo.plan import Ask, EvaluationPlan
 from spfcheck.rfc7208.memo.table import FOLDS, Expected, Fold, Way
 from spfcheck.rfc7208.message import Message
 from spfcheck.rfc7208.ranges import everything
@@ -31,7 +31,7 @@ MOST_RANGES: Final = 4_000
 _BY_START: Final = itemgetter(0)
 
 
-def learn(plan: Plan, ask: Ask, replies: Mapping[Question, Reply]) -> None:
+def learn(plan: EvaluationPlan, ask: Ask, replies: Mapping[Question, Reply]) -> None:
     """The term of *ask* was evaluated for one address, with *replies*: see to its fold, which was no help."""
     if ask.key is None:
         return
@@ -46,7 +46,9 @@ def learn(plan: Plan, ask: Ask, replies: Mapping[Question, Reply]) -> None:
         FOLDS.put(ask.key, fold, len(fold.table[0]))
 
 
-def _table(fold: Fold, plan: Plan, ask: Ask, replies: Mapping[Question, Reply]) -> tuple[list[int], list[Way | None]]:
+def _table(
+    fold: Fold, plan: EvaluationPlan, ask: Ask, replies: Mapping[Question, Reply]
+) -> tuple[list[int], list[Way | None]]:
     """The ways through the term, as far as *replies*, and those expected so far, are enough to find them.
 
     Replies of different times may meet here: no way that counts on both is taken until they are sent together.
@@ -141,7 +143,7 @@ class _Folding(Walk):
         if self._work_left < 0:
             raise _TooMuchError
 
-    def _unknown(self, level: Level, step: Step, strand: Strand) -> Asking:
+    def _unknown(self, level: Level, step: Step, strand: Strand) -> TermQuestions:
         yield from ()
         return level.stopped(strand, step.term, UnansweredError(_OPEN))
 

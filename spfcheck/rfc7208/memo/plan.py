@@ -13,10 +13,10 @@ from spfcheck.rfc7208.limits import STRICT, Budget
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.message import Message, ascii_domain
 from spfcheck.rfc7208.record import Record, Result, published
-from spfcheck.rfc7208.steps import Kind, Run, Step, program
+from spfcheck.rfc7208.steps import Run, Step, StepKind, program
 from spfcheck.rfc7208.verdict import Cause, PathStep, Verdict
 
-__all__ = ["PLANS", "Ask", "Plan", "plan_of"]
+__all__ = ["PLANS", "Ask", "EvaluationPlan", "plan_of"]
 
 MOST_KEPT: Final = 40_000
 """The weight of the plans that are kept of a generation, in terms: some 4 MB beside the records themselves."""
@@ -36,12 +36,12 @@ class Ask:
         term = step.term
         self.term = term
         self.steps = (step,)
-        self.is_redirect = step.kind is Kind.REDIRECT
+        self.is_redirect = step.kind is StepKind.REDIRECT
         name = term.target or (domain if term.spec is None else None)
         self.key = None if name is None or step.by_message else f"{step.family} {term.name}:{name}/{step.prefix}"
 
 
-class Plan:
+class EvaluationPlan:
     """How addresses of *family* are judged for *domain* when *reply* is what its TXT question brings.
 
     A plan never changes. One without a reply is for nothing but the question.
@@ -77,24 +77,24 @@ class Plan:
         # RFC 7208 4.7: neutral, where nothing matches and there is no redirect.
         result, cause, last = Result.NEUTRAL, Cause.DEFAULT, None
         for step in program(record, self.family):
-            if step.kind is Kind.ALL:
+            if step.kind is StepKind.ALL:
                 result, cause, last = step.term.result, Cause.MATCHED, step.term
             else:
                 steps.append(step if isinstance(step, Run) else Ask(record, step, self.domain))
         self.steps, self.end = tuple(steps), (result, cause, (PathStep(self.domain, record, last),))
 
-    def renewed(self, reply: Reply) -> Plan:
+    def renewed(self, reply: Reply) -> EvaluationPlan:
         """The plan by another *reply*, kept for the next time."""
-        plan = Plan(self.key, self.domain, reply)
+        plan = EvaluationPlan(self.key, self.domain, reply)
         PLANS.put(self.key, plan, 4 + 2 * len(plan.steps))
         return plan
 
 
-PLANS: Kept[tuple[str, int], Plan] = Kept(MOST_KEPT)
+PLANS: Kept[tuple[str, int], EvaluationPlan] = Kept(MOST_KEPT)
 """Plans by the domain as it was given, and the family."""
 
 
-def plan_of(domain: str, family: int) -> Plan | None:
+def plan_of(domain: str, family: int) -> EvaluationPlan | None:
     """A new plan for *domain*; None where it is no domain that can be checked (RFC 7208 4.3)."""
     name = ascii_domain(domain)
-    return None if name is None else Plan((domain, family), name)
+    return None if name is None else EvaluationPlan((domain, family), name)

@@ -11,7 +11,7 @@ from spfcheck.audit.examine import examine
 from spfcheck.audit.flat.include import memory_of
 from spfcheck.audit.flat.record import NotPlain, is_quiet
 from spfcheck.audit.flat.record_text import read_plain, usual_network
-from spfcheck.audit.judgement.review import answers_of, network_findings
+from spfcheck.audit.judgement.review import answer_findings, network_findings
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.repair.meant import Base, base_of
 from spfcheck.audit.repair.proof import Proof, Proposal, prove
@@ -109,7 +109,7 @@ def test_a_quiet_answer_is_one_of_which_nothing_is_said(answer: Answer) -> None:
         illegal_cname=answer.illegal_cname,
         stale=answer.stale,
     )
-    assert is_quiet(shown) is (next(answers_of({shown.question: shown}), None) is None)
+    assert is_quiet(shown) is (next(answer_findings({shown.question: shown}), None) is None)
 
 
 async def test_what_a_mended_record_authorises_is_the_same_by_parts_and_by_cells() -> None:

@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from spfcheck.audit.judgement.review import answers_of, failure_code, record_findings
+from spfcheck.audit.judgement.review import answer_findings, failure_code, record_findings
 from spfcheck.audit.report.catalogue import CATALOGUE, Code, finding, printable
 from spfcheck.audit.report.model import Severity
 from spfcheck.audit.text.slips import HINTS, Slip
@@ -50,7 +50,7 @@ def test_every_code_is_shown_by_a_golden() -> None:
 @pytest.mark.parametrize("outcome", sorted(FAILURES))
 def test_every_dns_failure_has_a_code_of_its_own(outcome: Outcome) -> None:
     answer = Answer(question=Question("a.example", Rtype.A), outcome=outcome, detail="Because.")
-    (found,) = answers_of({answer.question: answer})
+    (found,) = answer_findings({answer.question: answer})
     assert found.code == failure_code(outcome)
     assert found.severity is Severity.WARNING
     assert found.message.endswith(". Because.")
@@ -63,11 +63,11 @@ def test_each_failure_code_stands_for_one_outcome() -> None:
 def test_what_the_network_does_is_said() -> None:
     question = Question("a.example", Rtype.TXT)
     slow = Answer(question=question, outcome=Outcome.OK, took_ms=2_500.4, stale=True)
-    assert [one.code for one in answers_of({question: slow})] == ["stale-answer", "slow-dns"]
+    assert [one.code for one in answer_findings({question: slow})] == ["stale-answer", "slow-dns"]
     bare = Answer(question=question, outcome=Outcome.NXDOMAIN)
-    assert [one.code for one in answers_of({question: bare})] == ["absence-unconfirmed"]
+    assert [one.code for one in answer_findings({question: bare})] == ["absence-unconfirmed"]
     good = Answer(question=question, outcome=Outcome.NXDOMAIN, soa_seen=True)
-    assert list(answers_of({question: good})) == []
+    assert list(answer_findings({question: good})) == []
 
 
 def test_softfail_is_no_finding() -> None:

@@ -14,7 +14,7 @@ from spfcheck.notify.audience import query
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.model import NotifyError, Reason
 from spfcheck.notify.planning.brakes import bucket, in_stage
-from spfcheck.settings import Audience, DomainSource
+from spfcheck.settings import AudienceSettings, DomainSource
 
 FINE: dict[str, Any] = {
     "id": "c1",
@@ -93,7 +93,7 @@ def test_what_is_no_sending_domain_is_refused_with_a_sentence(text: str) -> None
 
 
 def test_the_first_source_that_yields_a_domain_wins() -> None:
-    settings = Audience(
+    settings = AudienceSettings(
         domain_sources=[
             DomainSource(path="custom_attributes.sending_domain"),
             DomainSource(path="custom_attributes.sending_domains", split=",; "),
@@ -111,11 +111,13 @@ def test_the_first_source_that_yields_a_domain_wins() -> None:
 
 def test_mail_domain_and_website_are_off_by_default() -> None:
     one = contact(custom_attributes={"website": "https://acme.example"}, email_domain="acme.example")
-    assert query.domains_of(one, Audience()).domains == ()
+    assert query.domains_of(one, AudienceSettings()).domains == ()
 
 
 def test_too_many_domains_are_reported_and_not_guessed() -> None:
-    settings = Audience(domain_sources=[DomainSource(path="custom_attributes.d", split=",")], max_domains_per_contact=2)
+    settings = AudienceSettings(
+        domain_sources=[DomainSource(path="custom_attributes.d", split=",")], max_domains_per_contact=2
+    )
     one = contact(custom_attributes={"d": "a.example,b.example,c.example"})
     mapped = query.domains_of(one, settings)
     assert mapped.domains == ()
@@ -139,7 +141,7 @@ def test_people_are_the_same_by_address_and_strangers_by_key() -> None:
 
 
 def test_the_query_asks_for_consent_and_keeps_groups_apart() -> None:
-    settings = Audience(
+    settings = AudienceSettings(
         filters=[
             {"field": "role", "operator": "=", "value": "user"},
             {"operator": "OR", "value": [{"field": "email", "operator": "$", "value": ".example"}]},
@@ -154,7 +156,7 @@ def test_the_query_asks_for_consent_and_keeps_groups_apart() -> None:
 
 
 def test_too_many_filters_are_one_sentence() -> None:
-    settings = Audience(filters=[{"field": "role", "operator": "=", "value": str(n)} for n in range(13)])
+    settings = AudienceSettings(filters=[{"field": "role", "operator": "=", "value": str(n)} for n in range(13)])
     with pytest.raises(NotifyError, match="16 filters; the messaging API takes 15"):
         query.query(settings, [])
 

@@ -14,13 +14,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
 
-from spfcheck.intercom.answers import Outcome, Sent
+from spfcheck.intercom.answers import SendOutcome, Sent
 from spfcheck.notify.ledger import migration, trail
 from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.ledger.prune import prune_letters
 from spfcheck.notify.ledger.register import Letter
 from spfcheck.notify.ledger.tables import attempts, metadata, notices, plans
-from spfcheck.notify.model import Intent, State, Step
+from spfcheck.notify.model import Intent, MessageStep, NoticeState
 from spfcheck.notify.sending.lock import FileLock
 from spfcheck.store import database
 from spfcheck.store.error import StoreError
@@ -39,7 +39,7 @@ def ledger(engine: Engine) -> Ledger:
     return Ledger(engine, "w1")
 
 
-def intent(ref: str, person: str = "p1", *domains: str, step: Step = Step.FIRST) -> Intent:
+def intent(ref: str, person: str = "p1", *domains: str, step: MessageStep = MessageStep.FIRST) -> Intent:
     names = domains or ("a.example",)
     return Intent(
         ref=ref,
@@ -153,18 +153,18 @@ def test_a_claim_is_in_the_database_before_anybody_is_told(ledger: Ledger, tmp_p
 @pytest.mark.parametrize(
     ("outcome", "state"),
     [
-        (Outcome.ACCEPTED, State.SENT),
-        (Outcome.NOT_SENT, State.PLANNED),
-        (Outcome.THROTTLED, State.PLANNED),
-        (Outcome.REJECTED, State.REJECTED),
-        (Outcome.UNSUBSCRIBED, State.SUPPRESSED),
-        (Outcome.NOT_FOUND, State.WAITING),
-        (Outcome.TOKEN_REFUSED, State.PLANNED),
-        (Outcome.FORBIDDEN, State.PLANNED),
-        (Outcome.UNCLEAR, State.UNCLEAR),
+        (SendOutcome.ACCEPTED, NoticeState.SENT),
+        (SendOutcome.NOT_SENT, NoticeState.PLANNED),
+        (SendOutcome.THROTTLED, NoticeState.PLANNED),
+        (SendOutcome.REJECTED, NoticeState.REJECTED),
+        (SendOutcome.UNSUBSCRIBED, NoticeState.SUPPRESSED),
+        (SendOutcome.NOT_FOUND, NoticeState.WAITING),
+        (SendOutcome.TOKEN_REFUSED, NoticeState.PLANNED),
+        (SendOutcome.FORBIDDEN, NoticeState.PLANNED),
+        (SendOutcome.UNCLEAR, NoticeState.UNCLEAR),
     ],
 )
-def test_every_outcome_has_its_state(ledger: Ledger, outcome: Outcome, state: State) -> None:
+def test_every_outcome_has_its_state(ledger: Ledger, outcome: SendOutcome, state: NoticeState) -> None:
     enter(ledger, "plan-1", intent("r1"))
     letter = claimed(ledger, "r1")
     assert ledger.settle(letter, Sent(outcome=outcome, status=1), boot="b1", now=3.0) is state
@@ -179,16 +179,18 @@ def test_a_late_answer_counts_when_it_says_that_the_message_arrived(ledger: Ledg
     enter(ledger, "plan-1", intent("r1"))
     letter = claimed(ledger, "r1")
     assert ledger.recover(boot="b2", now=9.0) == 1
-    assert ledger.settle(letter, Sent(outcome=Outcome.ACCEPTED, status=200), boot="b1", now=10.0) is State.SENT
+    assert (
+        ledger.settle(letter, Sent(outcome=SendOutcome.ACCEPTED, status=200), boot="b1", now=10.0) is NoticeState.SENT
+    )
     assert ledger.counts() == {"sent": 1}
-    assert not ledger.resolve("r1", State.PLANNED, who="reconcile", now=11.0)
+    assert not ledger.resolve("r1", NoticeState.PLANNED, who="reconcile", now=11.0)
 
 
 def test_a_late_refusal_leaves_it_unclear(ledger: Ledger) -> None:
     enter(ledger, "plan-1", intent("r1"))
     letter = claimed(ledger, "r1")
     ledger.recover(boot="b2", now=9.0)
-    assert ledger.settle(letter, Sent(outcome=Outcome.NOT_SENT), boot="b1", now=10.0) is State.UNCLEAR
+    assert ledger.settle(letter, Sent(outcome=SendOutcome.NOT_SENT), boot="b1", now=10.0) is NoticeState.UNCLEAR
     assert ledger.counts() == {"unclear": 1}
 
 
@@ -196,11 +198,11 @@ def test_a_domain_taken_out_of_its_letter_is_not_sent_with_it(ledger: Ledger) ->
     enter(ledger, "plan-1", intent("r1", "p1", "a.example", "b.example"))
     from spfcheck.notify.model import Reason
 
-    ledger.drop_domain("r1", "b.example", State.WAITING, Reason.DNS_FAILED, now=1.5)
+    ledger.drop_domain("r1", "b.example", NoticeState.WAITING, Reason.DNS_FAILED, now=1.5)
     letter = claimed(ledger, "r1")
     assert letter.domains == ("a.example",)
-    ledger.settle(letter, Sent(outcome=Outcome.ACCEPTED, status=200), boot="b1", now=3.0)
-    assert [told.state for told in ledger.told("b.example")] == [State.WAITING]
+    ledger.settle(letter, Sent(outcome=SendOutcome.ACCEPTED, status=200), boot="b1", now=3.0)
+    assert [told.state for told in ledger.told("b.example")] == [NoticeState.WAITING]
     assert enter(ledger, "plan-2", intent("r2", "p1", "b.example")) == 1
 
 
@@ -214,7 +216,7 @@ def test_the_quiet_time_counts_from_the_last_sign_of_life(ledger: Ledger) -> Non
 
 def test_whoever_is_forgotten_leaves_no_trace_but_a_count(ledger: Ledger, tmp_path: Path) -> None:
     enter(ledger, "plan-1", intent("r1", "p-canary"), intent("r2", "p2", "b.example"))
-    ledger.settle(claimed(ledger, "r1"), Sent(outcome=Outcome.ACCEPTED, status=200), boot="b1", now=3.0)
+    ledger.settle(claimed(ledger, "r1"), Sent(outcome=SendOutcome.ACCEPTED, status=200), boot="b1", now=3.0)
     assert ledger.forget("p-canary", who="mira", now=4.0) == 2
     assert ledger.knows(["p-canary", "p2"]) == {"p2"}
     with sqlite3.connect(tmp_path / "ledger.sqlite3") as db:
@@ -223,8 +225,8 @@ def test_whoever_is_forgotten_leaves_no_trace_but_a_count(ledger: Ledger, tmp_pa
 
 def test_old_letters_are_dropped_and_open_ones_are_not(ledger: Ledger) -> None:
     enter(ledger, "plan-1", intent("r1"), intent("r2", "p2", "b.example"), intent("r3", "p3", "c.example"))
-    ledger.settle(claimed(ledger, "r1"), Sent(outcome=Outcome.ACCEPTED, status=200), boot="b1", now=10.0)
-    ledger.settle(claimed(ledger, "r2"), Sent(outcome=Outcome.UNCLEAR, status=500), boot="b1", now=10.0)
+    ledger.settle(claimed(ledger, "r1"), Sent(outcome=SendOutcome.ACCEPTED, status=200), boot="b1", now=10.0)
+    ledger.settle(claimed(ledger, "r2"), Sent(outcome=SendOutcome.UNCLEAR, status=500), boot="b1", now=10.0)
     assert prune_letters(ledger.engine, "w1", 5.0) == 0
     assert prune_letters(ledger.engine, "w1", 11.0) == 1
     assert ledger.counts() == {"unclear": 1, "planned": 1}

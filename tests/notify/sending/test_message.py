@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from spfcheck.audit.report.catalogue import CATALOGUE, Code
 from spfcheck.audit.report.model import Severity
 from spfcheck.audit.senders import SenderProfile
-from spfcheck.notify.model import NotifyError, Step
+from spfcheck.notify.model import MessageStep, NotifyError
 from spfcheck.notify.planning.checks import DnsChecks
 from spfcheck.notify.planning.evidence import mailable
 from spfcheck.notify.sending.message import OTHER_SENTENCE, SENTENCES, Named, Writer
@@ -39,12 +39,12 @@ def many(count: int) -> list[Named]:
 
 
 CASES = {
-    "first": (Step.FIRST, [ONE]),
-    "first-two": (Step.FIRST, [ONE, TWO]),
-    "first-many": (Step.FIRST, many(7)),
-    "first-merge": (Step.FIRST, [replace(ONE, replaces=2)]),
-    "day7": (Step.DAY7, [ONE]),
-    "thanks": (Step.THANKS, [replace(ONE, record="", link="")]),
+    "first": (MessageStep.FIRST, [ONE]),
+    "first-two": (MessageStep.FIRST, [ONE, TWO]),
+    "first-many": (MessageStep.FIRST, many(7)),
+    "first-merge": (MessageStep.FIRST, [replace(ONE, replaces=2)]),
+    "day7": (MessageStep.DAY7, [ONE]),
+    "thanks": (MessageStep.THANKS, [replace(ONE, record="", link="")]),
 }
 
 
@@ -93,7 +93,7 @@ HOSTILE = [
 @pytest.mark.parametrize("payload", HOSTILE)
 def test_no_markup_of_a_stranger_survives(payload: str) -> None:
     named = replace(ONE, shown=payload, name=payload, record=payload, finding=payload)
-    message = Writer("https://spf.example").write(Step.FIRST, [named], "spfref00")
+    message = Writer("https://spf.example").write(MessageStep.FIRST, [named], "spfref00")
     reader = Reader()
     reader.feed(message.html)
     assert reader.tags <= {"p", "b", "pre", "a"}
@@ -152,7 +152,7 @@ async def test_a_strangers_text_stays_out_of_the_message() -> None:
     report = await checks.again("evil.example")
     assert report.status == "action_needed"
     if report.remedy.value and mailable(report.remedy.value):
-        message = Writer().write(Step.FIRST, [Writer().named(report)], "spfref00")
+        message = Writer().write(MessageStep.FIRST, [Writer().named(report)], "spfref00")
         assert "<script" not in message.html
         assert "alert" not in message.html
 
@@ -173,7 +173,7 @@ def test_an_operator_can_replace_the_templates(tmp_path: Path) -> None:
     subject, body = tmp_path / "s.txt", tmp_path / "b.html"
     subject.write_text("SPF of {{ domains[0].shown }}")
     body.write_text("<p>{{ domains[0].record }}</p>{{ ref }}")
-    message = Writer("", str(subject), str(body)).write(Step.FIRST, [ONE], "spfref00")
+    message = Writer("", str(subject), str(body)).write(MessageStep.FIRST, [ONE], "spfref00")
     assert (message.subject, message.html) == ("SPF of münchen.example", f"<p>{ONE.record}</p>spfref00")
 
 
@@ -182,7 +182,7 @@ def test_a_template_that_does_not_render_is_one_sentence(tmp_path: Path, text: s
     body = tmp_path / "b.html"
     body.write_text(text)
     with pytest.raises(NotifyError, match="The message template"):
-        Writer("", "", str(body)).write(Step.FIRST, [ONE], "spfref00")
+        Writer("", "", str(body)).write(MessageStep.FIRST, [ONE], "spfref00")
 
 
 def test_a_template_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
