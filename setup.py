@@ -17,7 +17,7 @@ LEFT = {
     "audit/second_opinion.py": "derives from a class that pyspf has only once it is loaded",
     "audit/report/model.py": "facts that change their class when they are finished (rfc7208/making.py)",
     "audit/senders.py": "facts that others refer to weakly",
-    "audit/report/shared.py": "derives from the facts of model.py, with slots",
+    "audit/report/shared_parts.py": "derives from the facts of model.py, with slots",
     "resolver/authoritative.py": "a server for tests and demonstrations",
     "resolver/canary.py": "asks a few questions a minute",
     "resolver/types.py": "facts that change their class when they are finished",

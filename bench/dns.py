@@ -20,7 +20,7 @@ import dns.asyncresolver
 
 from bench.registry import Table, part
 from bench.servers import client_cpus, pinned, program, stack
-from spfcheck.resolver.cache import AnswerCache
+from spfcheck.resolver.answer_cache import AnswerCache
 from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.types import Outcome, Question, Rtype
 from tests.made.answers import name_of, ordinary_answer

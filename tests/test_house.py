@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,24 @@ def test_every_public_class_has_a_name_of_its_own() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
+
+
+SAME_FILE_NAME = {
+    "__init__.py": "every room has one",
+    "client.py": "the main app's, which is imported as spfcheck.client, and the messaging API's",
+    "drive.py": "the same evaluation run by function and by lookup",
+    "env.py": "Alembic's own name",
+    "keys.py": "the keys, and spfcheck keys",
+    "model.py": "the facts of a report, and those of a night",
+    "tables.py": "each database has its own",
+    "worker.py": "the worker, and spfcheck worker",
+}
+"""File names that several rooms may have, each with its reason."""
+
+
+def test_a_file_name_stands_once_or_has_a_reason() -> None:
+    times = Counter(path.name for path in PRODUCT)
+    assert {name for name, count in times.items() if count > 1} == set(SAME_FILE_NAME)
 
 
 def test_what_is_left_uncompiled_is_there_and_has_a_reason() -> None:

@@ -35,7 +35,7 @@ GROUPS = {
     "notify": ("spfcheck.cli.notify:app", "Find the users whose domain is affected, and send each the repair, once."),
     "night": ("spfcheck.cli.worker:app", "The nights that workers share: begin one, look at it, have it sent."),
     "keys": ("spfcheck.cli.keys:app", "Access keys of the service."),
-    "db": ("spfcheck.cli.database:app", "The database: bring it up to date, delete what is old."),
+    "db": ("spfcheck.cli.db:app", "The database: bring it up to date, delete what is old."),
 }
 
 EXAMPLES = """\

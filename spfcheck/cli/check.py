@@ -19,7 +19,7 @@ from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Report, Severity, Status, as_json
 from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, WRONG_USAGE, UsageError
-from spfcheck.cli.answers import lookup_for
+from spfcheck.cli.lookups import lookup_for
 from spfcheck.names import NotADomainName, domain_name, shown
 from spfcheck.resolver.types import Lookup
 from spfcheck.settings import Settings, load

@@ -12,10 +12,10 @@ import struct
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from spfcheck.resolver.names import encode, encode_printed
 from spfcheck.resolver.nameservers import label
 from spfcheck.resolver.types import Outcome, Question, Rtype
 from spfcheck.resolver.wire import AA, QR, TC, DnsMessage, MalformedError, read
+from spfcheck.resolver.wire_names import encode, encode_printed
 from spfcheck.resolver.zone import DEFAULT_TTL, Zone, ZoneAnswer
 
 __all__ = ["Authority", "bind_both", "respond", "serve"]

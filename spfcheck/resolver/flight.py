@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from spfcheck.resolver.cache import MAX_NEGATIVE_TTL, MAX_TTL
+from spfcheck.resolver.answer_cache import MAX_NEGATIVE_TTL, MAX_TTL
 from spfcheck.resolver.limit import ZoneLimit, registrable
-from spfcheck.resolver.names import decode
 from spfcheck.resolver.reading import Reading
 from spfcheck.resolver.transport import Transport
 from spfcheck.resolver.types import Answer, Outcome, Question
+from spfcheck.resolver.wire_names import decode
 from spfcheck.rfc7208.making import maker
 
 __all__ = ["LONGEST_DELAY", "Deadlines", "Flight"]

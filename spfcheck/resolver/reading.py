@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from spfcheck.resolver.names import LONGEST_CHAIN, decode, is_below
 from spfcheck.resolver.types import Outcome, Rtype
 from spfcheck.resolver.wire import AA, AD, RA, DnsMessage, Record, Section, read_usual
+from spfcheck.resolver.wire_names import LONGEST_CHAIN, decode, is_below
 
 __all__ = ["Reading", "interpret", "interpret_usual", "printable"]
 

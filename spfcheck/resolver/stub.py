@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from spfcheck.resolver.cache import AnswerCache
+from spfcheck.resolver.answer_cache import AnswerCache
 from spfcheck.resolver.flight import Deadlines, Flight
 from spfcheck.resolver.limit import ZoneLimit, registrable
-from spfcheck.resolver.names import encode
 from spfcheck.resolver.nameservers import ResolverError, parse_nameservers, system_nameservers
 from spfcheck.resolver.transport import Counts, Timing, Transport
 from spfcheck.resolver.types import Answer, Outcome, Question
+from spfcheck.resolver.wire_names import encode
 
 __all__ = ["CHECK_SECONDS", "Resolver", "ResolverError", "Session", "parse_nameservers", "system_nameservers"]
 

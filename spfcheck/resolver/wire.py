@@ -16,7 +16,7 @@ import dns.name
 import dns.rdataclass
 import dns.rdatatype
 
-from spfcheck.resolver.names import LONGEST_LABEL, LONGEST_NAME, is_below
+from spfcheck.resolver.wire_names import LONGEST_LABEL, LONGEST_NAME, is_below
 
 __all__ = [
     "AA",

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from spfcheck.resolver.names import LONGEST_CHAIN, decode, encode
 from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
+from spfcheck.resolver.wire_names import LONGEST_CHAIN, decode, encode
 
 __all__ = ["Zone", "ZoneAnswer", "ZoneError", "ZoneLookup"]
 

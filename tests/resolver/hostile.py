@@ -13,9 +13,9 @@ from itertools import pairwise
 from typing import Any
 
 from spfcheck.resolver.authoritative import bind_both, respond
-from spfcheck.resolver.names import encode
 from spfcheck.resolver.types import Rtype
 from spfcheck.resolver.wire import read
+from spfcheck.resolver.wire_names import encode
 from spfcheck.resolver.zone import Zone
 from tests.resolver.rows import SUFFIX, ZONE
 

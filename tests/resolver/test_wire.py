@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spfcheck.resolver import wire
-from spfcheck.resolver.names import decode, encode, encode_printed, is_below
 from spfcheck.resolver.reading import interpret, interpret_usual
+from spfcheck.resolver.wire_names import decode, encode, encode_printed, is_below
 from tests.profile import scale
 from tests.resolver.packets import Builder, damage
 

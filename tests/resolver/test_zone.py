@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from spfcheck.resolver.authoritative import respond, serve
 from spfcheck.resolver.drive import Overlay, Recorded, UnrecordedError, drive, drive_cached
-from spfcheck.resolver.names import encode
 from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.transport import Timing
 from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
+from spfcheck.resolver.wire_names import encode
 from spfcheck.resolver.zone import Zone, ZoneError, ZoneLookup
 from spfcheck.rfc7208.evaluate import check_host
 from spfcheck.rfc7208.verdict import Result

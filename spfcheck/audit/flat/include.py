@@ -14,7 +14,7 @@ from spfcheck.audit.judgement.tree import RecordState, survey
 from spfcheck.audit.judgement.vendors import vendor_of
 from spfcheck.audit.report.evidence import evidence_of
 from spfcheck.audit.report.model import SenderNetwork, TreeNode
-from spfcheck.audit.report.shared import SharedEvidence, SharedNode, shared
+from spfcheck.audit.report.shared_parts import SharedEvidence, SharedNode, shared
 from spfcheck.audit.senders import OurNetwork, Ours
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.drive import run
@@ -25,7 +25,7 @@ from spfcheck.rfc7208.record import Record, Result, Term, parse
 from spfcheck.rfc7208.verdict import Cell, Partition
 
 if TYPE_CHECKING:
-    from spfcheck.audit.flat.record import Part
+    from spfcheck.audit.flat.flat_record import Part
     from spfcheck.audit.flat.union import Together
 
 __all__ = ["Get", "Known", "Memory", "known_include", "lifetimes", "memory_of", "node_of"]

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from spfcheck.audit.report.model import Report, TreeNode, as_json
-from spfcheck.audit.report.shared import SharedEvidence, SharedNode
+from spfcheck.audit.report.shared_parts import SharedEvidence, SharedNode
 
 __all__ = ["json_bytes"]
 

@@ -15,7 +15,7 @@ from spfcheck.audit.examine import examine
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Evidence, Finding, Report, Severity, TreeNode, as_json
 from spfcheck.audit.report.serialise import json_bytes
-from spfcheck.audit.report.shared import SharedEvidence
+from spfcheck.audit.report.shared_parts import SharedEvidence
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from tests.audit.golden_file import GOLDEN, OURS, Golden

@@ -9,7 +9,7 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spfcheck.resolver.cache import AnswerCache
+from spfcheck.resolver.answer_cache import AnswerCache
 from spfcheck.resolver.types import FAILURES, Answer, Outcome, Question, Rtype
 from tests.made.answers import ordinary_answer
 from tests.profile import scale
