@@ -84,11 +84,20 @@ def test_every_public_class_has_a_name_of_its_own() -> None:
 
 SAME_FILE_NAME = {
     "__init__.py": "every room has one",
+    "check.py": "one check by what is remembered, and spfcheck check",
+    "checks.py": "domains checked for a night, and for the service: each over its own limits",
     "client.py": "the main app's, which is imported as spfcheck.client, and the messaging API's",
     "drive.py": "the same evaluation run by function and by lookup",
     "env.py": "Alembic's own name",
+    "evidence.py": "the field's word for both: the answers behind a report, and what warrants a message",
     "keys.py": "the keys, and spfcheck keys",
+    "message.py": "the one that SPF judges, and the one that a customer gets",
+    "metrics.py": "what the service counts, and what the notifier does",
     "model.py": "the facts of a report, and those of a night",
+    "plan.py": "the plan of a night, and of an evaluation",
+    "record.py": "a record as the grammar reads it, and as address ranges",
+    "roster.py": "the audience of a night on one machine, and shared by many",
+    "senders.py": "what a sender is, and our senders as they are now",
     "tables.py": "each database has its own",
     "worker.py": "the worker, and spfcheck worker",
 }

@@ -17,8 +17,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from spfcheck.notify.planning.domain_checks import DnsChecks
-
 from bench.engine import most_memory
 from bench.registry import Table, part
 from spfcheck.audit.senders import SenderProfile
@@ -27,6 +25,7 @@ from spfcheck.demo.sandbox_state import SandboxContact, SandboxWorkspace
 from spfcheck.intercom.client import Intercom
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.notifier import Notifier
+from spfcheck.notify.planning.checks import DnsChecks
 from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
 from spfcheck.settings import load
 

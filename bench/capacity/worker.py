@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from spfcheck.notify.planning.domain_checks import DnsChecks
 
 from bench.engine import most_memory
 from spfcheck.audit.report.model import Status
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.cluster.chunks import CHUNK
 from spfcheck.notify.guards import Guards
+from spfcheck.notify.planning.checks import DnsChecks
 from spfcheck.notify.planning.plan import Examined, Examiner
 from spfcheck.resolver.stub import Resolver
 from tests.made.customers import INCLUDE

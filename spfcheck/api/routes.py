@@ -18,7 +18,7 @@ from spfcheck.api.reports.checks import LaneFullError
 from spfcheck.api.responses import answer_in_time, answer_of, busy, entry_answer, find_report, json_answer, spend_quota
 from spfcheck.audit.report.serialise import json_bytes
 from spfcheck.checking.connection import host_question, judge, verdict_document
-from spfcheck.checking.current_senders import one_check
+from spfcheck.checking.senders import one_check
 from spfcheck.names import domain_name
 
 DEFAULT_WAIT_MS = 3_000

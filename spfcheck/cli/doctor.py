@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.senders import SenderProfile
-from spfcheck.checking.current_senders import one_check
+from spfcheck.checking.senders import one_check
 from spfcheck.cli import COULD_NOT_CHECK, FINE
 from spfcheck.cli.lookups import look_at_resolver, lookup_for
 from spfcheck.resolver.stub import Resolver

@@ -11,7 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from spfcheck.checking.connection import HostQuestion, host_question, judge, verdict_document
-from spfcheck.checking.current_senders import one_check
+from spfcheck.checking.senders import one_check
 from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND
 from spfcheck.cli.lookups import lookup_for
 from spfcheck.names import shown

@@ -25,7 +25,7 @@ from spfcheck.settings import Settings, load
 
 if TYPE_CHECKING:
     from spfcheck.intercom.client import Intercom
-    from spfcheck.notify.planning.domain_checks import DnsChecks
+    from spfcheck.notify.planning.checks import DnsChecks
 
 app = App(name="notify", help="Find the users whose domain is affected, and send each the repair, once.")
 
@@ -61,7 +61,7 @@ def on_signals() -> asyncio.Event:
 async def reach(settings: Settings) -> AsyncIterator[tuple[Intercom, DnsChecks]]:
     """The real messaging API, and checks over the real resolvers. Raises `UsageError`."""
     from spfcheck.intercom.client import Intercom
-    from spfcheck.notify.planning.domain_checks import DnsChecks
+    from spfcheck.notify.planning.checks import DnsChecks
     from spfcheck.resolver.stub import Resolver
 
     if not settings.intercom.token.get_secret_value():

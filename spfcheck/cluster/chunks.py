@@ -24,8 +24,8 @@ from spfcheck.notify.ledger.archive import Archive, Sighting
 from spfcheck.notify.ledger.shared_night import ChunkState
 from spfcheck.notify.ledger.tables import OPEN_CHUNKS, chunks, members, nights
 from spfcheck.notify.model import Reason
+from spfcheck.notify.planning.evidence import Judgement
 from spfcheck.notify.planning.plan import Examined, Tally
-from spfcheck.notify.planning.warrant import Judgement
 from spfcheck.store.database import reading, writing
 
 CHUNK = 500

@@ -15,8 +15,8 @@ from sqlalchemy.engine import Connection
 from spfcheck.audit.report.model import RemedyKind, Status
 from spfcheck.notify.ledger.tables import chunks, found
 from spfcheck.notify.model import Reason
+from spfcheck.notify.planning.evidence import Judgement
 from spfcheck.notify.planning.plan import Examined, Tally
-from spfcheck.notify.planning.warrant import Judgement
 
 
 def total(connection: Connection, plan_id: str) -> tuple[Tally, list[Examined]]:

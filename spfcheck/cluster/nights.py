@@ -21,7 +21,7 @@ from spfcheck.notify.audience.roster import Gathered
 from spfcheck.notify.ledger import trail
 from spfcheck.notify.ledger.tables import PLANNING, companies, found, members, nights
 from spfcheck.notify.model import NotifyError
-from spfcheck.notify.planning.domain_checks import CheckHealth
+from spfcheck.notify.planning.checks import CheckHealth
 from spfcheck.notify.planning.plan import new_plan_id
 from spfcheck.store.database import Store, reading, writing
 

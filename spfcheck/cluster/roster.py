@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from spfcheck.cluster.nights import Night, clear, keep, progress_of, touch
 from spfcheck.notify.audience.roster import Company, Gathered, Member
 from spfcheck.notify.ledger.tables import companies, members
-from spfcheck.notify.planning.domain_checks import CheckHealth
+from spfcheck.notify.planning.checks import CheckHealth
 from spfcheck.store.database import Store, WriterThread, reading, writing
 
 

@@ -20,7 +20,7 @@ from spfcheck.cluster.errands import Errands
 from spfcheck.cluster.found import total
 from spfcheck.cluster.nights import Errand, Night, Nights, NightState, StaleError, Task, clear, move, touch
 from spfcheck.cluster.room import Room
-from spfcheck.cluster.shared_roster import SharedBook, SharedRoster
+from spfcheck.cluster.roster import SharedBook, SharedRoster
 from spfcheck.intercom.answers import ApiError, TokenRefusedError, UnavailableError
 from spfcheck.intercom.client import Intercom
 from spfcheck.notify.audience.gather import enter, gather
@@ -33,7 +33,7 @@ from spfcheck.notify.ledger.shared_night import ChunkState
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.model import NotifyError, Plan, Reason, RefusedError
 from spfcheck.notify.notifier import Notifier
-from spfcheck.notify.planning.domain_checks import DomainChecks
+from spfcheck.notify.planning.checks import DomainChecks
 from spfcheck.notify.planning.plan import Examined, Examiner
 from spfcheck.notify.planning.settle import Around, Settlement, Sum, look_around
 from spfcheck.settings import Settings

@@ -25,7 +25,7 @@ from spfcheck.intercom.client import Intercom
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.ledger import migration
 from spfcheck.notify.model import NotifyError
-from spfcheck.notify.planning.domain_checks import DomainChecks
+from spfcheck.notify.planning.checks import DomainChecks
 from spfcheck.settings import Settings
 from spfcheck.store import database
 

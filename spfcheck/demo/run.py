@@ -28,7 +28,7 @@ from spfcheck.names import shown
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.model import Decision, Plan, PlanRow, Reason, SendSummary
 from spfcheck.notify.notifier import Notifier
-from spfcheck.notify.planning.domain_checks import DnsChecks
+from spfcheck.notify.planning.checks import DnsChecks
 from spfcheck.resolver.canary import ResolverCheck
 from spfcheck.resolver.stub import Resolver
 from spfcheck.serve import server

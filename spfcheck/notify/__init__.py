@@ -4,7 +4,7 @@ How a face uses it (all methods are coroutines; every refusal is a `NotifyError`
 `RefusedError` is the kind that a guard raises, and a fault of the database is a `StoreError`)::
 
     from spfcheck.intercom.client import Intercom
-    from spfcheck.notify.planning.domain_checks import DnsChecks
+    from spfcheck.notify.planning.checks import DnsChecks
     from spfcheck.notify.notifier import Notifier
     from spfcheck.notify.guards import Guards
 
@@ -47,7 +47,7 @@ How a face uses it (all methods are coroutines; every refusal is a `NotifyError`
 `spfcheck.notify.notifier.upgrade(url)` is ``spfcheck db upgrade``. A `Plan` prints itself by `as_json()` and
 `as_csv()`; `Plan.rows` holds what is not simply fine.
 
-`spfcheck.notify.prometheus.exposition(status)` is a `NotifyStatus` for Prometheus.
+`spfcheck.notify.metrics.exposition(status)` is a `NotifyStatus` for Prometheus.
 
 *progress* is called with `Progress(stage, done, total, item)` and must not block.
 """

@@ -38,13 +38,13 @@ from spfcheck.notify.model import (
     SendSummary,
     UnclearMessage,
 )
+from spfcheck.notify.planning import evidence
 from spfcheck.notify.planning import plan as planning
-from spfcheck.notify.planning import warrant
 from spfcheck.notify.planning.brakes import quiet_span
-from spfcheck.notify.planning.domain_checks import DomainChecks
+from spfcheck.notify.planning.checks import DomainChecks
 from spfcheck.notify.planning.settle import Settlement, Sum, look_around
-from spfcheck.notify.sending.compose import RenderedMessage, Writer
 from spfcheck.notify.sending.lock import SenderLock, lock_for
+from spfcheck.notify.sending.message import RenderedMessage, Writer
 from spfcheck.notify.sending.reconcile import reconcile
 from spfcheck.notify.sending.second_look import SecondLook
 from spfcheck.notify.sending.send import SendingRun
@@ -324,7 +324,7 @@ class Notifier:
     async def preview(self, domain: str) -> RenderedMessage:
         """The first message as that domain's people would get it; raises `NotifyError` when they would get none."""
         report = await self._checks.again(domain)
-        judgement = warrant.judge(report, now=self._clock(), guards=self.guards)
+        judgement = evidence.judge(report, now=self._clock(), guards=self.guards)
         if judgement.reason is not None:
             raise NotifyError(f"Nobody would be messaged about {domain}: {judgement.detail}")
         return self._writer.write(MessageStep.FIRST, [self._writer.named(report)], "spfref0000000000000000")

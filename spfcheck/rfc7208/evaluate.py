@@ -16,8 +16,8 @@ from spfcheck.rfc7208.explain import explanation
 from spfcheck.rfc7208.initial import decide, verdict_of
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS, STRICT, Budget, Policy
 from spfcheck.rfc7208.lookup import Question, Reply
-from spfcheck.rfc7208.memo.evaluation_plan import PLANS, plan_of
-from spfcheck.rfc7208.memo.folded_check import swiftly
+from spfcheck.rfc7208.memo.check import swiftly
+from spfcheck.rfc7208.memo.plan import PLANS, plan_of
 from spfcheck.rfc7208.message import Message, ascii_domain, client
 from spfcheck.rfc7208.ranges import Ranges, normalise
 from spfcheck.rfc7208.record import Result

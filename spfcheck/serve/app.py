@@ -35,7 +35,7 @@ from spfcheck.api.reports.in_memory import Shelved
 from spfcheck.api.routes import ROUTES, reasons_not_ready, take_stock
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import Ours, SenderProfile
-from spfcheck.checking.current_senders import OurSenders
+from spfcheck.checking.senders import OurSenders
 from spfcheck.resolver.canary import EVERY_SECONDS, ResolverCheck
 from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.types import Lookup

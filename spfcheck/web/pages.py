@@ -21,7 +21,7 @@ from spfcheck.api.reports.entries import Entry
 from spfcheck.api.responses import answer_in_time, busy, find_report, json_answer, pending_document, spend_quota
 from spfcheck.api.routes import DEFAULT_WAIT_MS, MAX_RECORD, reasons_not_ready
 from spfcheck.checking.connection import AddressError, IdentityError, host_question, judge
-from spfcheck.checking.current_senders import one_check
+from spfcheck.checking.senders import one_check
 from spfcheck.names import NotADomainName, domain_name, shown
 from spfcheck.web import help as help_pages
 from spfcheck.web import people, render

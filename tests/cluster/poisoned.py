@@ -6,10 +6,9 @@ import os
 import signal
 import sys
 
-from spfcheck.notify.planning.domain_checks import DnsChecks
-
 from spfcheck.audit.report.model import Report
 from spfcheck.cli import main
+from spfcheck.notify.planning.checks import DnsChecks
 from tests.cluster.outside import domain
 
 POISON = domain(1234)

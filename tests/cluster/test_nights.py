@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from spfcheck.cluster.shared_roster import SharedBook, SharedRoster
-from spfcheck.notify.planning.domain_checks import CheckHealth
-from spfcheck.notify.planning.warrant import Judgement
 from sqlalchemy.engine import Connection, Engine
 
 from spfcheck.cluster.chunks import PARTS, SPARE, Chunks, Claim, Examination, GivenUp
 from spfcheck.cluster.errands import Errands
 from spfcheck.cluster.found import total
 from spfcheck.cluster.nights import ATTEMPTS, Errand, Night, Nights, NightState, StaleError, Task, progress_of
+from spfcheck.cluster.roster import SharedBook, SharedRoster
 from spfcheck.notify.audience.query import People
 from spfcheck.notify.audience.roster import Gathered, Member
 from spfcheck.notify.ledger import migration
@@ -25,6 +23,8 @@ from spfcheck.notify.ledger.archive import Archive, Sighting
 from spfcheck.notify.ledger.shared_night import ChunkState
 from spfcheck.notify.ledger.tables import domains, found, members
 from spfcheck.notify.model import NotifyError, Reason
+from spfcheck.notify.planning.checks import CheckHealth
+from spfcheck.notify.planning.evidence import Judgement
 from spfcheck.notify.planning.plan import Examined, Tally
 from spfcheck.store import database
 

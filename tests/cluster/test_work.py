@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from aiohttp import web
 from procrastinate import App, PsycopgConnector
 from procrastinate.jobs import Status
-from spfcheck.notify.planning.domain_checks import CheckHealth, DnsChecks
 from sqlalchemy.engine import Engine
 
 from spfcheck.api.observe.gauges import LedgerGauges
@@ -29,6 +28,7 @@ from spfcheck.cluster.work import Work
 from spfcheck.intercom.client import Intercom
 from spfcheck.notify.ledger.archive import Archive
 from spfcheck.notify.ledger.shared_night import ChunkState, shared
+from spfcheck.notify.planning.checks import CheckHealth, DnsChecks
 from tests.notify.world import World, broken, world
 
 NAMES = [f"b{number:03}.example" for number in range(310)]

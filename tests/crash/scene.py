@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from spfcheck.notify.planning.domain_checks import CheckHealth, DnsChecks
 
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import SenderProfile
@@ -34,6 +33,7 @@ from spfcheck.notify.guards import Guards
 from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.model import NoticeState, NotifyError, Progress, RefusedError
 from spfcheck.notify.notifier import Notifier
+from spfcheck.notify.planning.checks import CheckHealth, DnsChecks
 from spfcheck.notify.sending import send
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.settings import Settings, load

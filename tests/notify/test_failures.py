@@ -151,9 +151,8 @@ async def test_a_resolver_gone_wrong(w: BentWorld, bend: Callable[[Answer], Answ
 
 
 async def test_a_canary_that_sings(w: BentWorld) -> None:
-    from spfcheck.notify.planning.domain_checks import DnsChecks
-
     from spfcheck.audit.senders import SenderProfile
+    from spfcheck.notify.planning.checks import DnsChecks
 
     async def canary() -> str:
         return "127.0.0.1:53 invents addresses for names that do not exist."

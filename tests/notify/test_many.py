@@ -10,9 +10,9 @@ import csv
 from pathlib import Path
 
 import pytest
-from spfcheck.notify.planning.domain_checks import DnsChecks
 
 from spfcheck.audit.senders import SenderProfile
+from spfcheck.notify.planning.checks import DnsChecks
 from spfcheck.resolver.stub import Resolver, Session
 from spfcheck.resolver.types import Answer, Question
 from spfcheck.resolver.zone import Zone, ZoneLookup

@@ -16,8 +16,6 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from spfcheck.notify.planning.domain_checks import DnsChecks, DomainChecks
-
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.demo.sandbox import Sandbox
 from spfcheck.demo.sandbox_contract import Contract
@@ -25,6 +23,7 @@ from spfcheck.demo.sandbox_state import SandboxWorkspace
 from spfcheck.intercom.client import Intercom
 from spfcheck.notify.guards import HOUR, Guards
 from spfcheck.notify.notifier import Notifier
+from spfcheck.notify.planning.checks import DnsChecks, DomainChecks
 from spfcheck.resolver.types import Lookup
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.settings import Settings, load

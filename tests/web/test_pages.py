@@ -11,7 +11,6 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from rich.console import Console
-from spfcheck.notify.sending.compose import Writer
 
 from spfcheck.api.context import SERVICE
 from spfcheck.api.reports.entries import entry_of
@@ -24,6 +23,7 @@ from spfcheck.cli.draw import draw
 from spfcheck.demo import customers
 from spfcheck.names import shown
 from spfcheck.notify.model import MessageStep, NotifyError
+from spfcheck.notify.sending.message import Writer
 from spfcheck.web.help import write_site
 from spfcheck.web.words import words
 from tests.api.running import ZONE, make_keys, running, settings_of, zone_lookup

@@ -17,8 +17,8 @@ from spfcheck.notify.ledger.migration import is_current
 from spfcheck.notify.ledger.shared_night import shared
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.ledger.tables import plans
+from spfcheck.notify.metrics import exposition
 from spfcheck.notify.model import NotifyStatus
-from spfcheck.notify.prometheus import exposition
 from spfcheck.settings import Settings
 from spfcheck.store.database import reading
 

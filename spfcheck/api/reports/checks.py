@@ -18,7 +18,7 @@ from spfcheck.api.reports.entries import Entry, Shelf, Summaries, entry_of, fres
 from spfcheck.audit.examine import examine
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import Ours
-from spfcheck.checking.current_senders import one_check
+from spfcheck.checking.senders import one_check
 from spfcheck.resolver.types import Lookup
 
 if TYPE_CHECKING:

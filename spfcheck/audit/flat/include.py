@@ -25,7 +25,7 @@ from spfcheck.rfc7208.record import Record, Result, Term, parse
 from spfcheck.rfc7208.verdict import Cell, Partition
 
 if TYPE_CHECKING:
-    from spfcheck.audit.flat.flat_record import Part
+    from spfcheck.audit.flat.record import Part
     from spfcheck.audit.flat.union import Together
 
 __all__ = ["Get", "Known", "Memory", "known_include", "lifetimes", "memory_of", "node_of"]

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from spfcheck.audit.flat.flat_record import NotPlain, Plain
 from spfcheck.audit.flat.include import memory_of
+from spfcheck.audit.flat.record import NotPlain, Plain
 from spfcheck.audit.flat.record_text import read_plain
 from spfcheck.audit.judgement.tree import Survey, survey
 from spfcheck.audit.senders import Ours

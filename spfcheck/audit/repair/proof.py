@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from spfcheck.audit.fetch import live_terms
-from spfcheck.audit.flat.flat_record import NotPlain
+from spfcheck.audit.flat.record import NotPlain
 from spfcheck.audit.judgement.tree import RecordState, Survey
 from spfcheck.audit.repair.case import STRING_BYTES, Case, Unanswered, split_strings
 from spfcheck.audit.repair.claims import LOOKUPS, Proof, Proposal, Refusal, for_nobody

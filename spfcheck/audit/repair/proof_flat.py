@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from spfcheck.audit.flat.flat_record import NotPlain, Part, Plain, Stop
 from spfcheck.audit.flat.outcome import stop_of, touching, voids_before
+from spfcheck.audit.flat.record import NotPlain, Part, Plain, Stop
 from spfcheck.audit.judgement.networks import FAMILIES
 from spfcheck.audit.repair.case import split_strings
 from spfcheck.audit.repair.claims import LOOKUPS, Proof, Refusal, for_nobody

@@ -16,9 +16,9 @@ from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.ledger.register import Told
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.model import Decision, Intent, MessageStep, NoticeState, OnProgress, PlanRow, Progress, Reason
-from spfcheck.notify.planning import warrant
+from spfcheck.notify.planning import evidence
 from spfcheck.notify.planning.brakes import in_stage
-from spfcheck.notify.planning.domain_checks import DomainChecks
+from spfcheck.notify.planning.checks import DomainChecks
 from spfcheck.store.database import WriterThread
 
 BATCH = 500
@@ -58,7 +58,7 @@ class Examined:
     remedy: str
     record: str
     report_id: str
-    judgement: warrant.Judgement
+    judgement: evidence.Judgement
 
 
 class Examiner:
@@ -73,12 +73,12 @@ class Examiner:
     async def each(self, domains: Iterable[str]) -> AsyncIterator[tuple[Sighting, Examined | None]]:
         """What is seen of each of *domains*, as they finish, and what was found of those that are not simply fine."""
         async for report, judgement in self._verdicts(domains):
-            fault = warrant.fault_of(report) if report.status is Status.ACTION_NEEDED else ""
+            fault = evidence.fault_of(report) if report.status is Status.ACTION_NEEDED else ""
             found = None if report.status is Status.OK else _examined(report, fault, judgement)
             yield Sighting(report.domain, report.status, fault), found
 
-    async def _verdicts(self, domains: Iterable[str]) -> AsyncIterator[tuple[Report, warrant.Judgement]]:
-        running: set[asyncio.Task[tuple[Report, warrant.Judgement]]] = set()
+    async def _verdicts(self, domains: Iterable[str]) -> AsyncIterator[tuple[Report, evidence.Judgement]]:
+        running: set[asyncio.Task[tuple[Report, evidence.Judgement]]] = set()
         try:
             for domain in domains:
                 running.add(asyncio.create_task(self._verdict(domain)))
@@ -94,7 +94,7 @@ class Examiner:
             for task in running:
                 task.cancel()
 
-    async def _verdict(self, domain: str) -> tuple[Report, warrant.Judgement]:
+    async def _verdict(self, domain: str) -> tuple[Report, evidence.Judgement]:
         report = await self._checks.night(domain, opinion=False)
         tally = self.tally
         tally.statuses[report.status] += 1
@@ -104,16 +104,16 @@ class Examiner:
             report = await self._checks.night(domain, opinion=True)
             tally.opinions += report.opinion.asked
             tally.disagreements += report.opinion.result == "disagrees"
-        judgement = warrant.judge(report, now=self._clock(), guards=self._guards)
+        judgement = evidence.judge(report, now=self._clock(), guards=self._guards)
         if judgement.reason is None:
             second = await self._checks.second(domain)
             tally.asked_twice += second is not None
-            judgement = warrant.confirm(report, second, now=self._clock(), guards=self._guards)
+            judgement = evidence.confirm(report, second, now=self._clock(), guards=self._guards)
             tally.resolver_disagreements += judgement.reason is Reason.RESOLVERS_DIFFER
         return report, judgement
 
 
-def _examined(report: Report, fault: str, judgement: warrant.Judgement) -> Examined:
+def _examined(report: Report, fault: str, judgement: evidence.Judgement) -> Examined:
     return Examined(
         domain=report.domain,
         status=report.status,
@@ -177,7 +177,7 @@ class Planner:
     def _row(self, item: Examined, state: DomainState, members: list[Member]) -> PlanRow:
         judgement = item.judgement
         if judgement.reason is None:
-            judgement = warrant.seen_enough(state, item.fault, now=self._now, guards=self._guards)
+            judgement = evidence.seen_enough(state, item.fault, now=self._now, guards=self._guards)
         row = PlanRow(
             domain=item.domain,
             status=item.status,

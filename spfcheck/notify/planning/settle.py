@@ -21,7 +21,7 @@ from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.model import NotifyError, Plan
 from spfcheck.notify.planning import plan as planning
 from spfcheck.notify.planning.brakes import NightFigures, brakes
-from spfcheck.notify.planning.domain_checks import CheckHealth
+from spfcheck.notify.planning.checks import CheckHealth
 from spfcheck.store.database import WriterThread
 
 MESSAGED_DAYS = 30

@@ -22,7 +22,7 @@ from spfcheck.audit.report.catalogue import Code
 from spfcheck.audit.report.model import RemedyKind, Report
 from spfcheck.names import unicode_name
 from spfcheck.notify.model import MessageStep, NotifyError
-from spfcheck.notify.planning.warrant import fault_of, mailable
+from spfcheck.notify.planning.evidence import fault_of, mailable
 
 MOST_DOMAINS = 5
 """Named in one message; the rest is a link."""

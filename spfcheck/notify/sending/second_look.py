@@ -13,8 +13,8 @@ from spfcheck.notify.audience.gather import Workspace
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.ledger.register import Letter
 from spfcheck.notify.model import MessageStep, NoticeState, Reason
-from spfcheck.notify.planning import warrant
-from spfcheck.notify.planning.domain_checks import DomainChecks
+from spfcheck.notify.planning import evidence
+from spfcheck.notify.planning.checks import DomainChecks
 from spfcheck.settings import AudienceSettings
 
 FOR_GOOD = frozenset(
@@ -103,12 +103,12 @@ class SecondLook:
         now = self._clock()
         if step is MessageStep.THANKS:
             return (report, None) if report.status in (Status.OK, Status.AT_RISK) else (None, Reason.CHANGED)
-        judgement = warrant.judge(report, now=now, guards=self._guards)
+        judgement = evidence.judge(report, now=now, guards=self._guards)
         if judgement.reason in (Reason.PASSES, Reason.AT_RISK):
             return None, Reason.REPAIRED
-        if judgement.reason is None and warrant.fault_of(report) != fault:
+        if judgement.reason is None and evidence.fault_of(report) != fault:
             return None, Reason.CHANGED
         if judgement.reason is None:
             second = await self._checks.second(domain)
-            judgement = warrant.confirm(report, second, now=now, guards=self._guards)
+            judgement = evidence.confirm(report, second, now=now, guards=self._guards)
         return (report, None) if judgement.reason is None else (None, judgement.reason)

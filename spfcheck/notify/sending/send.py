@@ -20,8 +20,8 @@ from spfcheck.notify.ledger.register import Letter
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.model import Brake, MessageStep, NoticeState, OnProgress, Progress, Reason
 from spfcheck.notify.planning.brakes import RecentOutcomes, quiet
-from spfcheck.notify.sending.compose import Named, RenderedMessage, Writer
 from spfcheck.notify.sending.lock import SenderLock
+from spfcheck.notify.sending.message import Named, RenderedMessage, Writer
 from spfcheck.notify.sending.second_look import SecondLook, state_for
 from spfcheck.store.database import WriterThread
 

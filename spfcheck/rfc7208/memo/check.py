@@ -11,8 +11,8 @@ from spfcheck.rfc7208.evaluation import Walk
 from spfcheck.rfc7208.initial import verdict_of
 from spfcheck.rfc7208.limits import STRICT, Budget
 from spfcheck.rfc7208.lookup import Question, Reply
-from spfcheck.rfc7208.memo.evaluation_plan import EvaluationPlan
 from spfcheck.rfc7208.memo.fill import learn
+from spfcheck.rfc7208.memo.plan import EvaluationPlan
 from spfcheck.rfc7208.memo.table import FOLDS
 from spfcheck.rfc7208.message import Message
 from spfcheck.rfc7208.steps import Run

@@ -11,7 +11,7 @@ from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluation import TermQuestions, Walk
 from spfcheck.rfc7208.limits import STRICT, Budget
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
-from spfcheck.rfc7208.memo.evaluation_plan import Ask, EvaluationPlan
+from spfcheck.rfc7208.memo.plan import Ask, EvaluationPlan
 from spfcheck.rfc7208.memo.table import FOLDS, Expected, Fold, Way
 from spfcheck.rfc7208.message import Message
 from spfcheck.rfc7208.ranges import everything

@@ -77,4 +77,4 @@ class Fold:
 
 _NOTHING: Final[tuple[list[int], list[Way | None]]] = ([0], [None])
 FOLDS: Kept[str | None, Fold] = Kept(MOST_KEPT)
-"""Folds by the key of the term (`spfcheck.rfc7208.memo.evaluation_plan.Ask`)."""
+"""Folds by the key of the term (`spfcheck.rfc7208.memo.plan.Ask`)."""

@@ -11,13 +11,13 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from spfcheck.rfc7208.memo.evaluation_plan import PLANS
 
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import check_host
 from spfcheck.rfc7208.limits import STRICT, Policy
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.memo import fill, folded_check
+from spfcheck.rfc7208.memo import fill, check
+from spfcheck.rfc7208.memo.plan import PLANS
 from spfcheck.rfc7208.memo.table import FOLDS, Way
 from spfcheck.rfc7208.verdict import Verdict
 from tests.profile import scale
@@ -238,7 +238,7 @@ def test_what_is_folded_is_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> Non
         for address in edges(4):
             plain = judged(made, text_of(address, 4), policy=PLAIN)
             with monkeypatch.context() as patched:
-                patched.setattr(folded_check, "Walk", None)
+                patched.setattr(check, "Walk", None)
                 try:
                     assert judged(made, text_of(address, 4)) == plain
                 except TypeError:
@@ -283,7 +283,7 @@ def test_a_changed_answer_counts_at_once(
     for _ in range(5):
         assert judged(made, ip, policy=PLAIN)[0].result == judged(made, ip)[0].result == before
     with monkeypatch.context() as patched:
-        patched.setattr(folded_check, "Walk", None)
+        patched.setattr(check, "Walk", None)
         assert judged(made, ip)[0].result == before
     old, made.answers[question] = made.answers[question], reply
     assert judged(made, ip)[0].result == after

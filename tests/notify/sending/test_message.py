@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spfcheck.notify.planning.domain_checks import DnsChecks
-from spfcheck.notify.planning.warrant import mailable
-from spfcheck.notify.sending.compose import OTHER_SENTENCE, SENTENCES, Named, Writer
 
 from spfcheck.audit.report.catalogue import CATALOGUE, Code
 from spfcheck.audit.report.model import Severity
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.notify.model import MessageStep, NotifyError
+from spfcheck.notify.planning.checks import DnsChecks
+from spfcheck.notify.planning.evidence import mailable
+from spfcheck.notify.sending.message import OTHER_SENTENCE, SENTENCES, Named, Writer
 from spfcheck.resolver.zone import Zone, ZoneLookup
 
 GOLDEN = Path(__file__).parent / "golden"

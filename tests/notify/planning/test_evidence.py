@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from spfcheck.notify.planning.domain_checks import DnsChecks
 
 from spfcheck.audit.report.model import Evidence, Opinion, Report
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.notify.guards import HOUR, Guards
 from spfcheck.notify.ledger.archive import DomainState
 from spfcheck.notify.model import Reason
-from spfcheck.notify.planning import warrant
+from spfcheck.notify.planning import evidence
+from spfcheck.notify.planning.checks import DnsChecks
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from tests.notify.world import MONDAY
 
@@ -57,7 +57,7 @@ async def report(zone: str) -> Report:
 @pytest.mark.parametrize("name", ZONES)
 async def test_what_the_dns_says_and_what_follows(name: str) -> None:
     zone, reason = ZONES[name]
-    judged = warrant.judge(await report(zone), now=MONDAY, guards=GUARDS)
+    judged = evidence.judge(await report(zone), now=MONDAY, guards=GUARDS)
     assert judged.reason is reason, judged.detail
 
 
@@ -81,42 +81,42 @@ async def broken() -> Report:
 )
 async def test_any_doubt_is_a_reason(change: dict[str, object], reason: Reason) -> None:
     doubtful = replace(await broken(), **change)
-    assert warrant.judge(doubtful, now=MONDAY, guards=GUARDS).reason is reason
+    assert evidence.judge(doubtful, now=MONDAY, guards=GUARDS).reason is reason
 
 
 async def test_a_remedy_without_proof_is_not_sent() -> None:
     sure = await broken()
     unproven = replace(sure, remedy=replace(sure.remedy, proof=None))
-    assert warrant.judge(unproven, now=MONDAY, guards=GUARDS).reason is Reason.NOT_PROVEN
+    assert evidence.judge(unproven, now=MONDAY, guards=GUARDS).reason is Reason.NOT_PROVEN
 
 
 async def test_one_stale_answer_spoils_the_evidence() -> None:
     sure = await broken()
     stale = replace(sure, evidence=(replace(sure.evidence[0], stale=True), *sure.evidence[1:]))
-    assert warrant.judge(stale, now=MONDAY, guards=GUARDS).reason is Reason.STALE
+    assert evidence.judge(stale, now=MONDAY, guards=GUARDS).reason is Reason.STALE
 
 
 async def test_a_cname_beside_the_record_needs_a_person() -> None:
     sure = await broken()
     odd = replace(sure, evidence=(replace(sure.evidence[0], illegal_cname=True), *sure.evidence[1:]))
-    assert warrant.judge(odd, now=MONDAY, guards=GUARDS).reason is Reason.NEEDS_A_PERSON
+    assert evidence.judge(odd, now=MONDAY, guards=GUARDS).reason is Reason.NEEDS_A_PERSON
 
 
 async def test_a_negative_without_its_soa_needs_a_second_resolver() -> None:
     sure = await report(ZONES["no record"][0])
-    assert warrant.confirm(sure, None, now=MONDAY, guards=GUARDS).reason is None
+    assert evidence.confirm(sure, None, now=MONDAY, guards=GUARDS).reason is None
     naked = tuple(replace(answer, soa_seen=False) for answer in sure.evidence)
     doubtful = replace(sure, evidence=naked)
     assert any(answer.outcome == "nodata" for answer in naked)
-    assert warrant.confirm(doubtful, None, now=MONDAY, guards=GUARDS).reason is Reason.UNCONFIRMED_NEGATIVE
-    assert warrant.confirm(doubtful, sure, now=MONDAY, guards=GUARDS).reason is None
+    assert evidence.confirm(doubtful, None, now=MONDAY, guards=GUARDS).reason is Reason.UNCONFIRMED_NEGATIVE
+    assert evidence.confirm(doubtful, sure, now=MONDAY, guards=GUARDS).reason is None
 
 
 async def test_a_second_resolver_must_see_the_same() -> None:
     sure = await broken()
     for other in ("fine", "timeout", "no record"):
         second = await report(ZONES[other][0])
-        assert warrant.confirm(sure, second, now=MONDAY, guards=GUARDS).reason is Reason.RESOLVERS_DIFFER
+        assert evidence.confirm(sure, second, now=MONDAY, guards=GUARDS).reason is Reason.RESOLVERS_DIFFER
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ async def test_a_second_resolver_must_see_the_same() -> None:
     ],
 )
 def test_two_runs_twenty_hours_apart(state: DomainState, enough: bool) -> None:
-    judged = warrant.seen_enough(state, "f", now=MONDAY, guards=GUARDS)
+    judged = evidence.seen_enough(state, "f", now=MONDAY, guards=GUARDS)
     assert (judged.reason is None) is enough
 
 
@@ -153,4 +153,4 @@ def test_a_name_whose_absence_is_vouched_for_is_not_listed() -> None:
     seen = SimpleNamespace(
         evidence=(answer("nodata", soa=True), answer("ok", soa=False), answer("nxdomain", soa=False))
     )
-    assert warrant.unconfirmed_negatives(seen) == ("n.example",)  # type: ignore[arg-type]
+    assert evidence.unconfirmed_negatives(seen) == ("n.example",)  # type: ignore[arg-type]

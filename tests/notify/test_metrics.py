@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
-from spfcheck.notify.prometheus import exposition
 
+from spfcheck.notify.metrics import exposition
 from tests.notify.sending.test_send import FIVE, prepared
 from tests.notify.world import broken, world
 
