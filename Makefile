@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # pyspf has no wheel: its build uses the locked setuptools instead of one fetched by pip.
 INSTALL := $(PIP) install --require-hashes --no-build-isolation --no-deps -r
 
-.PHONY: venv venv-run demo test test-long compiled test-compiled check bench peers crash-test load-test screenshots lock clean
+.PHONY: venv venv-run demo test test-long mutants compiled test-compiled check bench peers crash-test load-test screenshots lock clean
 
 venv: $(VENV)/.dev
 venv-run: $(VENV)/.run
@@ -42,6 +42,10 @@ test: $(VENV)/.dev
 # The same tests with larger numbers.
 test-long: $(VENV)/.dev
 	@TEST_PROFILE=long $(BIN)/python -m pytest $(ARGS)
+
+# Each guard broken once, in a copy of the tree, to see that a test notices. ARGS="--only proof" makes those of one room.
+mutants: $(VENV)/.dev
+	@$(BIN)/python -m tests.mutate $(ARGS)
 
 # A copy of the tree whose inner rooms are compiled (setup.py). It needs a C compiler; the copy is made anew each time, so
 # that what runs is never older than its source.
