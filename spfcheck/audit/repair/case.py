@@ -59,7 +59,7 @@ class Case:
     typed: tuple[bytes, ...]
     ours: Ours
     answers: Mapping[Question, Answer]
-    found: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    found: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was concluded once for whoever asks again; answers come in, but never change."""
     plains: dict[str, Plain | None] = field(default_factory=dict, compare=False, repr=False)
     """The same of texts: what is plain in them."""

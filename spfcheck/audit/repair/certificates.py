@@ -14,8 +14,8 @@ from spfcheck.audit.judgement.tree import RecordState
 from spfcheck.audit.judgement.vendors import vendor_of
 from spfcheck.audit.repair.case import Case, Missing
 from spfcheck.audit.repair.claims import LOOKUPS
+from spfcheck.audit.repair.deletion import deletable
 from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
-from spfcheck.audit.repair.proof import deletable
 from spfcheck.audit.report.model import TreeNode
 from spfcheck.audit.text.terms import ends_in, is_own
 from spfcheck.names import is_public_suffix, registrable
@@ -31,6 +31,7 @@ __all__ = [
     "no_room",
     "not_editable",
     "not_here",
+    "obstacle",
     "pass_all",
     "passes_all",
     "probe_name",
@@ -218,8 +219,16 @@ def pass_all(base: Base) -> dict[str, Any]:
     return {"code": "pass-all-in-broken-record", "term": base.record.all_term.text}
 
 
+def obstacle(case: Case, name: str) -> dict[str, Any] | None:
+    """The certificate that the record cannot be put right at *name*, where it cannot; found out once for a case."""
+    if ("obstacle", name) not in case.found:
+        case.found["obstacle", name] = not_editable(case, name)
+    found: dict[str, Any] | None = case.found["obstacle", name]
+    return found
+
+
 def not_editable(case: Case, name: str) -> dict[str, Any] | None:
-    """The certificate that the record cannot be put right at *name*, where it cannot."""
+    """The same, looked at afresh."""
     if is_public_suffix(case.domain):
         return not_here("public-suffix", case.domain)
     if name != case.domain and registrable(name) != registrable(case.domain):

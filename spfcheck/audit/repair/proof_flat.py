@@ -8,47 +8,82 @@ address sees a difference (I2). What it cannot judge is `NotPlain`, and goes to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
+from spfcheck.audit.flat.include import Known
 from spfcheck.audit.flat.outcome import stop_of, touching, voids_before
-from spfcheck.audit.flat.record import NotPlain, Part, Plain, Stop
+from spfcheck.audit.flat.record import NotPlain, Part, Plain
 from spfcheck.audit.judgement.networks import FAMILIES
 from spfcheck.audit.repair.case import split_strings
 from spfcheck.audit.repair.claims import LOOKUPS, Proof, Refusal, for_nobody
-from spfcheck.audit.senders import Ours
+from spfcheck.audit.repair.trial import Refused
+from spfcheck.audit.senders import Ours, OurSender
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.ranges import Ranges
 from spfcheck.rfc7208.record import Result
 
-__all__ = ["prove_plain"]
+__all__ = ["PLAIN_WALLS", "PlainTrial", "PlainWall", "prove_plain"]
 
 
-def prove_plain(base: Plain | None, proposed: Plain, ours: Ours, sure: Callable[[Question], Answer]) -> Proof | Refusal:
+class PlainTrial:
+    """A plain record on trial, in place of *base* or as the first of its domain; *own* are our includes in it."""
+
+    __slots__ = ("base", "ours", "own", "proposed", "sure")
+
+    def __init__(self, base: Plain | None, proposed: Plain, ours: Ours, sure: Callable[[Question], Answer]) -> None:
+        self.base = base
+        self.proposed = proposed
+        self.ours = ours
+        self.sure = sure
+        self.own = [(place, part) for place, part in enumerate(proposed.parts) if _is_own(part, ours)]
+
+    def held(self) -> Iterator[tuple[int, Known, OurSender]]:
+        """Our includes as they are known, by place, each with the profile that it stands for."""
+        for place, part in self.own:
+            assert part.known is not None
+            target = part.known.target
+            yield place, part.known, next(one for one in self.ours.senders if one.include == target)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlainWall:
+    """One check: *refuse* raises `Refused` for what may not be, and `NotPlain` for what it cannot judge."""
+
+    name: str
+    refuse: Callable[[PlainTrial], None]
+
+
+def prove_plain(
+    base: Plain | None,
+    proposed: Plain,
+    ours: Ours,
+    sure: Callable[[Question], Answer],
+    walls: Sequence[PlainWall] | None = None,
+) -> Proof | Refusal:
     """Accept or refuse *proposed*, resolved, in place of *base*; without one, as the first record of its domain.
 
-    *sure* answers what a first record hangs on. Raises `NotPlain`.
+    *sure* answers what a first record hangs on. *walls* are those that stand, if not all: then nothing is proven, but
+    what is refused shows that the others hold. Raises `NotPlain`.
     """
-    text = proposed.text
-    if text != text.strip(" ") or "".join(split_strings(text)) != text:
-        raise NotPlain
-    own = [(place, part) for place, part in enumerate(proposed.parts) if _is_own(part, ours)]
-    if base is None and (_texts(proposed, ours)[:-1], proposed.result) != for_nobody(proposed.domain, sure):
-        return Refusal("P", "Beside us the record must list those who are known to send, and nobody else.")
-    if base is not None and (proposed.text[:6] != base.text[:6] or _texts(base, ours) != _texts(proposed, ours)):
-        return Refusal("I7", "Something beside our includes was changed.")
-    if proposed.lookups > LOOKUPS:
-        return Refusal("I4", f"The record would need {proposed.lookups} of {LOOKUPS} lookups.", proposed.lookups)
-    stops = {family: stop_of(proposed, family) for family in FAMILIES}
-    reached = _ours_pass(proposed, own, stops, ours)
-    if isinstance(reached, Refusal):
-        return reached
-    if base is not None and any(_others(base, family, ours) != _others(proposed, family, ours) for family in FAMILIES):
-        return Refusal("I2", "Other addresses get another result.")
-    at_front = own[0][0] == 0
+    trial = PlainTrial(base, proposed, ours, sure)
+    try:
+        for wall in PLAIN_WALLS if walls is None else walls:
+            wall.refuse(trial)
+    except Refused as refused:
+        return refused.refusal
+    worst = cells = 0
+    for place, known, _ in trial.held():
+        for family in FAMILIES:
+            if known.passing[family]:
+                worst = max(worst, voids_before(proposed, place, family))
+                cells += sum(cell.result is Result.PASS for cell in known.cells[family])
+    at_front = bool(trial.own) and trial.own[0][0] == 0
     return Proof(
         lookups=proposed.lookups,
-        void_lookups=reached[0],
+        void_lookups=worst,
         by=("publish",) if base is None else ("insertion", "sets"),
         holds={
             "ours-pass": "as long as our include stands" if at_front else "today",
@@ -56,7 +91,7 @@ def prove_plain(base: Plain | None, proposed: Plain, ours: Ours, sure: Callable[
             "limits": "today",
         },
         assumes=(),
-        cells=reached[1],
+        cells=cells,
     )
 
 
@@ -64,40 +99,78 @@ def _is_own(part: Part, ours: Ours) -> bool:
     return part.known is not None and part.name in ours.names
 
 
+def _text(trial: PlainTrial) -> None:
+    """I5: whether a run of spaces, longer than a character-string, can be published at all is not for here to say."""
+    text = trial.proposed.text
+    if text != text.strip(" ") or any(one != one.strip(" ") for one in split_strings(text)):
+        raise NotPlain
+
+
+def _publishable(trial: PlainTrial) -> None:
+    """P: where nothing is published, those pass beside us who are known to send, and nobody else."""
+    proposed = trial.proposed
+    if trial.base is None:
+        beside = _texts(proposed, trial.ours)[:-1], proposed.result
+        if beside != for_nobody(proposed.domain, trial.sure):
+            raise Refused("P", "Beside us the record must list those who are known to send, and nobody else.")
+
+
+def _same_terms(trial: PlainTrial) -> None:
+    """I2 and I7: the version and the other terms are those of the base, in their order, byte for byte."""
+    base, proposed, ours = trial.base, trial.proposed, trial.ours
+    if base is not None and (proposed.text[:6] != base.text[:6] or _texts(base, ours) != _texts(proposed, ours)):
+        raise Refused("I7", "Something beside our includes was changed.")
+
+
 def _texts(plain: Plain, ours: Ours) -> list[str]:
-    """The terms beside our includes, in their order, byte for byte (I2, I7)."""
     return [part.text for part in (*plain.parts, plain.end) if not _is_own(part, ours)]
 
 
-def _ours_pass(
-    proposed: Plain, own: Sequence[tuple[int, Part]], stops: dict[int, Stop | None], ours: Ours
-) -> tuple[int, int] | Refusal:
-    """I1: all that our includes authorise passes, and so does all that we send from; the most voids, and the cells."""
-    if [index for index, _ in touching(proposed, ours)] != [index for index, _ in own]:
+def _lookups(trial: PlainTrial) -> None:
+    """I4: no address costs more than ten lookups (RFC 7208 4.6.4)."""
+    lookups = trial.proposed.lookups
+    if lookups > LOOKUPS:
+        raise Refused("I4", f"The record would need {lookups} of {LOOKUPS} lookups.", lookups)
+
+
+def _ours_by_name(trial: PlainTrial) -> None:
+    """I1: what our includes authorise is held by them alone, so that it is reached where they stand."""
+    if [place for place, _ in touching(trial.proposed, trial.ours)] != [place for place, _ in trial.own]:
         raise NotPlain
-    if not own:
-        return Refusal("I1", "None of our includes is read in the record.")
-    worst = cells = 0
-    covered: set[str] = set()
-    for index, part in own:
-        known = part.known
-        assert known is not None
-        sender = next(one for one in ours.senders if one.include == known.target)
+    if not trial.own:
+        raise Refused("I1", "None of our includes is read in the record.")
+
+
+def _as_allowed(trial: PlainTrial) -> None:
+    """I1: our includes, as they are known, hold exactly what they authorise."""
+    for _, known, sender in trial.held():
+        if any(known.passing[family] != sender.allowed[family] for family in FAMILIES):
+            raise NotPlain
+
+
+def _reached(trial: PlainTrial) -> None:
+    """I1: no limit ends the evaluation before, or in, our include."""
+    for place, known, _ in trial.held():
         for family in FAMILIES:
-            if known.passing[family] != sender.allowed[family]:
-                raise NotPlain
-            if not known.passing[family]:
-                continue
-            stop = stops[family]
-            if stop is not None and stop.index <= index:
-                return Refusal("I1", f"Some of our addresses get permerror ({stop.cause.value}).")
-            worst = max(worst, voids_before(proposed, index, family))
-            cells += sum(cell.result is Result.PASS for cell in known.cells[family])
-        covered.add(sender.name)
-    if len(own) > 1 or len(covered) < len(ours.senders):
-        # Several profiles may overlap, or one may pass by another's include.
+            stop = stop_of(trial.proposed, family) if known.passing[family] else None
+            if stop is not None and stop.index <= place:
+                raise Refused("I1", f"Some of our addresses get permerror ({stop.cause.value}).")
+
+
+def _covered(trial: PlainTrial) -> None:
+    """I1: all that we send from passes. Several profiles may overlap, or one may pass by another's include."""
+    if len(trial.own) > 1 or len(trial.ours.senders) > 1:
         raise NotPlain
-    return worst, cells
+
+
+def _nobody_else(trial: PlainTrial) -> None:
+    """I2: every other address meets the same terms, up to the same limit."""
+    base = trial.base
+    if base is None:
+        return
+    for family in FAMILIES:
+        if _others(base, family, trial.ours) != _others(trial.proposed, family, trial.ours):
+            raise Refused("I2", "Other addresses get another result.")
 
 
 def _others(plain: Plain, family: int, ours: Ours) -> tuple[list[Ranges], str | None]:
@@ -105,3 +178,17 @@ def _others(plain: Plain, family: int, ours: Ours) -> tuple[list[Ranges], str | 
     stop = stop_of(plain, family)
     read = plain.parts if stop is None else plain.parts[: stop.index]
     return [part.held[family] for part in read if not _is_own(part, ours)], None if stop is None else stop.cause.value
+
+
+PLAIN_WALLS: Final = (
+    PlainWall("text", _text),
+    PlainWall("publishable", _publishable),
+    PlainWall("same-terms", _same_terms),
+    PlainWall("lookups", _lookups),
+    PlainWall("ours-by-name", _ours_by_name),
+    PlainWall("as-allowed", _as_allowed),
+    PlainWall("reached", _reached),
+    PlainWall("covered", _covered),
+    PlainWall("nobody-else", _nobody_else),
+)
+"""All walls, in the order in which they refuse."""

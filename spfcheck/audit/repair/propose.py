@@ -45,9 +45,7 @@ def propose(case: Case, needed: Sequence[str], name: str) -> Remedy:
 
     *name* is where the record would stand. Raises `Missing` where DNS answers are wanted, `Blocked` where they fail.
     """
-    if "obstacle" not in case.found:
-        case.found["obstacle"] = certificates.not_editable(case, name)
-    obstacle = case.found["obstacle"]
+    obstacle = certificates.obstacle(case, name)
     if obstacle is not None:
         return _manual(name, obstacle)
     base = base_of(case)

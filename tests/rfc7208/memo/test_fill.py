@@ -16,7 +16,7 @@ from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import check_host
 from spfcheck.rfc7208.limits import STRICT, Policy
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.memo import fill, check
+from spfcheck.rfc7208.memo import check, fill
 from spfcheck.rfc7208.memo.plan import PLANS
 from spfcheck.rfc7208.memo.table import FOLDS, Way
 from spfcheck.rfc7208.verdict import Verdict
