@@ -15,7 +15,6 @@ from spfcheck.audit.report.model import (
     Evidence,
     Finding,
     Identity,
-    Opinion,
     PublishedRecord,
     Remedy,
     Report,
@@ -103,7 +102,6 @@ def assemble(
     basis: Basis,
     clock: Callable[[], float],
     new_id: Callable[[], str],
-    opinion: Opinion = NOT_ASKED,
 ) -> Report:
     """The Report of *check*."""
     now = clock()
@@ -123,7 +121,7 @@ def assemble(
         standing.networks,
         tuple(findings),
         remedy,
-        opinion,
+        NOT_ASKED,
         picture.tree,
         tuple(basis.evidence),
         basis.questions,

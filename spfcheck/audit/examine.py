@@ -38,20 +38,37 @@ async def examine(
     """The Report of *domain*: whether our senders pass, what is wrong, and a repair that is proven.
 
     *domain* is in A-labels, lower case. What is judged is the domain of *mail_from*, a template. *record* asks what
-    would be if it were published. *opinion* asks the second engine about the same answers. Never raises for what the
-    DNS or a record does.
+    would be if it were published. *opinion* asks the second engine beside the finished report. Never raises for what
+    the DNS or a record does.
     """
     sender = mail_from.replace("{domain}", domain)
     check = Check(domain, identity(sender, helo).domain, sender, helo, hypothetical=record is not None)
     text = parse(record).text if record is not None else None
     witness = Witness(lookup)
-    if not opinion and ours.ready:
-        attempt = Attempt(lookup, check, ours, text)
+    report = await _quickly(check, witness, lookup, ours, text, clock, new_id) if ours.ready else None
+    if report is None:
+        report = await examine_thoroughly(witness, check, ours, record=text, clock=clock, new_id=new_id)
+    if opinion:
+        from spfcheck.audit.second_opinion import completed  # noqa: PLC0415 - pyspf is loaded only where it is asked
+
+        report = await completed(report, witness, ours)
+    return report
+
+
+async def _quickly(
+    check: Check,
+    witness: Witness,
+    lookup: Lookup,
+    ours: Ours,
+    record: str | None,
+    clock: Callable[[], float],
+    new_id: Callable[[], str],
+) -> Report | None:
+    """The report of an ordinary domain; None for another, whose answers *witness* has then."""
+    attempt = Attempt(lookup, check, ours, record)
+    report = attempt.report(clock, new_id)
+    while report is None and attempt.missing:
+        await ask_all(lookup, attempt.missing, attempt.answers)
         report = attempt.report(clock, new_id)
-        while report is None and attempt.missing:
-            await ask_all(lookup, attempt.missing, attempt.answers)
-            report = attempt.report(clock, new_id)
-        if report is not None:
-            return report
-        witness.answers.update(attempt.answers)
-    return await examine_thoroughly(witness, check, ours, record=text, opinion=opinion, clock=clock, new_id=new_id)
+    witness.answers.update(attempt.answers)
+    return report

@@ -10,6 +10,7 @@ from spfcheck.audit.fetch import Witness
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.evidence import answer_of
 from spfcheck.audit.report.model import SCHEMA, Report
+from spfcheck.audit.second_opinion import completed
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.audit.thorough import examine_thoroughly
 from spfcheck.resolver.types import Answer, Outcome
@@ -77,16 +78,17 @@ async def replay(stored: Mapping[str, Any], profiles: Sequence[SenderProfile]) -
         record = _given(stored, answers)
     sender, helo = stored["identity"]["mail_from"], stored["identity"]["helo"]
     judged = identity(sender, helo).domain
-    check = Check(stored["domain"], judged, sender, helo, hypothetical=record is not None)
-    return await examine_thoroughly(
+    check = Check(stored["domain"], judged, sender, helo, hypothetical=bool(stored["hypothetical"]))
+    ours = await prepare(profiles, lookup, clock=lambda: now)
+    report = await examine_thoroughly(
         witness,
         check,
-        await prepare(profiles, lookup, clock=lambda: now),
+        ours,
         record=parse(record).text if record is not None else None,
-        opinion=stored["opinion"]["asked"],
         clock=lambda: now,
         new_id=lambda: str(stored["report_id"]),
     )
+    return await completed(report, witness, ours) if stored["opinion"]["asked"] else report
 
 
 def _given(stored: Mapping[str, Any], answers: Iterable[Answer]) -> str:

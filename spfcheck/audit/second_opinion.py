@@ -1,9 +1,10 @@
 """The second opinion: the same DNS answers, judged by pyspf, one address after the other.
 
-pyspf keeps its DNS function in a global, so it runs in one thread of its own. It is given exactly the answers that our
-engine was given, so that every difference is one of logic; a name that was not recorded, or an exception of pyspf's,
-means that it has no opinion. Its known defects have names: such a difference says nothing against a record, and still
-keeps a message from being sent.
+It is asked beside a finished report and never changes what that says: the report's own evidence is what both engines
+judge, so it does not matter by which way the report was made, or when. Every difference is one of logic then; a name
+that was not recorded, or an exception of pyspf's, means that it has no opinion. Its known defects have names: such a
+difference says nothing against a record, and still keeps a message from being sent. pyspf keeps its DNS function in a
+global, so it runs in one thread of its own.
 """
 
 from __future__ import annotations
@@ -11,28 +12,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any
 
 from spfcheck.audit.fetch import Witness, spf_texts
-from spfcheck.audit.judgement.networks import FAMILIES, Judged, drive
+from spfcheck.audit.judgement.networks import FAMILIES, drive
 from spfcheck.audit.repair.case import Case, Missing, published_as
-from spfcheck.audit.report.model import Opinion, Remedy, RemedyKind, Status
+from spfcheck.audit.report.evidence import answer_of, evidence_of
+from spfcheck.audit.report.model import Evidence, Opinion, RemedyKind, Report, Status
 from spfcheck.audit.senders import Ours
-from spfcheck.resolver.types import Answer, Lookup
-from spfcheck.rfc7208.evaluate import check_host
-from spfcheck.rfc7208.limits import UNLIMITED
+from spfcheck.resolver.types import Answer, Lookup, Outcome
+from spfcheck.rfc7208.evaluate import check_host, partition
+from spfcheck.rfc7208.limits import STRICT, UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.message import identity as split_identity
 from spfcheck.rfc7208.ranges import Ranges, everything, format_address, subtract
 from spfcheck.rfc7208.record import Record, Result, parse
+from spfcheck.rfc7208.verdict import Partition
 
-__all__ = ["ENGINE", "Defect", "Heard", "ask", "defects_of", "hear"]
+__all__ = ["ENGINE", "Defect", "Heard", "completed", "defects_of", "hear", "opinion_on", "with_opinion"]
 
 ENGINE = "pyspf"
 MOST_ADDRESSES = 64
 """Addresses of one family that are asked about (repair, section A)."""
+PATIENCE = 10.0
+"""Seconds after which pyspf has no opinion, the wait for its thread included; it takes milliseconds for a report."""
 
 
 class Defect(StrEnum):
@@ -143,32 +149,85 @@ async def hear(
     wanted = list(addresses)
     mine = [await drive(check_host(address, domain, sender, helo), lookup) for address in wanted]
     loop = asyncio.get_running_loop()
-    theirs = await loop.run_in_executor(_thread(), _run, dict(answers), wanted, sender, helo)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            theirs = await loop.run_in_executor(_thread(), _run, dict(answers), wanted, sender, helo)
+    except TimeoutError:
+        theirs = [("", f"{ENGINE} has not answered within {PATIENCE:g} s")] * len(wanted)
     return [
         Heard(address, verdict.result.value, result, why)
         for address, verdict, (result, why) in zip(wanted, mine, theirs, strict=True)
     ]
 
 
-async def ask(
-    domain: str, sender: str, helo: str, witness: Witness, ours: Ours, judged: Judged, remedy: Remedy, status: Status
-) -> Opinion:
-    """pyspf's opinion on the record of *domain* and, where one is proposed, on the repair."""
-    today = await hear(domain, witness, witness.answers, _ours_addresses(ours, judged), sender, helo)
+async def completed(report: Report, lookup: Lookup, ours: Ours) -> Report:
+    """*report* with pyspf's opinion and what that rests on; as it is where our senders are not ready.
+
+    *lookup* answers what neither the report nor *ours* has asked, such as the names of a proposed record.
+    """
+    if not ours.ready:
+        return report
+    witness = _witness_of(report, lookup)
+    return with_opinion(report, await opinion_on(report, witness, ours), witness.answers)
+
+
+async def opinion_on(report: Report, witness: Witness, ours: Ours) -> Opinion:
+    """pyspf's opinion on the record of *report* and, where one is proposed, on the repair.
+
+    *witness* has the answers that the report rests on, and remembers what is asked beyond them.
+    """
+    sender, helo = report.identity.mail_from, report.identity.helo
+    domain, remedy = split_identity(sender, helo).domain, report.remedy
+    parts = {
+        family: await drive(partition(ours.sending[family], family, domain, sender, helo, policy=STRICT), witness)
+        for family in FAMILIES
+        if ours.sending[family]
+    }
+    today = await hear(domain, witness, witness.answers, _ours_addresses(ours, parts), sender, helo)
     heard = list(today)
     records = _records(witness.answers)
-    proposed = remedy.kind in (RemedyKind.PUBLISH, RemedyKind.REPLACE)
     repaired: list[Heard] = []
-    if proposed:
+    if remedy.kind in (RemedyKind.PUBLISH, RemedyKind.REPLACE):
         overlay = Witness(witness)
         changed = published_as(domain, remedy.value)
         overlay.answers.update(witness.answers)
         overlay.answers[changed.question] = changed
-        addresses = [*_ours_addresses(ours, None), *_other_addresses(domain, remedy.value, ours, overlay.answers)]
+        addresses = [*_ours_addresses(ours, {}), *_other_addresses(domain, remedy.value, ours, overlay.answers)]
         repaired = await hear(domain, overlay, overlay.answers, addresses, sender, helo)
         heard += repaired
         records = [*records, (domain, parse(remedy.value))]
-    return _opinion(heard, today, repaired, records, status)
+    return _opinion(heard, today, repaired, records, report.status)
+
+
+def with_opinion(report: Report, opinion: Opinion, answers: Mapping[Question, Answer]) -> Report:
+    """*report* with *opinion*, and with those of *answers* as evidence that it does not rest on yet."""
+    evidence = {_question_of(one): one for one in report.evidence}
+    beyond = [answer for question, answer in answers.items() if question not in evidence]
+    evidence.update((answer.question, evidence_of(answer)) for answer in beyond)
+    ends = [(answer.received_at or report.checked_at) + answer.ttl for answer in beyond]
+    return replace(
+        report,
+        opinion=opinion,
+        evidence=tuple(evidence[question] for question in sorted(evidence)),
+        # One that was refused over a ceiling stands in the evidence, and nobody asked it.
+        questions=report.questions + sum(answer.outcome is not Outcome.LIMITED for answer in beyond),
+        stale=report.stale or any(answer.stale for answer in beyond),
+        expires_at=min([report.expires_at, *ends]),
+    )
+
+
+def _witness_of(report: Report, lookup: Lookup) -> Witness:
+    """A witness that has the answers of *report*, and asks *lookup* for others."""
+    witness = Witness(lookup)
+    for one in report.evidence:
+        answer = answer_of({field.name: getattr(one, field.name) for field in fields(one)})
+        witness.answers[answer.question] = answer
+        witness.limited = witness.limited or answer.outcome is Outcome.LIMITED
+    return witness
+
+
+def _question_of(one: Evidence) -> Question:
+    return Question(one.name, Rtype[one.type])
 
 
 def _opinion(
@@ -198,14 +257,13 @@ def _opinion(
     )
 
 
-def _ours_addresses(ours: Ours, judged: Judged | None) -> list[str]:
-    """One address of each cell, and both ends of each network of ours."""
+def _ours_addresses(ours: Ours, parts: Mapping[int, Partition]) -> list[str]:
+    """One address of each cell of *parts*, and both ends of each network of ours."""
     found: list[str] = []
     for family in FAMILIES:
         mine: list[int] = []
-        part = judged.strict.get(family) if judged is not None else None
-        if part is not None:
-            mine += [cell.addresses[0][0] for cell in part.cells]
+        if family in parts:
+            mine += [cell.addresses[0][0] for cell in parts[family].cells]
         for low, high in ours.sending[family]:
             mine += [low, high]
         found += _texts(mine, family)

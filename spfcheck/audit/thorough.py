@@ -14,7 +14,7 @@ from spfcheck.audit.judgement.status import Standing, standing_of
 from spfcheck.audit.judgement.tree import Survey, survey
 from spfcheck.audit.repair.case import Case, published_as
 from spfcheck.audit.report.catalogue import Code, finding
-from spfcheck.audit.report.model import NOT_ASKED, Finding, Report, Status, TreeNode
+from spfcheck.audit.report.model import Finding, Report, Status, TreeNode
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.text.near_miss import near_misses
 from spfcheck.resolver.types import Answer
@@ -57,7 +57,6 @@ async def examine_thoroughly(
     ours: Ours,
     *,
     record: str | None,
-    opinion: bool,
     clock: Callable[[], float],
     new_id: Callable[[], str],
 ) -> Report:
@@ -68,7 +67,6 @@ async def examine_thoroughly(
         witness.answers[proposed.question] = proposed
     look = await _look(check, witness)
     said = list(_said(look))
-    given = NOT_ASKED
     if not ours.ready:
         standing = Standing((), Result.TEMPERROR, Result.TEMPERROR, {})
         said += [finding(Code.SENDER_NOT_READY, check.judged_domain, reason=reason) for reason in ours.reasons]
@@ -77,22 +75,7 @@ async def examine_thoroughly(
         judged = await judge(check.judged_domain, witness, ours, check.mail_from, check.helo)
         standing = standing_of(judged, ours)
         concluded = await _conclude(look, standing, said, witness, ours)
-        if opinion:
-            from spfcheck.audit.second_opinion import ask  # noqa: PLC0415 - pyspf is loaded only where it is asked
-
-            given = await ask(
-                check.judged_domain,
-                check.mail_from,
-                check.helo,
-                witness,
-                ours,
-                judged,
-                concluded.remedy,
-                concluded.status,
-            )
-    return assemble(
-        check, standing, concluded, _picture(look, witness), basis_of(witness.answers), clock, new_id, given
-    )
+    return assemble(check, standing, concluded, _picture(look, witness), basis_of(witness.answers), clock, new_id)
 
 
 async def _look(check: Check, witness: Witness) -> _Look:

@@ -66,7 +66,6 @@ async def both(domain: str, lookup: Lookup, ours: Ours) -> bool:
         check,
         ours,
         record=None,
-        opinion=False,
         clock=lambda: 5.0,
         new_id=lambda: "id",
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from spfcheck.audit.examine import prepare
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.repair.case import Case
 from spfcheck.audit.repair.meant import Base, Origin
 from spfcheck.audit.repair.proof import Proposal
 from spfcheck.audit.senders import SenderProfile
-from spfcheck.audit.text.mend import Change
+from spfcheck.audit.text.mend import Correction
 from spfcheck.audit.text.slips import Slip
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.rfc7208.record import Span
@@ -78,7 +78,7 @@ class Sabotage:
 
 def mended(text: str, *becomes: str, origin: Origin = Origin.MENDED) -> Base:
     """A base as a mend leaves it, which put in the terms *becomes*."""
-    return Base(text, origin, (), tuple(Change(Slip.UNKNOWN_WORD, Span(0, 0), "x", one) for one in becomes))
+    return Base(text, origin, (), tuple(Correction(Slip.UNKNOWN_WORD, Span(0, 0), "x", one) for one in becomes))
 
 
 def wide(term: str, sound: str) -> Sabotage:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from spfcheck.audit.examine import prepare
 from spfcheck.audit.flat.include import memory_of
 from spfcheck.audit.flat.record import NotPlain, Plain
 from spfcheck.audit.flat.record_text import read_plain
+from spfcheck.audit.prepare import prepare
 from spfcheck.audit.repair.claims import Proof, Refusal
 from spfcheck.audit.repair.proof_flat import PLAIN_WALLS, PlainWall, prove_plain
 from spfcheck.audit.senders import Ours, SenderProfile
