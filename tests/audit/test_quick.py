@@ -159,6 +159,18 @@ async def test_repaired_real_records() -> None:
     assert quick > 20
 
 
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="LOUD: the corpus is not at ../shared/corpus; real records untested")
+@pytest.mark.parametrize("cost", OURS_TEXTS)
+async def test_real_records(cost: int) -> None:
+    """Real records as they are: most need a repair, or have no room for one."""
+    rows, includes = read_corpus()
+    lookup = Cached(CorpusLookup(rows, includes, OURS_TEXTS[cost]))
+    ours = await prepare([SenderProfile(name="mail", include=INCLUDE)], lookup)
+    sample = random.Random(cost).sample(rows, scale(200, len(rows)))
+    quick = [await both(row.domain, lookup, ours) for row in sample]
+    assert sum(quick) > 0.7 * len(quick), "most go the quick way"
+
+
 async def test_an_include_that_changes_is_read_again() -> None:
     zone = """
     _spf.mail.example TXT "v=spf1 ip4:203.0.113.0/24 -all"

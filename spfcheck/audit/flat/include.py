@@ -78,6 +78,7 @@ class Memory:
         "ours",
         "parts",
         "places",
+        "quiet",
         "seen",
         "shared",
         "terms",
@@ -108,6 +109,8 @@ class Memory:
         self.together: dict[frozenset[Known], Together] = {}
         self.places = tuple((sender, network) for sender in ours.senders for network in sender.networks)
         self.evidence = {question: shared(evidence_of(answer)) for question, answer in ours.answers.items()}
+        self.quiet = next(answer_findings(ours.answers), None) is None
+        """Nothing is to be said of how the DNS gave what we rest on, and so of every domain."""
         self.lifetime, self.until = lifetimes(ours.answers.values())
 
     def trim(self) -> None:
@@ -198,6 +201,7 @@ def _unasked(target: str, first: Answer, get: Get) -> list[Question]:
 def _learn(target: str, first: Answer, get: Get, memory: Memory) -> Known | None:
     """Evaluate the include *target*; what is no plain network is remembered as unfit, unless an answer is missing."""
     memory.trim()
+    memory.known.pop(target, None)
     memory.unfit[target] = first
     answers: dict[Question, Answer] = {}
 

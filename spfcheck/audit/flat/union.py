@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from spfcheck.audit.flat.include import MOST_REMEMBERED, Known, Memory
+from spfcheck.audit.flat.record import NotPlain
 from spfcheck.audit.report.model import Evidence
 from spfcheck.resolver.types import Question
 from spfcheck.rfc7208.ranges import Ranges, intersect, size, union
@@ -31,10 +32,12 @@ class Together:
 
 
 def together(includes: Iterable[Known], memory: Memory) -> Together:
-    """What *includes* come to side by side."""
+    """What *includes* come to side by side. Raises `NotPlain` where something is to be said of what we rest on."""
     which = frozenset(includes)
     found = memory.together.get(which)
     if found is None:
+        if not memory.quiet:
+            raise NotPlain
         known = tuple(which)
         evidence: dict[Question, Evidence] = dict(memory.evidence)
         for one in known:

@@ -37,8 +37,6 @@ def _ours_pass(trial: Trial) -> None:
         raise Refused("I1", "None of our includes is read in the record.")
     for family, ranges in case.ours.allowed.items():
         wanted = _named(case, own, family) if own else ranges
-        if not wanted:
-            continue
         cells = case.partition(trial.text, wanted, family).cells
         for cell in cells:
             _passes(cell, trial.new, own)
@@ -71,7 +69,7 @@ def _passes(cell: Cell, new: Record, own: Sequence[Term]) -> None:
             raise Refused("I1", "A term in front of our include depends on the message.")
     before = new.terms[: new.terms.index(own[0])] if own else new.terms
     for term in before:
-        if not term.is_modifier and term.network is None and term.result is not Result.PASS:
+        if term.network is None and term.result is not Result.PASS:
             raise Refused("I1", f"{term.text} in front of our include may turn it away.")
 
 
@@ -121,11 +119,7 @@ def _no_new_error(trial: Trial) -> None:
         return
     known = {(use.target, use.state) for use in trial.case.survey(base.record).uses}
     for use in trial.found.uses:
-        if (
-            use.state is not RecordState.RECORD
-            and use.state is not RecordState.DEPENDS
-            and (use.target, use.state) not in known
-        ):
+        if use.state is not RecordState.RECORD and (use.target, use.state) not in known:
             raise Refused("I6", f"{use.term.text} is broken and was not in the record before.")
 
 

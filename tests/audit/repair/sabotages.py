@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.repair.case import Case
@@ -36,6 +36,7 @@ mx.customer.example AAAA 2001:db8:1::2
 """
 BIG = f'big.example TXT "v=spf1 {"ip4:192.0.2.1 " * 2_100}-all"'
 TEN = " ".join(["a:h1.example"] * 10)
+WHOLE = "ip4:203.0.113.0/24 ip6:2001:db8:5::/48"
 NINE = " ".join(["a:h1.example"] * 9)
 
 
@@ -57,6 +58,8 @@ class Sabotage:
     zone: str = ""
     ours: str = OURS_TEXT
     senders: tuple[str, ...] = ("_spf.mail.example",)
+    sending: tuple[str, ...] = ()
+    """The networks that the last of our senders sends from, if not all that its include authorises."""
     base: Base | None = None
     """What is taken to be meant, where the sabotage is that of a mend or a merge."""
 
@@ -66,6 +69,7 @@ class Sabotage:
         zone = "\n".join([COMMON, f'_spf.mail.example TXT "{self.ours}"', self.zone, *lines])
         lookup = ZoneLookup(Zone.parse(zone))
         profiles = [SenderProfile(name=name, include=name) for name in self.senders]
+        profiles[-1] = replace(profiles[-1], networks=self.sending)
         case = case_of(self.domain, lookup, asyncio.run(prepare(profiles, lookup)))
         if self.base is not None:
             case.found["base"] = self.base
@@ -423,6 +427,13 @@ SABOTAGES = [
             ),
         )
     ),
+    # Nothing of ours in it, and a term that may match any message: whatever is not theirs has to pass.
+    Sabotage(
+        wall="ours-pass",
+        published=f"v=spf1 exists:%{{l}}.x.example {WHOLE} -all",
+        value=f"v=spf1 exists:%{{l}}.x.example {WHOLE} -all",
+        refusal=("I1", "-all in front of our include may turn it away."),
+    ),
     Sabotage(
         wall="ours-pass",
         published="v=spf1 include:silent.example -all",
@@ -536,6 +547,19 @@ SOUND = [
     Sabotage(
         published="v=spf1 mx mx a A:Customer.Example include:customer.example -all mx redirect=other.example",
         sound=f"v=spf1 mx a {O} -all",
+    ),
+    # Of two senders one passes by its include, the other by its networks, which are not all that its include holds.
+    Sabotage(
+        senders=("_spf.mail.example", "_spf.second.example"),
+        sending=("192.0.2.64/28",),
+        zone='_spf.second.example TXT "v=spf1 ip4:192.0.2.64/27 -all"',
+        published="v=spf1 ip4:192.0.2.64/28 -all",
+        sound=f"v=spf1 ip4:192.0.2.64/28 {O} -all",
+    ),
+    # What may match any message does no harm, nor does what is behind our include or was looked at by address.
+    Sabotage(
+        published="v=spf1 exists:%{l}.x.example -ip4:192.0.2.9 -a:h1.example -all",
+        sound=f"v=spf1 exists:%{{l}}.x.example -ip4:192.0.2.9 {O} -a:h1.example -all",
     ),
     # Nobody is worse off where a record authorises everybody already.
     Sabotage(published="v=spf1 ip4:0.0.0.0/0 +all", sound=f"v=spf1 {O} ip4:0.0.0.0/0 +all"),
