@@ -81,7 +81,11 @@ def _plainly(trial: Trial) -> Proof | Refusal | None:
     after = case.plain(text) if base is None or before is not None else None
     if after is None or (base is None and after.text != text):
         return None
-    if base is not None and before is not None and base.text[len(before.text) :] != text[len(after.text) :]:
+    unread = text[len(after.text) :]
+    if base is None or before is None:
+        if unread:
+            return None  # of a first record every word is to be accounted for
+    elif base.text[len(before.text) :] != unread:
         form(trial)
         if _unread(case, base.record) != _unread(case, trial.new):
             return None

@@ -80,7 +80,7 @@ def _publishable(trial: Trial) -> None:
         return
     own = case.ours.names
     others = [term for term in new.terms if not (is_own(term, own) and term.result is Result.PASS)]
-    if not others or new.all_term is None or others[-1] is not new.all_term:
+    if new.all_term is None or others[-1] is not new.all_term:
         raise Refused("P", "The record must end in all.")
     wanted, end = for_nobody(case.domain, case.sure)
     given = [f"include:{term.target}" if term.name == "include" else term.text for term in others[:-1]]
@@ -115,7 +115,7 @@ def _own_authorise(trial: Trial) -> None:
     """I7: what is added of ours is added to authorise us."""
     base, own = trial.base, trial.case.ours.names
     old = {term.text for term in base.record.terms} if base is not None else set()
-    for term in trial.new.terms if base is not None else ():
+    for term in trial.new.terms:
         if is_own(term, own) and term.result is not Result.PASS and term.text not in old:
             raise Refused("I7", f"{term.text} is new and does not authorise.")
 
@@ -131,10 +131,9 @@ def _nothing_added(trial: Trial) -> None:
 def _nothing_lost(trial: Trial) -> None:
     """I2 by the deletion lemma: what is left out can never decide."""
     base = trial.base
-    dropped = trial.compare(base.record) if base is not None else []
-    if dropped and base is not None:
+    if base is not None:
         dead = {id(term) for term in deletable(base.record, trial.case.domain)}
-        for term in dropped:
+        for term in trial.compare(base.record):
             if id(term) not in dead:
                 raise Refused("I2", f"{term.text} was dropped, and may decide.")
 

@@ -21,6 +21,7 @@ OURS_TEXT = "v=spf1 ip4:203.0.113.0/24 ip6:2001:db8:5::/48 -all"
 COMMON = """
 other.example TXT "v=spf1 ip4:192.0.2.128/26 ip6:2001:db8:365::/48 -all"
 costly.example TXT "v=spf1 a:h1.example a:h1.example a:h1.example -all"
+spf.protection.outlook.com TXT "v=spf1 ip4:192.0.2.128/26 ip6:2001:db8:365::/48 -all"
 broken.example TXT "v=spf1 ip4:1.2.3 -all"
 back.example TXT "v=spf1 include:customer.example -all"
 silent.example TXT TIMEOUT
@@ -36,6 +37,7 @@ mx.customer.example AAAA 2001:db8:1::2
 """
 BIG = f'big.example TXT "v=spf1 {"ip4:192.0.2.1 " * 2_100}-all"'
 TEN = " ".join(["a:h1.example"] * 10)
+PROVIDER = "include:spf.protection.outlook.com"
 WHOLE = "ip4:203.0.113.0/24 ip6:2001:db8:5::/48"
 NINE = " ".join(["a:h1.example"] * 9)
 
@@ -220,6 +222,22 @@ SABOTAGES = [
             (f"mx ?{O} ?all", "Beside us the record must list mx."),
             (f"mx {O} ~all", "The record must say neutral of everyone else."),
             (f"mx {O} +all", "The record must say neutral of everyone else."),
+        )
+    ),
+    *(
+        Sabotage(
+            wall="publishable",
+            domain="provided.example",
+            published="",
+            zone="provided.example MX 10 x.mail.protection.outlook.com",
+            value=f"v=spf1 {value}",
+            refusal=("P", why),
+            sound=f"v=spf1 {PROVIDER} {O} ~all",
+        )
+        for value, why in (
+            (f"?{PROVIDER} {O} ~all", f"Beside us the record must list {PROVIDER}."),
+            (f"mx {O} ~all", f"Beside us the record must list {PROVIDER}."),
+            (f"{PROVIDER} {O} ?all", "The record must say softfail of everyone else."),
         )
     ),
     Sabotage(
@@ -541,6 +559,8 @@ SOUND = [
         published="v=spf1 ipv4:203.0.113.0/24 ip6:2001:db8:5::/48 -all",
         sound="v=spf1 ip4:203.0.113.0/24 ip6:2001:db8:5::/48 -all",
     ),
+    # A term of ours that does not authorise may stay where it was.
+    Sabotage(published=f"v=spf1 mx ?{O} -all", sound=f"v=spf1 {O} mx ?{O} -all"),
     # Ten lookups.
     Sabotage(published=f"v=spf1 {NINE} -all", sound=f"v=spf1 {NINE} {O} -all"),
     # All that can never decide, left out.
