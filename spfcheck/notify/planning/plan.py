@@ -252,7 +252,8 @@ class Planner:
                 mine = [row for row in here if row.person == member.person]
                 written = any(row.step != MessageStep.THANKS and row.state is NoticeState.SENT for row in mine)
                 thanked = any(row.step == MessageStep.THANKS and row.in_hand for row in mine)
-                if written and not thanked and not member.hold and not self._stops.suppressed(member.person):
+                held = member.hold or self._stops.suppressed(member.person)
+                if written and not thanked and not held and in_stage(self._guards, domain, member.contact_id):
                     self._add(member, domain, episode, MessageStep.THANKS)
 
     def _add(self, member: Member, domain: str, episode: int, step: MessageStep) -> None:

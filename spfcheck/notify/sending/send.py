@@ -19,7 +19,7 @@ from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.ledger.register import Letter
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.model import Brake, MessageStep, NoticeState, OnProgress, Progress, Reason
-from spfcheck.notify.planning.brakes import RecentOutcomes, quiet
+from spfcheck.notify.planning.brakes import RecentOutcomes, in_stage, quiet
 from spfcheck.notify.sending.lock import SenderLock
 from spfcheck.notify.sending.message import Named, RenderedMessage, Writer
 from spfcheck.notify.sending.second_look import SecondLook, state_for
@@ -103,6 +103,11 @@ class SendingRun:
     async def run(self, refs: Sequence[str], plan_id: str, progress: OnProgress | None) -> str:
         """Send the letters *refs* in order; why it ended early, in a sentence, or nothing."""
         for number, ref in enumerate(refs):
+            # The plan was made under the ceiling of its day, and what an earlier run tried comes on top of it.
+            if self.figures.attempted >= self._guards.ceiling_per_run:
+                left = await self._write(self._ledger.leave_rest, refs[number:], Reason.CEILING, now=self._clock())
+                self._count(NoticeState.WAITING, Reason.CEILING, left)
+                return ""
             try:
                 await self._between(number)
                 ended = await self._one(ref)
@@ -156,6 +161,9 @@ class SendingRun:
         return f"{', '.join(letter.domains)}: {state}"
 
     async def _prepare(self, letter: Letter) -> Ready | None:
+        if await self._write(self._stops.suppressed, letter.person):
+            await self._leave(letter, Reason.SUPPRESSED)
+            return None
         try:
             recipient = await self._look.recipient(letter)
         except ApiError as error:
@@ -175,10 +183,12 @@ class SendingRun:
         faults = await self._write(self._ledger.faults, letter.ref)
         step = MessageStep(letter.step)
         named: list[Named] = []
-        for domain in letter.domains:
+        for domain, contact_id in zip(letter.domains, letter.contacts, strict=True):
             reason: Reason | None = Reason.DOMAIN_MOVED
             report = None
-            if domain in bound:
+            if not in_stage(self._guards, domain, contact_id):
+                reason = Reason.OUTSIDE_STAGE
+            elif domain in bound:
                 report, reason = await self._look.verdict(domain, step, faults.get(domain, ""))
             if report is None or reason is not None:
                 reason = reason or Reason.CHANGED
