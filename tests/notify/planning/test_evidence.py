@@ -6,7 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from spfcheck.audit.report.model import Evidence, Opinion, Report
+from spfcheck.audit.report.catalogue import Code
+from spfcheck.audit.report.model import (
+    Evidence,
+    Finding,
+    Opinion,
+    PublishedRecord,
+    Remedy,
+    RemedyKind,
+    Report,
+    Severity,
+    Status,
+)
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.notify.guards import HOUR, Guards
 from spfcheck.notify.ledger.archive import DomainState
@@ -134,23 +145,218 @@ def test_two_runs_twenty_hours_apart(state: DomainState, enough: bool) -> None:
     assert (judged.reason is None) is enough
 
 
-def test_a_name_whose_absence_is_vouched_for_is_not_listed() -> None:
-    def answer(outcome: str, *, soa: bool) -> Evidence:
-        return Evidence(
-            name="n.example",
-            type="TXT",
-            outcome=outcome,
-            data=(),
-            ttl=0,
-            resolver="r",
-            authenticated=False,
-            soa_seen=soa,
-            ms=0.0,
-        )
-
-    from types import SimpleNamespace
-
-    seen = SimpleNamespace(
-        evidence=(answer("nodata", soa=True), answer("ok", soa=False), answer("nxdomain", soa=False))
+def answer(outcome: str, *, soa: bool = False, name: str = "n.example") -> Evidence:
+    return Evidence(
+        name=name,
+        type="TXT",
+        outcome=outcome,
+        data=(),
+        ttl=0,
+        resolver="r",
+        authenticated=False,
+        soa_seen=soa,
+        ms=0.0,
     )
-    assert evidence.unconfirmed_negatives(seen) == ("n.example",)  # type: ignore[arg-type]
+
+
+async def test_a_name_whose_absence_is_vouched_for_is_not_listed() -> None:
+    answers = (
+        answer("nodata", soa=True, name="a.example"),
+        answer("ok", name="b.example"),
+        answer("nodata", name="c.example"),
+        answer("nxdomain", name="d.example"),
+        answer("nxdomain", soa=True, name="e.example"),
+    )
+    doubtful = replace(await broken(), evidence=answers)
+    assert evidence.unconfirmed_negatives(doubtful) == ("c.example", "d.example")
+    assert evidence.confirm(doubtful, None, now=MONDAY, guards=GUARDS).detail == (
+        "A negative answer came without its SOA, and no second resolver confirms it. (c.example)"
+    )
+
+
+# One condition at a time: everything else about the report warrants a message.
+
+
+async def judged(**changes: object) -> evidence.Judgement:
+    return evidence.judge(replace(await broken(), **changes), now=MONDAY, guards=GUARDS)  # type: ignore[arg-type]
+
+
+async def test_a_report_in_which_nothing_is_doubtful_warrants_a_message() -> None:
+    assert await judged() == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (Status.OK, Reason.PASSES),
+        (Status.AT_RISK, Reason.AT_RISK),
+        (Status.UNKNOWN, Reason.DNS_FAILED),
+        (Status.ACTION_NEEDED, None),
+    ],
+)
+async def test_only_a_domain_that_needs_action_is_written_about(status: Status, reason: Reason | None) -> None:
+    found = await judged(status=status)
+    assert found == (reason, reason.sentence if reason else "")
+
+
+async def test_an_unknown_that_a_resolver_filtered_is_told_from_silence() -> None:
+    both = (answer("timeout"), answer("filtered"))
+    assert (await judged(status=Status.UNKNOWN, evidence=both)).reason is Reason.FILTERED
+    assert (await judged(status=Status.UNKNOWN, evidence=both[:1])).reason is Reason.DNS_FAILED
+
+
+def finding(code: str, domain: str = "d.example", severity: Severity = Severity.ERROR, message: str = "") -> Finding:
+    return Finding(code=code, severity=severity, domain=domain, message=message or f"It is {code}.", advice="")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(Code.DOMAIN_NOT_FOUND, Reason.NO_SUCH_DOMAIN), (Code.DECLARED_NO_MAIL, Reason.SENDS_NO_MAIL)],
+)
+async def test_what_a_domain_is_said_to_be_is_said_of_itself_and_not_of_an_include(code: str, reason: Reason) -> None:
+    assert (await judged(findings=(finding(code),))).reason is reason
+    assert (await judged(findings=(finding(code, "include.example"),))).reason is None
+
+
+async def test_any_answer_with_a_cname_beside_it_needs_a_person_and_says_why() -> None:
+    odd = (answer("ok"), replace(answer("ok"), illegal_cname=True))
+    assert await judged(evidence=odd) == (
+        Reason.NEEDS_A_PERSON,
+        "A CNAME stands beside other records; resolvers answer differently.",
+    )
+
+
+async def test_any_stale_answer_makes_the_report_stale() -> None:
+    assert (await judged(evidence=(answer("ok"), replace(answer("ok"), stale=True)))).reason is Reason.STALE
+
+
+@pytest.mark.parametrize(("age", "reason"), [(900.0, None), (900.1, Reason.STALE)])
+@pytest.mark.parametrize("sign", [1, -1])
+async def test_a_report_is_fresh_for_a_quarter_of_an_hour_also_by_a_clock_that_went_back(
+    age: float, reason: Reason | None, sign: int
+) -> None:
+    assert (await judged(checked_at=MONDAY - sign * age)).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"kind": RemedyKind.PUBLISH}, None),
+        ({"kind": RemedyKind.REPLACE}, None),
+        ({"kind": RemedyKind.MANUAL}, Reason.NEEDS_A_PERSON),
+        ({"kind": RemedyKind.NONE}, Reason.NOT_PROVEN),
+        ({"proof": {}}, Reason.NOT_PROVEN),
+        ({"proof": None}, Reason.NOT_PROVEN),
+        ({"value": "v=spf1 {{7*7}} -all"}, Reason.NEEDS_A_PERSON),
+        ({"value": ""}, Reason.NEEDS_A_PERSON),
+    ],
+)
+async def test_only_a_proven_record_to_publish_is_mailed(change: dict[str, object], reason: Reason | None) -> None:
+    sure = (await broken()).remedy
+    assert (await judged(remedy=replace(sure, **change))).reason is reason  # type: ignore[arg-type]
+
+
+async def test_a_record_that_must_not_be_mailed_is_told_from_one_that_nobody_can_write() -> None:
+    sure = (await broken()).remedy
+    unmailable = await judged(remedy=replace(sure, value="v=spf1  -all"))
+    assert unmailable.detail == "The proven record holds characters that a message must not carry."
+    manual = await judged(remedy=Remedy(kind=RemedyKind.MANUAL))
+    assert manual == (Reason.NEEDS_A_PERSON, Reason.NEEDS_A_PERSON.sentence)
+
+
+SURE = Opinion(engine="pyspf", asked=True, result="agrees", agrees=True, may_message=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"asked": False}, Reason.NO_OPINION),
+        ({"agrees": None}, Reason.NO_OPINION),
+        ({"agrees": False}, Reason.ENGINES_DIFFER),
+        ({"may_message": False}, Reason.ENGINES_DIFFER),
+    ],
+)
+async def test_a_second_engine_must_have_been_asked_agree_and_let_us_write(
+    change: dict[str, object], reason: Reason | None
+) -> None:
+    opinion = replace(SURE, **change)  # type: ignore[arg-type]
+    assert await judged(opinion=opinion) == (reason, reason.sentence if reason else "")
+    if reason:
+        assert await judged(opinion=replace(opinion, detail="Its own words.")) == (reason, "Its own words.")
+
+
+@pytest.mark.parametrize(
+    ("record", "may"),
+    [
+        ("v=spf1", True),
+        ("v=spf1 -all", True),
+        ("v=spf1 include:_spf.mail.example ~all", True),
+        ("v=spf1 exists:%{i}.x.example -all", True),
+        ("v=spf1 exists:%{i}%{d}.x.example -all", True),
+        ("v=spf1  -all", False),
+        ("v=spf1 -all ", False),
+        ("v=spf1 -all\n", False),
+        ("v=spf1\t-all", False),
+        ("v=spf1 ä -all", False),
+        ("v=spf1 \x7f -all", False),
+        ("spf1 -all", False),
+        ("xv=spf1 -all", False),
+        ("", False),
+        *((f"v=spf1 x{mark}y -all", False) for mark in ("{{", "}}", "{%", "%}{", "<%", "${")),
+    ],
+)
+def test_a_message_carries_only_what_a_record_may_hold_and_no_template_runs(record: str, may: bool) -> None:
+    assert evidence.mailable(record) is may
+
+
+async def test_the_fault_is_the_error_that_heads_the_report() -> None:
+    sure = await broken()
+    found = (
+        finding("aside", severity=Severity.INFO, message="The head."),
+        finding("other"),
+        finding("decisive", message="The head."),
+    )
+    assert evidence.fault_of(replace(sure, headline="The head.", findings=found)) == "decisive"
+    assert evidence.fault_of(replace(sure, headline="A sum of all.", findings=found)) == "other"
+    assert evidence.fault_of(replace(sure, headline="The head.", findings=found[:1])) == ""
+
+
+async def test_a_second_resolver_confirms_by_status_fault_and_record_each() -> None:
+    sure = await broken()
+    assert sure.record is not None
+    changes: list[dict[str, object]] = [
+        {"status": Status.UNKNOWN},
+        {"findings": tuple(replace(found, code="another") for found in sure.findings)},
+        {"record": replace(sure.record, text="v=spf1 mx ~all")},
+        {"record": None},
+    ]
+    for change in changes:
+        second = replace(sure, **change)  # type: ignore[arg-type]
+        for one, other in ((sure, second), (second, sure)) if "status" not in change else ((sure, second),):
+            assert evidence.confirm(one, other, now=MONDAY, guards=GUARDS).reason is Reason.RESOLVERS_DIFFER, change
+    assert evidence.confirm(sure, replace(sure, report_id="2"), now=MONDAY, guards=GUARDS).reason is None
+    bare = replace(sure, record=None)
+    assert evidence.confirm(bare, bare, now=MONDAY, guards=GUARDS).reason is None
+    empty = replace(sure, record=PublishedRecord(name="d.example", text="", strings=(), ttl=0))
+    assert evidence.confirm(bare, empty, now=MONDAY, guards=GUARDS).reason is None
+
+
+def test_how_often_a_fault_was_seen_is_said_with_its_figures() -> None:
+    state = DomainState(fault="f", fault_runs=1, fault_first_at=MONDAY - 40 * HOUR)
+    assert evidence.seen_enough(state, "f", now=MONDAY, guards=GUARDS) == (
+        Reason.NOT_YET_CONFIRMED,
+        "Seen in 1 run(s) over 40 hours; 2 runs 20 hours apart are needed.",
+    )
+    another = evidence.seen_enough(state, "g", now=MONDAY, guards=GUARDS)
+    never = evidence.seen_enough(replace(state, fault_runs=0), "f", now=MONDAY, guards=GUARDS)
+    assert another == never == (Reason.NOT_YET_CONFIRMED, Reason.NOT_YET_CONFIRMED.sentence)
+
+
+def test_a_first_sighting_counts_where_one_run_is_enough() -> None:
+    at_once = replace(GUARDS, min_runs=1, min_between_runs=0.0)
+    # It was written down some seconds after the night began.
+    state = DomainState(fault="f", fault_runs=1, fault_first_at=MONDAY + 5.0)
+    assert evidence.seen_enough(state, "f", now=MONDAY, guards=at_once).reason is None
+    a_second = replace(at_once, min_between_runs=1.0)
+    assert evidence.seen_enough(state, "f", now=MONDAY, guards=a_second).reason is Reason.NOT_YET_CONFIRMED
