@@ -14,9 +14,6 @@ from tests.profile import scale
 DOMAINS = scale(4_000, 100_000)
 MESSAGES = scale(60, 2_000)
 STALLED = scale(2, 5)
-STANDSTILL = scale(5, 20)
-"""Seconds for which a worker stands still: long enough to be taken for dead."""
-
 LONG = scale(240, 900)
 
 
@@ -35,6 +32,12 @@ def holding(s: Stage, workers: list[Worker]) -> Worker:
             worker.go_on()
         time.sleep(0.01)
     raise TimeoutError(s.trouble())
+
+
+def taken_for_dead(s: Stage, table: str, worker: Worker) -> None:
+    """Wait until what *worker* had in *table* is no longer its own."""
+    claimed = worker.events("chunk-claimed" if table == "chunks" else "night-claimed")[-1]["worker"]
+    wait(lambda: (claimed,) not in s.ask(f"SELECT worker FROM {table}"), LONG, s.trouble)
 
 
 def sender(s: Stage, plan_id: str, many: int) -> Worker:
@@ -58,7 +61,7 @@ def test_one_worker_is_killed_and_one_stands_still(tmp_path: Path, address: str)
         stopped = holding(s, s.workers)
         killed = holding(s, [worker for worker in s.workers if worker is not stopped])
         killed.kill()
-        time.sleep(STANDSTILL)
+        taken_for_dead(s, "chunks", stopped)
         stopped.go_on()
         s.until("done", LONG)
         planned = time.monotonic()
@@ -68,7 +71,7 @@ def test_one_worker_is_killed_and_one_stands_still(tmp_path: Path, address: str)
         assert s.spfcheck("night", "send").returncode == 0
         first = sender(s, plan_id, MESSAGES // 6)
         first.stand_still()
-        time.sleep(STANDSTILL)
+        taken_for_dead(s, "nights", first)
         first.go_on()
         sender(s, plan_id, MESSAGES // 3)
         first.kill()
@@ -123,21 +126,23 @@ def test_workers_survive_a_restart_of_postgres(tmp_path: Path, address: str, ser
         workers = [s.start(), s.start()]
         plan_id = s.begin()
         wait(lambda: s.chunks() >= 1, 240.0, s.trouble)
-        cut(server)
+        cut(server, s)
         s.until("done")
         s.every_domain_once(plan_id)
         s.approve(plan_id)
         assert s.spfcheck("night", "send").returncode == 0
         wait(lambda: s.letters() >= 10, 240.0, s.trouble)
-        cut(server)
+        cut(server, s)
         s.until("done")
         assert all(worker.alive for worker in workers), s.trouble()
         s.everybody_told_once()
 
 
-def cut(server: postgres.Server) -> None:
+def cut(server: postgres.Server, s: Stage) -> None:
+    """Stop the database, and start it once a worker that wanted something of it has noticed."""
+    noticed = sum(len(worker.events("database-lost")) for worker in s.workers)
     server.stop()
-    time.sleep(1.0)
+    wait(lambda: sum(len(worker.events("database-lost")) for worker in s.workers) > noticed, LONG, s.trouble)
     server.start()
 
 
