@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import idna
@@ -231,6 +231,17 @@ def _suffixes() -> Any:
 
 def registrable(domain: str) -> str:
     """The part of *domain* that its owner registered, such as ``example.co.uk``; the domain itself at a suffix."""
+    # Most names that are asked for stand right below a public suffix, and of suffixes there are few.
+    return domain if _is_shared(domain.partition(".")[2]) else _registrable(domain)
+
+
+@lru_cache(maxsize=8192)
+def _is_shared(domain: str) -> bool:
+    return _suffixes().privatesuffix(domain) is None
+
+
+@lru_cache(maxsize=8192)
+def _registrable(domain: str) -> str:
     return str(_suffixes().privatesuffix(domain) or domain)
 
 

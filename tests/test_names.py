@@ -140,7 +140,21 @@ def _accepts_or_refuses(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("domain", "owner"),
-    [("a.b.example.co.uk", "example.co.uk"), ("example.com", "example.com"), ("co.uk", "co.uk"), ("x.y.zz", "y.zz")],
+    [
+        ("a.b.example.co.uk", "example.co.uk"),
+        ("example.com", "example.com"),
+        ("co.uk", "co.uk"),
+        ("x.y.zz", "y.zz"),
+        ("name", "zone"),
+        ("customer.com", "customer.com"),
+        ("_spf.mail.customer.co.uk", "customer.co.uk"),
+        ("customer.co.uk", "customer.co.uk"),
+        ("a.b.example", "b.example"),
+        ("x.www.ck", "www.ck"),
+        ("a.foo.ck", "a.foo.ck"),
+        ("3.2.1.in-addr.arpa", "1.in-addr.arpa"),
+        ("localhost", "localhost"),
+    ],
 )
 def test_the_registrable_domain(domain: str, owner: str) -> None:
     assert registrable(domain) == owner

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from spfcheck.audit.fetch import Witness, fetch, spf_texts
-from spfcheck.audit.judgement.networks import FAMILIES, drive
+from spfcheck.audit.judgement.networks import FAMILIES
 from spfcheck.audit.judgement.tree import RecordState, survey
 from spfcheck.audit.senders import OurNetwork, Ours, OurSender, SenderProfile
 from spfcheck.audit.text.terms import plain_name
+from spfcheck.resolver.drive import drive
 from spfcheck.resolver.types import Lookup
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.lookup import Question, Rtype

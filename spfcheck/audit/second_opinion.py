@@ -18,11 +18,12 @@ from functools import cache
 from typing import Any
 
 from spfcheck.audit.fetch import Witness, spf_texts
-from spfcheck.audit.judgement.networks import FAMILIES, drive
+from spfcheck.audit.judgement.networks import FAMILIES
 from spfcheck.audit.repair.case import Case, Missing, published_as
 from spfcheck.audit.report.evidence import answer_of, evidence_of
 from spfcheck.audit.report.model import Evidence, Opinion, RemedyKind, Report, Status
 from spfcheck.audit.senders import Ours
+from spfcheck.resolver.drive import drive
 from spfcheck.resolver.types import Answer, Lookup, Outcome
 from spfcheck.rfc7208.evaluate import check_host, partition
 from spfcheck.rfc7208.limits import STRICT, UNLIMITED

@@ -10,14 +10,23 @@ from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.resolver.canary import Health, ResolverCheck
 from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.types import Lookup
+from spfcheck.settings import Settings
 
 
 def one_check(lookup: Lookup, *, fresh: bool = False) -> Lookup:
     """*lookup* for one check: over a resolver one deadline and one view for all its questions.
 
-    With *fresh* nothing is taken from the cache, for whoever has just repaired a record.
+    With *fresh* nothing is taken from the cache: a record may have been repaired just now.
     """
     return lookup.with_deadline(fresh=fresh) if isinstance(lookup, Resolver) else lookup
+
+
+def profiles_of(settings: Settings) -> list[SenderProfile]:
+    """The profiles that *settings* name; empty when they name none."""
+    return [
+        SenderProfile(name=sender.name, include=sender.include, networks=tuple(sender.networks))
+        for sender in settings.sender_profiles()
+    ]
 
 
 class OurSenders:

@@ -17,7 +17,8 @@ from cyclopts import Parameter
 from spfcheck.audit.examine import examine
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Report, Severity, Status, as_json
-from spfcheck.audit.senders import Ours, SenderProfile
+from spfcheck.audit.senders import Ours
+from spfcheck.checking.senders import one_check, profiles_of
 from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, WRONG_USAGE, UsageError
 from spfcheck.cli.lookups import lookup_for
 from spfcheck.names import NotADomainName, domain_name, shown
@@ -142,16 +143,12 @@ class _Job:
                 await asyncio.sleep(WATCH_SECONDS)
 
     async def _ours(self, lookup: Lookup) -> Ours:
-        profiles = [
-            SenderProfile(name=s.name, include=s.include, networks=tuple(s.networks))
-            for s in self._settings.sender_profiles()
-        ]
-        return await prepare(profiles, _session(lookup))
+        return await prepare(profiles_of(self._settings), one_check(lookup))
 
     async def _examine(self, name: str, lookup: Lookup, ours: Ours, *, fresh: bool = False) -> Report:
         return await examine(
             name,
-            _session(lookup, fresh=fresh),
+            one_check(lookup, fresh=fresh),
             ours,
             mail_from=self._settings.mail_from,
             helo=self._settings.helo,
@@ -216,16 +213,6 @@ class _Job:
             self._code = self._code or COULD_NOT_CHECK
         elif self._fail_on is not None and worst >= _RANK[self._fail_on]:
             self._code = FOUND
-
-
-def _session(lookup: Lookup, *, fresh: bool = False) -> Lookup:
-    from spfcheck.resolver.zone import ZoneLookup
-
-    if isinstance(lookup, ZoneLookup):
-        return lookup
-    from spfcheck.resolver.stub import Resolver
-
-    return lookup.with_deadline(fresh=fresh) if isinstance(lookup, Resolver) else lookup
 
 
 async def _texts(names: Iterable[str]) -> AsyncIterator[tuple[int, str]]:

@@ -7,8 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from spfcheck.audit.prepare import prepare
-from spfcheck.audit.senders import SenderProfile
-from spfcheck.checking.senders import one_check
+from spfcheck.checking.senders import one_check, profiles_of
 from spfcheck.cli import COULD_NOT_CHECK, FINE
 from spfcheck.cli.lookups import look_at_resolver, lookup_for
 from spfcheck.resolver.stub import Resolver
@@ -60,9 +59,7 @@ async def _resolver(settings: Settings) -> Result:
 
 
 async def _senders(settings: Settings) -> Result:
-    profiles = [
-        SenderProfile(name=s.name, include=s.include, networks=tuple(s.networks)) for s in settings.sender_profiles()
-    ]
+    profiles = profiles_of(settings)
     if not profiles:
         return "bad", "None is set: set SPFCHECK_SENDER_INCLUDE to what a customer includes."
     async with lookup_for(settings) as lookup:

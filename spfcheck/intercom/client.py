@@ -338,17 +338,6 @@ class Intercom:
             return
 
 
-async def _body(response: httpx.Response) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.aiter_bytes():
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise MalformedAnswerError("The messaging API sent an answer without end.", status=response.status_code)
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
 def _answer(status: int, headers: Mapping[str, str], body: bytes) -> Any:
     if 200 <= status < 300:
         return decode(body)

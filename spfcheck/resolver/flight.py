@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from spfcheck.names import registrable
 from spfcheck.resolver.answer_cache import MAX_NEGATIVE_TTL, MAX_TTL
-from spfcheck.resolver.limit import ZoneLimit, registrable
+from spfcheck.resolver.limit import ZoneLimit
 from spfcheck.resolver.reading import Reading
 from spfcheck.resolver.transport import Transport
 from spfcheck.resolver.types import Answer, Outcome, Question

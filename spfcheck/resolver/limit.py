@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
-from publicsuffixlist import PublicSuffixList
-
-__all__ = ["ZoneLimit", "registrable"]
+__all__ = ["ZoneLimit"]
 
 MOST_ZONES: Final = 65536
 """Zones remembered before those that are no longer held back are forgotten."""
@@ -35,25 +32,3 @@ class ZoneLimit:
             self._full_at = {name: time for name, time in self._full_at.items() if time > now}
         self._full_at[zone] = full_at
         return wait if wait > 0 else 0.0
-
-
-@lru_cache(maxsize=1)
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
-
-
-def registrable(name: str) -> str:
-    """The registrable zone above *name* by the Public Suffix List; the name itself where there is none."""
-    # Most names that we ask for stand right below a public suffix, and of suffixes there are few.
-    return name if _is_suffix(name.partition(".")[2]) else _registrable(name)
-
-
-@lru_cache(maxsize=8192)
-def _is_suffix(name: str) -> bool:
-    return _suffixes().privatesuffix(name) is None
-
-
-@lru_cache(maxsize=8192)
-def _registrable(name: str) -> str:
-    zone: str | None = _suffixes().privatesuffix(name)
-    return zone or name

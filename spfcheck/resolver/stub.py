@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
+from spfcheck.names import registrable
 from spfcheck.resolver.answer_cache import AnswerCache
 from spfcheck.resolver.flight import Deadlines, Flight
-from spfcheck.resolver.limit import ZoneLimit, registrable
+from spfcheck.resolver.limit import ZoneLimit
 from spfcheck.resolver.nameservers import ResolverError, parse_nameservers, system_nameservers
 from spfcheck.resolver.transport import Counts, Timing, Transport
 from spfcheck.resolver.types import Answer, Outcome, Question
@@ -79,11 +80,6 @@ class Resolver:
     def in_flight(self) -> int:
         """Questions that wait for an answer."""
         return len(self._all)
-
-    @property
-    def cache_bytes(self) -> int:
-        """The memory that cached answers take, estimated from the sizes of what is stored."""
-        return self._cache.size
 
     @property
     def cached_answers(self) -> int:

@@ -193,13 +193,3 @@ class Partition:
                 if low <= address <= high:
                     return cell
         return None
-
-    @property
-    def worst_lookups(self) -> int:
-        """The most lookups that an address of the set can cost."""
-        return max((cell.lookups for cell in self.cells), default=0)
-
-    @property
-    def worst_void_lookups(self) -> int:
-        """The most void lookups that an address of the set can cost."""
-        return max((cell.void_lookups for cell in self.cells), default=0)

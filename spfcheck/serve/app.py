@@ -34,8 +34,8 @@ from spfcheck.api.reports.entries import Shelf, wall_clock
 from spfcheck.api.reports.in_memory import Shelved
 from spfcheck.api.routes import ROUTES, reasons_not_ready, take_stock
 from spfcheck.audit.report.model import Report
-from spfcheck.audit.senders import Ours, SenderProfile
-from spfcheck.checking.senders import OurSenders
+from spfcheck.audit.senders import Ours
+from spfcheck.checking.senders import OurSenders, profiles_of
 from spfcheck.resolver.canary import EVERY_SECONDS, ResolverCheck
 from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.types import Lookup
@@ -102,9 +102,7 @@ def create_app(
     """
     keyring = Keyring([parse_line(line) for line in settings.api_keys], stored_keys or tuple)
     metrics = Metrics(registry or CollectorRegistry())
-    profiles = [
-        SenderProfile(name=s.name, include=s.include, networks=tuple(s.networks)) for s in settings.sender_profiles()
-    ]
+    profiles = profiles_of(settings)
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
     def disagreed(report: Report) -> None:

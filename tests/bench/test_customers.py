@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from spfcheck.resolver.drive import drive_cached
 from spfcheck.resolver.zone import Zone, ZoneLookup
+from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import check_host
 from spfcheck.rfc7208.record import Result
 from tests.made import customers as made
@@ -31,7 +31,7 @@ def some(request: pytest.FixtureRequest) -> Customers:
 def judge(some: Customers, client: str) -> list[Result]:
     lookup = ZoneLookup(Zone.parse(some.zone))
     return [
-        drive_cached(check_host(client, domain, f"postmaster@{domain}", "mail.invalid"), lookup).result
+        run(check_host(client, domain, f"postmaster@{domain}", "mail.invalid"), lookup.cached).result
         for domain in some.domains
     ]
 

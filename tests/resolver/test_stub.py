@@ -14,7 +14,7 @@ import uvloop
 
 from spfcheck.resolver.authoritative import serve
 from spfcheck.resolver.drive import drive
-from spfcheck.resolver.limit import ZoneLimit, registrable
+from spfcheck.resolver.limit import ZoneLimit
 from spfcheck.resolver.nameservers import ResolverError, parse_nameservers, system_nameservers
 from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.transport import PORTS, Timing
@@ -487,24 +487,6 @@ def test_the_limit_books_nothing_for_what_it_refuses() -> None:
     assert limit.delay("z", 100.0, 0.15) is None
     assert limit.delay("z", 100.0, 0.25) == pytest.approx(0.2)
     assert limit.delay("y", 100.0, 0.0) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("name", "zone"),
-    [
-        ("customer.com", "customer.com"),
-        ("_spf.mail.customer.co.uk", "customer.co.uk"),
-        ("customer.co.uk", "customer.co.uk"),
-        ("co.uk", "co.uk"),
-        ("a.b.example", "b.example"),
-        ("x.www.ck", "www.ck"),
-        ("a.foo.ck", "a.foo.ck"),
-        ("3.2.1.in-addr.arpa", "1.in-addr.arpa"),
-        ("localhost", "localhost"),
-    ],
-)
-def test_registrable_zones(name: str, zone: str) -> None:
-    assert registrable(name) == zone
 
 
 # -- settings ----------------------------------------------------------------------------------------------------------

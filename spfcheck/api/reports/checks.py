@@ -166,13 +166,6 @@ class Checks:
             return Served(Source.STALE, old)
         return Served(Source.PENDING, None)
 
-    async def final(self, domain: str, *, fresh: bool = False) -> Entry:
-        """The report, however long it takes (some 20 s at most). Raises `LaneFullError`."""
-        ready = self.at_hand(domain, fresh=fresh)
-        if ready is not None:
-            return ready
-        return await asyncio.shield(self._flight(domain, fresh=fresh))
-
     def bulk_at_hand(self, domain: str, *, full: bool) -> bytes | None:
         """The JSON of a report or its summary that can be served without any check, whatever engines were asked."""
         now = self.bench.clock()

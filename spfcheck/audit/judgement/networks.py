@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from spfcheck.audit.report.model import SenderNetwork
 from spfcheck.audit.senders import Ours, OurSender
+from spfcheck.resolver.drive import drive
 from spfcheck.resolver.types import Lookup
 from spfcheck.rfc7208.evaluate import check_host, partition
 from spfcheck.rfc7208.limits import LENIENT, STRICT, Policy
-from spfcheck.rfc7208.lookup import Question, Reply
 from spfcheck.rfc7208.ranges import BITS, Ranges, format_address, intersect
 from spfcheck.rfc7208.record import Result
 from spfcheck.rfc7208.verdict import Cause, Cell, Partition, PathStep
 
-__all__ = ["PARTIAL", "Judged", "drive", "judge", "sender_networks", "via", "worst"]
+__all__ = ["PARTIAL", "Judged", "judge", "sender_networks", "via", "worst"]
 
-T = TypeVar("T")
 FAMILIES: Final = (4, 6)
 PARTIAL: Final = "partial"
 """What is said of a network whose addresses do not share one result."""
@@ -32,17 +31,6 @@ _WORST_FIRST: Final = (
     Result.NEUTRAL,
     Result.PASS,
 )
-
-
-async def drive(evaluation: Generator[Question, Reply, T], lookup: Lookup) -> T:
-    """The result of *evaluation*, answered by *lookup*; never awaits while the answers are at hand."""
-    try:
-        question = next(evaluation)
-        while True:
-            question = evaluation.send(lookup.cached(question) or await lookup.ask(question))
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
 
 
 @dataclass(frozen=True, slots=True)

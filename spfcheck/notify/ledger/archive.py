@@ -314,11 +314,6 @@ class Archive:
         with reading(self.engine) as connection:
             return str(connection.scalar(sa.select(facts.c.value).where(facts.c.name == name)) or "")
 
-    def set_fact(self, name: str, value: str) -> None:
-        """Set a single value."""
-        with writing(self.engine) as connection:
-            _set_fact(connection, name, value)
-
     def same_key(self, people: People) -> None:
         """Make sure that people stand for the same hashes as ever; raises `NotifyError`.
 

@@ -11,6 +11,7 @@ from spfcheck.audit.examine import examine
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import Ours, SenderProfile
+from spfcheck.checking.senders import profiles_of
 from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.types import Lookup
 from spfcheck.settings import Settings
@@ -24,7 +25,7 @@ class CheckHealth(NamedTuple):
 
 
 class DomainChecks(Protocol):
-    """What the notifier asks of whoever judges domains."""
+    """What the notifier asks of the engine that judges domains."""
 
     async def health(self) -> CheckHealth:
         """Whether the resolver answers its canaries, and whether our own include can be judged by."""
@@ -81,12 +82,8 @@ class DnsChecks:
         clock: Callable[[], float] = time.time,
     ) -> Self:
         """Checks as *settings* ask for them, through *resolver*, confirmed by *second* where there is one."""
-        profiles = [
-            SenderProfile(name=sender.name, include=sender.include, networks=tuple(sender.networks))
-            for sender in settings.sender_profiles()
-        ]
         return cls(
-            profiles,
+            profiles_of(settings),
             mail_from=settings.mail_from,
             helo=settings.helo,
             night=resolver.with_deadline,

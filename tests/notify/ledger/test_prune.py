@@ -18,13 +18,13 @@ from spfcheck.api.reports import stored
 from spfcheck.api.reports.tables import reports
 from spfcheck.notify.guards import DAY
 from spfcheck.notify.ledger import migration, trail
-from spfcheck.notify.ledger.archive import Archive
 from spfcheck.notify.ledger.prune import KEPT_LETTERS, Pruned, prune, prune_domains
 from spfcheck.notify.ledger.tables import (
     attempts,
     audit,
     chunks,
     domains,
+    facts,
     letters,
     nights,
     notices,
@@ -130,7 +130,7 @@ def fill(engine: Engine, many: int = MANY) -> None:
         for number in range(many // 10):
             trail.append(connection, at=OLD + number, who="x", action="y", subject=str(number))
         trail.append(connection, at=NOW - DAY, who="x", action="y", subject="new")
-    Archive(engine, "w").set_fact("baseline:w", "plan-baseline")
+        connection.execute(sa.insert(facts), [{"name": "baseline:w", "value": "plan-baseline"}])
 
 
 def left(engine: Engine) -> dict[str, int]:
