@@ -110,10 +110,10 @@ class Server:
         return used
 
 
-def get(domain: str, key: str) -> bytes:
-    """The main app's request."""
+def get(domain: str, key: str, view: str = "summary") -> bytes:
+    """The main app's request, or one of another *view*."""
     return (
-        f"GET /v1/check/{domain}?view=summary HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n\r\n"
+        f"GET /v1/check/{domain}?view={view} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n\r\n"
     ).encode()
 
 

@@ -18,26 +18,26 @@ from spfcheck.api.reports.entries import Entry, summary_of
 from spfcheck.audit.report.serialise import json_bytes
 
 RETRY_SECONDS = 2
-"""When to ask again while a check is going on; most end within it."""
+"""When to ask again while a check or a second opinion is going on; most end within it."""
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 async def answer_in_time(
-    request: web.Request, service: Service, domain: str, wait: float, *, fresh: bool
+    request: web.Request, service: Service, domain: str, wait: float, *, fresh: bool, opinion: float | None
 ) -> tuple[Served, Grant | None]:
-    """An answer within *wait* seconds, and what the caller's quota says where a new check was spent on it."""
-    entry = service.checks.at_hand(domain, fresh=fresh)
+    """An answer within *wait* seconds, and what the caller's quota says where a new check was spent on it.
+
+    *opinion* is how many of the seconds the second opinion may take; None where the report is not shown.
+    """
+    checks = service.checks
     decision = None
-    if entry is not None:
-        served = Served(Source.FRESH, entry)
-    else:
-        if not service.checks.under_way(domain):
-            decision = await spend_quota(request, service, domain)
-        try:
-            served = await service.checks.within(domain, wait, fresh=fresh)
-        except LaneFullError as full:
-            raise busy(full) from None
+    if checks.at_hand(domain, fresh=fresh, whole=False) is None and not checks.under_way(domain):
+        decision = await spend_quota(request, service, domain)
+    try:
+        served = await checks.within(domain, wait, fresh=fresh, opinion=opinion)
+    except LaneFullError as full:
+        raise busy(full) from None
     status = served.entry.status if served.entry else "pending"
     service.metrics.answers[served.source, status] += 1
     request[NOTES].update(source=str(served.source), answer=status)
@@ -84,6 +84,8 @@ def answer_of(
     rate = rate_headers(service, decision) if decision is not None else {}
     if served.source is Source.STALE and entry is not None:
         document = {**entry.document(), "stale": True}
+    elif entry is not None and view == "full" and service.checks.asking(entry):
+        return report_answer(service, entry, rate)
     elif entry is not None:
         return entry_answer(request, entry, view, service, rate)
     else:
@@ -92,11 +94,21 @@ def answer_of(
     return json_answer(json_bytes({**chosen, "retry_after_s": RETRY_SECONDS}), rate)
 
 
+def report_answer(service: Service, entry: Entry, more: Mapping[str, str] = NO_HEADERS) -> web.Response:
+    """A whole report, or one whose second opinion is still asked for with the word to ask again; *more* headers."""
+    content = entry.full
+    if service.checks.asking(entry):
+        # A report is a JSON object already: its closing brace gives way to one field more.
+        content = b'%s,"retry_after_s":%d}' % (content[:-1], RETRY_SECONDS)
+    return json_answer(content, more)
+
+
 def entry_answer(
     request: web.Request, entry: Entry, view: str, service: Service, more: Mapping[str, str] = NO_HEADERS
 ) -> web.StreamResponse:
     """A fresh *entry*, with what a cache and the next request need, and *more* headers."""
-    etag = f'"{entry.report_id}-{view}"'
+    # The second opinion changes a report and not its id.
+    etag = f'"{entry.report_id}-{view}{"" if entry.whole else "-alone"}"'
     lasts = f"private, max-age={max(0, int(entry.fresh_until - service.clock()))}"
     known = request.headers.get("If-None-Match")
     unchanged = known is not None and etag in known

@@ -15,7 +15,16 @@ from spfcheck.api.observe.metrics import Metrics
 from spfcheck.api.params import StrictBody, body, choice, flag, query, whole
 from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.api.reports.checks import LaneFullError
-from spfcheck.api.responses import answer_in_time, answer_of, busy, entry_answer, find_report, json_answer, spend_quota
+from spfcheck.api.responses import (
+    answer_in_time,
+    answer_of,
+    busy,
+    entry_answer,
+    find_report,
+    json_answer,
+    report_answer,
+    spend_quota,
+)
 from spfcheck.audit.report.serialise import json_bytes
 from spfcheck.checking.connection import host_question, judge, verdict_document
 from spfcheck.checking.senders import one_check
@@ -84,12 +93,14 @@ async def get_check(request: web.Request) -> web.StreamResponse:
     domain = domain_name(request.match_info["domain"])
     notes = request[NOTES]
     notes["domain"] = domain
-    entry = service.checks.at_hand(domain, fresh=fresh)
+    whole = view == "full"
+    entry = service.checks.at_hand(domain, fresh=fresh, whole=whole)
     if entry is not None:  # the same as below, without what only a check needs
         notes["source"], notes["answer"] = "fresh", entry.status
         service.metrics.answers["fresh", entry.status] += 1
         return entry_answer(request, entry, view, service)
-    served, decision = await answer_in_time(request, service, domain, wait, fresh=fresh)
+    opinion = wait if whole else None
+    served, decision = await answer_in_time(request, service, domain, wait, fresh=fresh, opinion=opinion)
     return answer_of(request, served, domain, view, service, decision)
 
 
@@ -101,15 +112,16 @@ async def post_check(request: web.Request) -> web.StreamResponse:
     domain = domain_name(wanted.domain)
     request[NOTES]["domain"] = domain
     if wanted.record is None:
-        served, _ = await answer_in_time(request, service, domain, DEFAULT_WAIT_MS / 1000, fresh=False)
+        wait = DEFAULT_WAIT_MS / 1000
+        served, _ = await answer_in_time(request, service, domain, wait, fresh=False, opinion=wait)
         return answer_of(request, served, domain, "full", service)
     record = record_text(wanted.record)
     await spend_quota(request, service)
     try:
-        entry = await service.checks.what_if(domain, record)
+        entry = await service.checks.what_if(domain, record, opinion=DEFAULT_WAIT_MS / 1000)
     except LaneFullError as full:
         raise busy(full) from None
-    return json_answer(entry.full)
+    return report_answer(service, entry)
 
 
 def record_text(text: str) -> str:
@@ -126,7 +138,8 @@ async def get_report(request: web.Request) -> web.StreamResponse:
     """A report as it was."""
     service = service_of(request)
     query(request, frozenset())
-    return json_answer((await find_report(service, request.match_info["id"])).full)
+    entry = await find_report(service, request.match_info["id"])
+    return report_answer(service, await service.checks.shown(entry, DEFAULT_WAIT_MS / 1000))
 
 
 async def post_check_host(request: web.Request) -> web.StreamResponse:

@@ -18,7 +18,7 @@ from spfcheck.api.params import flag, query
 from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.api.reports.checks import LaneFullError, Source
 from spfcheck.api.reports.entries import Entry
-from spfcheck.api.responses import answer_in_time, busy, find_report, json_answer, pending_document, spend_quota
+from spfcheck.api.responses import answer_in_time, busy, find_report, pending_document, report_answer, spend_quota
 from spfcheck.api.routes import DEFAULT_WAIT_MS, MAX_RECORD, reasons_not_ready
 from spfcheck.checking.connection import AddressError, IdentityError, host_question, judge
 from spfcheck.checking.senders import one_check
@@ -27,6 +27,9 @@ from spfcheck.web import help as help_pages
 from spfcheck.web import people, render
 from spfcheck.web.view import changes, report_view, safe, when
 from spfcheck.web.words import words
+
+OPINION_SECONDS = 0.25
+"""How long a page waits for the second opinion: it takes some milliseconds, and else the page fills it in later."""
 
 HISTORY = 12
 """Changes of a domain on its page."""
@@ -111,7 +114,8 @@ async def _about(request: web.Request, domain: str, values: Mapping[str, str]) -
     service = service_of(request)
     request[NOTES]["domain"] = domain
     fresh = flag(values, "fresh")
-    served, _ = await answer_in_time(request, service, domain, DEFAULT_WAIT_MS / 1000, fresh=fresh)
+    wait = DEFAULT_WAIT_MS / 1000
+    served, _ = await answer_in_time(request, service, domain, wait, fresh=fresh, opinion=OPINION_SECONDS)
     if fresh and served.source is not Source.PENDING:
         return _go(f"/domains/{quote(domain)}")  # so that reloading does not ask again
     if served.entry is None:
@@ -137,6 +141,7 @@ def _page(
     keep = urlencode({name: value for name, value in request.query.items() if name not in ("expand", "fresh")})
     values: dict[str, Any] = {
         "frozen": False, "test": None, "try_fault": "", "tried": "", "today_diff": [], "history": [], "notices": None,
+        "asking": not document["opinion"]["asked"] and service.checks.opinions.under_way(document["report_id"]),
         "asked": document["domain"], "help_url": f"{base}/help/{code}" if code else f"{base}/help",
         "keep": None if request.method == "POST" else f"{keep}&" if keep else "",
         **report_view(document, now=service.clock(), everything=everything),
@@ -160,7 +165,8 @@ async def _tried(
         return _page(request, service, today, try_fault=fault, tried=tried, history=await _history(service, domain))
     await spend_quota(request, service)
     try:
-        entry = await service.checks.what_if(domain, record.encode("utf-8", "replace").decode("latin-1"))
+        text = record.encode("utf-8", "replace").decode("latin-1")
+        entry = await service.checks.what_if(domain, text, opinion=OPINION_SECONDS)
     except LaneFullError as full:
         raise busy(full) from None
     published = today["record"]["text"] if today["record"] else ""
@@ -228,9 +234,9 @@ async def report_page(request: web.Request) -> web.StreamResponse:
     """A report as it was."""
     service = service_of(request)
     values = query(request, frozenset({"format", "expand"}))
-    entry: Entry = await find_report(service, request.match_info["id"])
+    entry: Entry = await service.checks.shown(await find_report(service, request.match_info["id"]), OPINION_SECONDS)
     if values.get("format") == "json":
-        return json_answer(entry.full)
+        return report_answer(service, entry)
     return _page(request, service, entry.document(), frozen=True, everything=values.get("expand") == "all")
 
 

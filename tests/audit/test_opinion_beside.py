@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Mapping
 
 import pytest
@@ -29,6 +28,7 @@ from tests.audit.golden_file import GOLDEN, OURS, Golden
 from tests.audit.zones import Generated, customers, zones
 from tests.made.customers import INCLUDE
 from tests.made.customers import customers as made_customers
+from tests.made.held import held_engine
 from tests.profile import scale
 
 HELO = "mail.invalid"
@@ -160,24 +160,11 @@ async def test_without_senders_of_ours_nothing_is_asked() -> None:
 
 
 async def test_an_engine_that_hangs_has_no_opinion(monkeypatch: pytest.MonkeyPatch) -> None:
-    import spf
-
     lookup = ZoneLookup(Zone.parse(BROKEN))
     ours = await prepare(OURS, lookup)
-    let_go = threading.Event()
-    check = spf.query.check
-
-    def hanging(self: object) -> object:
-        assert let_go.wait(30)
-        return check(self)
-
-    monkeypatch.setattr(spf.query, "check", hanging)
-    with monkeypatch.context() as patience:
+    with held_engine(), monkeypatch.context() as patience:
         patience.setattr(second_opinion, "PATIENCE", 0.01)
-        try:
-            report = await examine("customer.example", lookup, ours, opinion=True)
-        finally:
-            let_go.set()
+        report = await examine("customer.example", lookup, ours, opinion=True)
     assert (report.status, report.opinion.asked, report.opinion.result) == ("action_needed", True, "no-opinion")
     assert "has not answered within" in report.opinion.detail
     assert not report.opinion.may_message

@@ -1,6 +1,7 @@
 """Checks as the service runs them: one flight for each domain, lanes that refuse rather than queue, answers in time.
 
-Cached reports are served before any limiter is asked, so a flood of new checks cannot starve them.
+Cached reports are served before any limiter is asked, so a flood of new checks cannot starve them. A check makes its
+report alone; the second opinion is asked beside it (`opinions`) where somebody is shown the whole of it.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from spfcheck.api.observe.telemetry import Tracing
 from spfcheck.api.reports.entries import Entry, Shelf, Summaries, entry_of, fresh_until, summary_bytes
+from spfcheck.api.reports.opinions import Opinions
 from spfcheck.audit.examine import examine
 from spfcheck.audit.report.model import Report
+from spfcheck.audit.second_opinion import completed
 from spfcheck.audit.senders import Ours
 from spfcheck.checking.senders import one_check
 from spfcheck.resolver.types import Lookup
@@ -91,7 +94,7 @@ class ReportKeeper(Protocol):
     """Where reports are kept for as long as their permalinks hold."""
 
     def keep(self, entry: Entry) -> None:
-        """Keep *entry*; does not wait."""
+        """Keep *entry*, in the place of one of the same id; does not wait."""
 
     async def find(self, report_id: str) -> Entry | None:
         """The report of that id, or None."""
@@ -130,9 +133,11 @@ class Checks:
         self.shelf = shelf
         self.keeper = keeper
         self.cold = Lane(cold_lane)
-        self._on_disagreement = on_disagreement
+        self.opinions = Opinions(self._completed, self._put_in_place, on_disagreement, cold_lane)
         self._tracing = tracing
         self._flights: dict[str, asyncio.Task[Entry]] = {}
+        self._wished: set[str] = set()
+        """Domains under way whose whole report somebody waits for."""
         self._bulk = 0
         self.batches: set[asyncio.Task[Any]] = set()
         """Requests for many domains; they end with the checks under way when the service stops."""
@@ -143,11 +148,14 @@ class Checks:
         """How many checks are under way."""
         return len(self._flights) + self._bulk
 
-    def at_hand(self, domain: str, *, fresh: bool = False) -> Entry | None:
-        """A report that can be served without any check; with *fresh*, only one that is too new to be asked again."""
+    def at_hand(self, domain: str, *, fresh: bool = False, whole: bool) -> Entry | None:
+        """A report that can be served without any check; with *fresh*, only one that is too new to be asked again.
+
+        With *whole*, only one to which no second opinion comes any more.
+        """
         entry = self.shelf.get(domain)
         now = self.bench.clock()
-        if entry is None or not entry.fresh(now) or not entry.opinion:
+        if entry is None or not entry.fresh(now) or (whole and not entry.whole):
             return None
         return entry if not fresh or now < entry.checked_at + REFRESH_SECONDS else None
 
@@ -155,16 +163,44 @@ class Checks:
         """True when *domain* is being checked, so that one more who asks costs nothing."""
         return domain in self._flights
 
-    async def within(self, domain: str, seconds: float, *, fresh: bool = False) -> Served:
-        """An answer within *seconds*: checked now, else an older one, else none yet. Raises `LaneFullError`."""
-        flight = self._flight(domain, fresh=fresh)
-        done, _ = await asyncio.wait({flight}, timeout=seconds)
-        if done:
-            return Served(Source.CHECKED, flight.result())
-        old = self.shelf.get(domain)
-        if old is not None and old.showable(self.bench.clock()):
-            return Served(Source.STALE, old)
-        return Served(Source.PENDING, None)
+    async def within(self, domain: str, seconds: float, *, fresh: bool = False, opinion: float | None = None) -> Served:
+        """An answer within *seconds*: at hand, checked now, else an older one, else none yet. Raises `LaneFullError`.
+
+        With *opinion* the whole report is wanted, and so many of the seconds may go to the second opinion.
+        """
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds
+        source, entry = Source.FRESH, self.at_hand(domain, fresh=fresh, whole=False)
+        if entry is None:
+            flight = self._flight(domain, fresh=fresh, whole=opinion is not None)
+            done, _ = await asyncio.wait({flight}, timeout=seconds)
+            if not done:
+                old = self.shelf.get(domain)
+                if old is not None and old.showable(self.bench.clock()):
+                    return Served(Source.STALE, old)
+                return Served(Source.PENDING, None)
+            source, entry = Source.CHECKED, flight.result()
+        if opinion is None:
+            return Served(source, entry)
+        return Served(source, await self._whole(entry, min(opinion, max(0.0, end - clock()))))
+
+    async def _whole(self, entry: Entry, seconds: float) -> Entry:
+        """*entry* with the second opinion, if that comes within *seconds*; else as it is."""
+        entry = self.shelf.by_id(entry.report_id) or entry  # it may have come meanwhile
+        asked = None if entry.whole else self.opinions.of(entry)
+        if asked is None:
+            return entry
+        done, _ = await asyncio.wait({asked}, timeout=seconds)
+        return asked.result() if done and not asked.cancelled() else entry
+
+    async def shown(self, entry: Entry, seconds: float) -> Entry:
+        """*entry*, found by its id, with the second opinion if that can still be asked for and comes in time."""
+        # Afterwards what is asked beyond its own evidence would be of another time.
+        return await self._whole(entry, seconds) if entry.fresh(self.bench.clock()) else entry
+
+    def asking(self, entry: Entry) -> bool:
+        """True while the second engine is asked about *entry*, so that it is worth asking again for it."""
+        return not entry.whole and self.opinions.under_way(entry.report_id)
 
     def bulk_at_hand(self, domain: str, *, full: bool) -> bytes | None:
         """The JSON of a report or its summary that can be served without any check, whatever engines were asked."""
@@ -193,47 +229,65 @@ class Checks:
         self._summaries.put(domain, summary, fresh_until(report))
         return summary
 
-    async def what_if(self, domain: str, record: str) -> Entry:
-        """The report that *domain* would get if it published *record*."""
+    async def what_if(self, domain: str, record: str, *, opinion: float) -> Entry:
+        """The report that *domain* would get if it published *record*; the second opinion may take *opinion* seconds.
+
+        Raises `LaneFullError`.
+        """
         async with self.cold.place():
             report = await self._audit(domain, record=record)
         entry = entry_of(report)
         self.shelf.put(entry, latest=False)
-        self.keeper.keep(entry)
-        return entry
+        self._complete(entry, report)
+        return await self._whole(entry, opinion)
 
-    def _flight(self, domain: str, *, fresh: bool) -> asyncio.Task[Entry]:
+    def _flight(self, domain: str, *, fresh: bool, whole: bool) -> asyncio.Task[Entry]:
         flight = self._flights.get(domain)
         if flight is None:
             self.cold.take()
             flight = asyncio.create_task(self._fly(domain, fresh=fresh), name=f"check {domain}")
             self._flights[domain] = flight
             flight.add_done_callback(lambda task: self._landed(domain, task))
+        if whole:
+            self._wished.add(domain)
         return flight
 
     async def _fly(self, domain: str, *, fresh: bool) -> Entry:
         report = await self._audit(domain, fresh=fresh)
         entry = entry_of(report)
-        if report.opinion.agrees is False:
-            self._on_disagreement(report)
         self.shelf.put(entry)
-        self.keeper.keep(entry)
+        if domain in self._wished:
+            self._complete(entry, report)
+        else:
+            self.keeper.keep(entry)
         return entry
+
+    def _complete(self, entry: Entry, report: Report) -> None:
+        """Have the second engine asked, and the report kept once it is complete."""
+        if entry.whole or self.opinions.of(entry, report) is None:
+            self.keeper.keep(entry)
+
+    async def _completed(self, report: Report) -> Report:
+        return await completed(report, one_check(self.bench.lookup), await self.ours())
+
+    def _put_in_place(self, entry: Entry) -> None:
+        """Have *entry* served from now on instead of the one that it completes."""
+        self.shelf.complete(entry)
+        self.keeper.keep(entry)
 
     def _landed(self, domain: str, task: asyncio.Task[Entry]) -> None:
         self.cold.busy -= 1
         self._flights.pop(domain, None)
+        self._wished.discard(domain)
         if not task.cancelled():
             task.exception()  # whoever waits for the flight gets it; nobody may be waiting any more
 
     async def _audit(self, domain: str, *, record: str | None = None, fresh: bool = False) -> Report:
-        work = self._examine(domain, record=record, opinion=True, fresh=fresh)
+        work = self._examine(domain, record=record, fresh=fresh)
         async with asyncio.timeout(FINAL_SECONDS):
             return await (work if self._tracing is None else self._tracing.check(work))
 
-    async def _examine(
-        self, domain: str, *, record: str | None = None, opinion: bool = False, fresh: bool = False
-    ) -> Report:
+    async def _examine(self, domain: str, *, record: str | None = None, fresh: bool = False) -> Report:
         bench = self.bench
         return await examine(
             domain,
@@ -242,16 +296,20 @@ class Checks:
             mail_from=bench.mail_from,
             helo=bench.helo,
             record=record,
-            opinion=opinion,
             clock=bench.clock,
             new_id=bench.new_id,
         )
 
     async def drain(self, seconds: float) -> None:
         """Wait for the checks under way, at most *seconds*, and cancel the rest."""
-        going: list[asyncio.Task[Any]] = [*self._flights.values(), *self.batches]
-        if going:
-            _, late = await asyncio.wait(going, timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        end = asyncio.get_running_loop().time() + seconds
+        await _ended([*self._flights.values(), *self.batches], seconds)
+        await _ended(self.opinions.tasks(), max(0.0, end - asyncio.get_running_loop().time()))
+
+
+async def _ended(going: list[asyncio.Task[Any]], seconds: float) -> None:
+    if going:
+        _, late = await asyncio.wait(going, timeout=seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)

@@ -46,8 +46,8 @@ class Entry:
     summary: bytes
     checked_at: float
     fresh_until: float
-    opinion: bool
-    """True when the second engine was asked, as it is wherever a report is shown singly."""
+    whole: bool
+    """True when nothing more comes to it: the second engine was asked, or there is nothing to ask it about."""
     hypothetical: bool
     """True when the record was given and is not what is published."""
     gist: str
@@ -78,7 +78,7 @@ def entry_of(report: Report) -> Entry:
         summary=summary_bytes(report),
         checked_at=report.checked_at,
         fresh_until=fresh_until(report),
-        opinion=report.opinion.asked,
+        whole=report.opinion.asked or not report.senders,
         hypothetical=report.hypothetical,
         gist=_gist(
             (report.status, report.result, report.lookups, report.void_lookups),
@@ -113,7 +113,7 @@ def _entry(document: dict[str, Any]) -> Entry:
         summary=json_bytes(summary_of(document)),
         checked_at=document["checked_at"],
         fresh_until=_fresh_until(document["status"], document["checked_at"], document["expires_at"]),
-        opinion=document["opinion"]["asked"],
+        whole=document["opinion"]["asked"] or not document["senders"],
         hypothetical=document["hypothetical"],
         gist=_gist(
             tuple(document[name] for name in ("status", "result", "lookups", "void_lookups")),
@@ -211,6 +211,20 @@ class Shelf:
         if latest:
             self._by_domain[entry.domain] = entry
             self._by_domain.move_to_end(entry.domain)
+        self._trim()
+
+    def complete(self, entry: Entry) -> None:
+        """Put *entry* into the place of the one of the same id, where that is still here."""
+        old = self._by_id.get(entry.report_id)
+        if old is None:
+            return
+        self._by_id[entry.report_id] = entry
+        self._held += _size(entry) - _size(old)
+        if self._by_domain.get(entry.domain) is old:
+            self._by_domain[entry.domain] = entry
+        self._trim()
+
+    def _trim(self) -> None:
         while self._held > self._max_bytes and len(self._by_id) > 1:
             _, old = self._by_id.popitem(last=False)
             self._held -= _size(old)

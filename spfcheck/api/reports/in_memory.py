@@ -23,11 +23,14 @@ class Shelved:
         self._domains: OrderedDict[str, deque[Entry]] = OrderedDict()
 
     def keep(self, entry: Entry) -> None:
-        """Keep *entry*; the oldest gives way."""
+        """Keep *entry*, in the place of one of the same id; the oldest gives way."""
+        before = self._entries.get(entry.report_id)
         self._entries[entry.report_id] = entry
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
         changes = self._domains.setdefault(entry.domain, deque(maxlen=HISTORY))
+        if before is not None and before in changes:
+            changes[changes.index(before)] = entry
         if not changes or changes[-1].gist != entry.gist:
             changes.append(entry)
         self._domains.move_to_end(entry.domain)

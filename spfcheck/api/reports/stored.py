@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
 from spfcheck.api.access.keys import Key, parse_line
@@ -41,6 +42,9 @@ AT_ONCE = 500
 
 READ_SECONDS = 2.0
 """How long a reader waits for the database: a look-up takes milliseconds, and a page must not hang on one."""
+
+COMPLETED = ("document",)
+"""What the second opinion changes in a report that was kept without it."""
 
 LOOK_BACK = 2_000
 """Reports of a domain in which its history looks for changes: one that is asked for all day must not cost a second."""
@@ -77,8 +81,8 @@ class StoredReports:
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
     def keep(self, entry: Entry) -> None:
-        """Write *entry* soon."""
-        if len(self._waiting) >= WAITING:
+        """Write *entry* soon, in the place of one of the same id."""
+        if len(self._waiting) >= WAITING and entry.report_id not in self._waiting:
             return
         self._waiting[entry.report_id] = entry
         if self._writing is None:
@@ -93,7 +97,8 @@ class StoredReports:
                 except StoreError as error:
                     self._log.error("reports could not be kept", number=len(batch), exc_info=error)
                 for entry in batch:
-                    self._waiting.pop(entry.report_id, None)
+                    if self._waiting.get(entry.report_id) is entry:  # else it was completed meanwhile
+                        del self._waiting[entry.report_id]
         finally:
             self._writing = None
 
@@ -110,8 +115,12 @@ class StoredReports:
             }
             for entry in batch
         ]
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(reports)
+        changed = {name: statement.excluded[name] for name in COMPLETED}
+        statement = statement.on_conflict_do_update(index_elements=["report_id"], set_=changed)
         with self._engine.begin() as connection:
-            connection.execute(sa.insert(reports), rows)
+            connection.execute(statement, rows)
 
     async def find(self, report_id: str) -> Entry | None:
         """The report of that id, or None. Raises `ProblemError` where the database does not say."""

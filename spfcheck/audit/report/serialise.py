@@ -13,7 +13,7 @@ import msgspec
 from spfcheck.audit.report.model import Report, TreeNode, as_json
 from spfcheck.audit.report.shared_parts import SharedEvidence, SharedNode
 
-__all__ = ["json_bytes"]
+__all__ = ["json_bytes", "report_of"]
 
 _ESCAPED: Final = "spfcheck.json"
 
@@ -40,6 +40,13 @@ def json_bytes(value: Any) -> bytes:
         return text
     return text.decode().replace("\x7f", r"\u007f").encode("ascii", _ESCAPED)
 
+
+def report_of(text: bytes) -> Report:
+    """The Report of its JSON, as `json_bytes` wrote it. Raises `ValueError` for anything else."""
+    return _decode(text)
+
+
+_decode: Final = msgspec.json.Decoder(Report).decode
 
 _REPORT: Final = [field.name for field in fields(Report)]
 _TREE, _EVIDENCE = _REPORT.index("tree"), _REPORT.index("evidence")

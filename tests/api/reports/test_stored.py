@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -60,6 +61,30 @@ async def test_what_is_kept_is_found_byte_for_byte(engine: Engine) -> None:
         assert await again.find(f"r{number}") == made[number]
     assert await again.find("r1200") is None
     await again.close()
+
+
+async def test_a_report_that_is_completed_later_takes_its_own_place(engine: Engine) -> None:
+    alone = entry_of(await a_report(ZONE, "broken.example"))
+    whole = entry_of(await a_report(ZONE, "broken.example", opinion=True))
+    assert (alone.report_id, alone.gist) == (whole.report_id, whole.gist)
+    assert (alone.whole, whole.whole) == (False, True)
+    reports = StoredReports(engine)
+    reports.keep(alone)
+    assert reports._writing is not None
+    await reports._writing
+    reports.keep(whole)
+    assert await reports.find(whole.report_id) == whole
+    await reports.close()
+    again = StoredReports(engine)
+    assert await again.find(whole.report_id) == whole
+    assert await again.history("broken.example", 10) == [whole]
+    again.keep(alone)
+    await asyncio.sleep(0)  # its writing begins
+    again.keep(whole)
+    await again.close()
+    last = StoredReports(engine)
+    assert await last.find(whole.report_id) == whole, "the one that came while the other was written"
+    await last.close()
 
 
 async def test_history_has_an_entry_for_each_change(engine: Engine) -> None:
@@ -146,3 +171,19 @@ async def test_the_short_way_to_bytes_says_the_same_and_the_same_again_from_stor
         entry = entry_of(report)
         assert entry.full == json_bytes(as_json(report))
         assert entry_of_document(entry.full) == entry
+
+
+async def test_the_shelf_serves_a_report_completed_in_the_place_of_itself() -> None:
+    first, second = await entries(2)
+    shelf = Shelf(1_000_000)
+    shelf.put(first)
+    shelf.put(second)
+    longer = replace(first, full=first.full + b" " * 500)
+    shelf.complete(longer)
+    assert shelf.by_id("r0") == longer
+    assert shelf.get("broken.example") == second, "a newer report of the domain stays"
+    shelf.complete(replace(second, whole=True))
+    assert shelf.get("broken.example") == replace(second, whole=True)
+    shelf.complete(replace(first, report_id="gone"))
+    assert shelf.by_id("gone") is None
+    assert shelf._held == sum(len(one.full) + len(one.summary) + 1_000 for one in (longer, second))
