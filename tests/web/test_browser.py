@@ -12,6 +12,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from spfcheck.api.access.keys import Scope
+from spfcheck.serve.app import create_app
+from tests.api.running import in_a_thread, settings_of, zone_lookup
+from tests.made.held import held_engine
 from tests.web.browser import signed_in, visit
 from tests.web.night import MENDED, Morning, morning
 
@@ -75,6 +78,27 @@ def test_what_is_wrong_and_what_to_send_are_on_the_first_screen(
     if domain != "lighthouse.example":
         expect(page.get_by_role("button", name="Copy the text for the customer")).to_be_in_viewport()
     page.context.close()
+
+
+@BOTH
+def test_the_second_opinion_is_filled_in_when_it_is_there(chrome: Browser, script: bool) -> None:
+    with in_a_thread(lambda: create_app(settings_of(), zone_lookup())) as url, held_engine() as let_go:
+        page = visit(chrome, f"{url}/domains/other.example", script=script)
+        faults: list[str] = []
+        page.on("console", lambda message: faults.append(message.text))
+        opinion = page.locator("#opinion")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Action needed")
+        expect(opinion).to_contain_text("We are still asking a second SPF engine (pyspf).")
+        page.get_by_label("SPF record", exact=True).fill("v=spf1 -all")
+        let_go.set()
+        if not script:
+            opinion.get_by_role("link", name="Look again").click()
+        expect(opinion).to_contain_text("pyspf agrees")
+        expect(opinion.get_by_role("link")).to_have_count(0)
+        if script:
+            expect(page.get_by_label("SPF record", exact=True)).to_have_value("v=spf1 -all")
+        assert faults == [], "the page's own rules let it look"
+        page.context.close()
 
 
 def test_at_twice_the_size_and_on_paper(chrome: Browser, open_service: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -27,6 +28,7 @@ from spfcheck.notify.sending.message import Writer
 from spfcheck.web.help import write_site
 from spfcheck.web.words import words
 from tests.api.running import ZONE, make_keys, running, settings_of, zone_lookup
+from tests.made.held import held_engine
 from tests.profile import LONG, scale
 from tests.web.payloads import payloads
 
@@ -337,6 +339,39 @@ async def test_history_shows_changes_and_a_report_stays_as_it_was() -> None:
             frozen = Page(await answer.text())
     assert first["headline"] in frozen.text
     assert "This is the report as it was" in frozen.text
+
+
+ASKING = "We are still asking a second SPF engine (pyspf)."
+
+
+@pytest.mark.parametrize("path", ["/domains/other.example", "/domains/other.example?record=v%3Dspf1+-all"])
+async def test_a_page_stands_before_the_second_opinion_and_says_so(path: str) -> None:
+    async with running() as client:
+        checks = client.app[SERVICE].checks
+        with held_engine() as let_go:
+            async with client.get(path) as answer:
+                assert answer.status == 200
+                early = Page(await answer.text())
+            assert_nothing_runs(early)
+            assert "Action needed" in early.text
+            assert ASKING in early.text
+            assert ("meta", {"http-equiv": "refresh", "content": "3"}) not in early.tags, "nobody is read away"
+            (place,) = [attributes for _, attributes in early.tags if attributes.get("id") == "opinion"]
+            permalink = place["data-ask"]
+            assert permalink is not None
+            assert f"{permalink}#opinion" in [attributes.get("href") for _, attributes in early.tags]
+            async with client.get(permalink) as answer:
+                assert ASKING in Page(await answer.text()).text
+            async with client.get(f"{permalink}?format=json") as answer:
+                assert (await answer.json())["retry_after_s"] == 2
+            let_go.set()
+            await asyncio.wait(checks.opinions.tasks())
+        for again in (permalink, "/domains/other.example"):
+            async with client.get(again) as answer:
+                page = Page(await answer.text())
+            assert ASKING not in page.text
+            assert "pyspf agrees" in page.text
+            assert [attributes for _, attributes in page.tags if "data-ask" in attributes] == []
 
 
 def _zone_text(payload: bytes) -> str:
