@@ -150,7 +150,7 @@ class Run:
         base = base_of(case)
         record = base.record if isinstance(base, Base) else parse("v=spf1 ?all")
         least = certificates.least(case, record)
-        text = write(least, insert(pieces(least), needed, "front"))
+        text = write(least.text, insert(pieces(least), needed, "front"))
         for family in (4, 6):
             found = await self._over(case, report, text, family)
             if found:

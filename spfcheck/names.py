@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import idna
 
-__all__ = ["NotADomainName", "domain_name", "is_public_suffix", "is_registered", "registrable", "shown", "unicode_name"]
+__all__ = ["NotADomainName", "domain_name", "is_public_suffix", "registrable", "shown", "unicode_name"]
 
 MAX_NAME: Final = 253
 """Characters of a name in text form: 255 octets on the wire less the root label and one length (RFC 1035 2.3.4)."""
@@ -243,11 +243,6 @@ def _is_shared(domain: str) -> bool:
 @lru_cache(maxsize=8192)
 def _registrable(domain: str) -> str:
     return str(_suffixes().privatesuffix(domain) or domain)
-
-
-def is_registered(domain: str) -> bool:
-    """True for a domain that its owner registered as it is: neither a public suffix nor a name below what was."""
-    return bool(_suffixes().privatesuffix(domain) == domain)
 
 
 def is_public_suffix(domain: str) -> bool:

@@ -45,26 +45,24 @@ def conclude(
     return Conclusion(status, findings)
 
 
-def repair(case: Case, name: str, standing: Standing, concluded: Conclusion) -> Asking[Conclusion]:
+def repair(case: Case, name: str, standing: Standing, concluded: Conclusion, *, silent: bool) -> Asking[Conclusion]:
     """The conclusion with what a repair of the record at *name* takes and finds, where one is needed.
 
-    Yields the questions whose answers are missing in *case*. Without answers the status becomes unknown.
+    A *silent* record declares that nobody sends, and says nothing else. Yields the questions whose answers are missing
+    in *case*. Without answers the status becomes unknown.
     """
     status, findings = concluded.status, concluded.findings
     if status is Status.UNKNOWN or standing.result is Result.PASS:
         return concluded
-    findings = [*findings, *(yield from _mail_hosts(case))]
+    findings = [*findings, *(yield from _mail_hosts(case, silent=silent))]
     remedy = yield from _remedy(case, needed_includes(standing.networks, case.ours), name)
     if remedy is None:
         return Conclusion(Status.UNKNOWN, findings)
     return Conclusion(status, _with_denial(case, findings, remedy), remedy)
 
 
-def _mail_hosts(case: Case) -> Asking[list[Finding]]:
+def _mail_hosts(case: Case, *, silent: bool) -> Asking[list[Finding]]:
     """Whether the domain receives mail, where it publishes nothing or declares that it sends none."""
-    record = parse(case.texts[0]) if len(case.texts) == 1 else None
-    end = record.all_term if record is not None and len(record.terms) == 1 else None
-    silent = end is not None and end.result is Result.FAIL
     if case.answer(Question(case.domain, Rtype.TXT)).nxdomain or (case.texts and not silent):
         return []
     question = Question(case.domain, Rtype.MX)

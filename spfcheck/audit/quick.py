@@ -23,11 +23,12 @@ from spfcheck.audit.flat.union import Together, authorised, together
 from spfcheck.audit.judgement.review import apex_findings
 from spfcheck.audit.judgement.status import Standing
 from spfcheck.audit.repair.case import Case, published_as
+from spfcheck.audit.repair.meant import Base, Origin
 from spfcheck.audit.report.evidence import evidence_of
 from spfcheck.audit.report.model import Report, Status, TreeNode
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.text.near_miss import is_continuation, near_misses
-from spfcheck.names import is_registered
+from spfcheck.names import registrable
 from spfcheck.resolver.types import Answer, Lookup
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
 from spfcheck.rfc7208.lookup import Question, Rtype
@@ -150,6 +151,7 @@ class Attempt:
             return _Found(stands, concluded, picture, _basis(plain.answers, shared))
         case = self._case(plain.text.encode("latin-1"))
         case.plains[plain.text] = plain
+        case.found["base"] = Base(plain.text, Origin.PUBLISHED)  # a flat record is valid, and means what it says
         concluded = yield from self._repaired(case, stands, concluded)
         return _Found(stands, concluded, picture, _basis_of(case, memory))
 
@@ -178,9 +180,10 @@ class Attempt:
         return _Found(stands, concluded, Picture(), _basis_of(case, memory))
 
     def _repaired(self, case: Case, stands: Standing, concluded: Conclusion) -> Asking[Conclusion]:
-        if not is_registered(case.domain):
+        if registrable(case.domain) != case.domain:
             raise NotPlain  # what may be editable only in part goes the long way (repair I8)
-        concluded = yield from repair(case, case.domain, stands, concluded)
+        # A flat record lists somebody, so it does not declare that nobody sends.
+        concluded = yield from repair(case, case.domain, stands, concluded, silent=False)
         if concluded.status is Status.UNKNOWN or not all(map(is_quiet, case.used.values())):
             raise NotPlain
         return concluded

@@ -46,6 +46,12 @@ class _Look:
         return self.answer.chain[-1] if self.answer.chain else self.check.judged_domain
 
     @property
+    def silent(self) -> bool:
+        """Whether the record says nothing but that nobody sends."""
+        end = self.record.all_term if self.record is not None and len(self.record.terms) == 1 else None
+        return end is not None and end.result is Result.FAIL
+
+    @property
     def strings(self) -> tuple[bytes, ...]:
         """The character-strings of the one record."""
         return next((item for item in self.answer.records if b"".join(item) == self.texts[0]), ())
@@ -120,7 +126,7 @@ async def _conclude(
     )
     terms = tuple(live_terms(look.record)) if look.record is not None and look.record.valid else None
     concluded = conclude(case.domain, standing, said, terms, ours, list(answer_findings(witness.answers)))
-    course = repair(case, look.name, standing, concluded)
+    course = repair(case, look.name, standing, concluded, silent=look.silent)
     try:
         while True:
             questions = next(course)

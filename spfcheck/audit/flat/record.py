@@ -6,6 +6,7 @@ Whatever is not exactly so is no plain record, and goes the long way.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ from spfcheck.audit.flat.include import Get, Known, Memory, known_include, node_
 from spfcheck.audit.judgement.review import SLOW_MS
 from spfcheck.audit.judgement.tree import FAMILY_TYPES, host_words
 from spfcheck.audit.report.model import TreeNode
+from spfcheck.audit.text.edit import VERSION, Word
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.macro import host_name
@@ -30,6 +32,9 @@ _ANSWERS: Final = frozenset({Outcome.OK, Outcome.NODATA, Outcome.NXDOMAIN})
 _new_node: Final = maker(TreeNode)
 _A, _AAAA, _MX, _TXT = Rtype.A, Rtype.AAAA, Rtype.MX, Rtype.TXT
 _new: Final = tuple.__new__  # what a named tuple's own constructor ends in
+
+
+_SPACED: Final = re.compile("( +)([^ ]+)")
 
 
 class NotPlain(Exception):  # noqa: N818 - an outcome, not an error
@@ -171,6 +176,12 @@ class Plain:
         """Where *part* stands in the record, in which no term stands twice."""
         start = f"{self.text} ".index(f" {part.text} ") + 1
         return start, start + len(part.text)
+
+    def words(self) -> tuple[Word, ...]:
+        """The words after the version, as `spfcheck.audit.text.edit.pieces` gives those of any record."""
+        terms = [*[part.term for part in self.parts], self.end.term]
+        spaced = _SPACED.findall(self.text, VERSION)
+        return tuple([Word(spaces, text, term) for (spaces, text), term in zip(spaced, terms, strict=True)])
 
     def nodes(self) -> tuple[TreeNode, ...]:
         """The picture of the terms, as `spfcheck.audit.judgement.tree.survey` draws it."""

@@ -10,20 +10,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from spfcheck.audit.fetch import MX_HOSTS, live_terms, spf_texts
+from spfcheck.audit.fetch import MX_HOSTS, spf_texts
+from spfcheck.audit.flat.record import Plain
 from spfcheck.audit.judgement.vendors import mailbox_of
 from spfcheck.audit.repair import certificates
 from spfcheck.audit.repair.case import Case, split_strings
+from spfcheck.audit.repair.claims import LOOKUPS
 from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
 from spfcheck.audit.repair.proof import Proof, Proposal, Refusal, deletable, prove
 from spfcheck.audit.repair.widening import newly_authorised
 from spfcheck.audit.report.model import DeleteRecord, Remedy, RemedyKind
-from spfcheck.audit.text.edit import Word, insert, pieces, without, write
+from spfcheck.audit.text.edit import Word, before_all, insert, pieces, without, write
 from spfcheck.audit.text.terms import ignored_own, is_own
 from spfcheck.names import registrable
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.record import Record, Term, parse
+from spfcheck.rfc7208.record import Term, parse
 
 __all__ = ["NONE", "Blocked", "candidates", "propose", "skeleton_of"]
 
@@ -53,22 +55,30 @@ def propose(case: Case, needed: Sequence[str], name: str) -> Remedy:
         return _manual(name, base.certificate)
     if base is None:
         return _publish(case, needed, name)
-    # A plain record denies nobody, and its end does not pass.
-    if case.plain(base.text) is None:
+    plain = case.plain(base.text)
+    if plain is None:
         case.survey(base.record)  # so that everything it needs is asked for at once
         denied = certificates.denied_by_name(case, base.record)
         if denied is not None:
             return _manual(name, denied)
         if certificates.passes_all(base):
             return _manual(name, certificates.pass_all(base))
+    elif _over(case, plain, needed):  # a plain record denies nobody, and nothing that it reads can be dropped
+        return _manual(name, certificates.no_room(case, base.record, needed))
     return _climb(case, base, needed, name)
+
+
+def _over(case: Case, plain: Plain, needed: Sequence[str]) -> bool:
+    """Whether the other terms of *plain* and our includes cost more than is allowed, wherever ours stand (I4)."""
+    others = sum(part.lookups for part in plain.parts if part.known is None or part.name not in needed)
+    return others + sum(sender.cost for sender in case.ours.senders if sender.include in needed) > LOOKUPS
 
 
 def _climb(case: Case, base: Base, needed: Sequence[str], name: str) -> Remedy:
     """E1, then E2: the first candidate that is proven."""
     delete = _delete(case)
     refusals: list[Refusal] = []
-    for candidate in candidates(base, needed, []):
+    for candidate in candidates(case, base, needed, []):
         made = prove(case, Proposal(name, candidate.text, delete))
         if isinstance(made, Proof):
             return _remedy(case, base, name, candidate, made)
@@ -89,7 +99,7 @@ def _fewest(
     """The candidate with the fewest deletions: each that can be taken back is."""
 
     def first(dropped: Sequence[Term]) -> tuple[_Candidate, Proof] | None:
-        for candidate in candidates(base, needed, dropped):
+        for candidate in candidates(case, base, needed, dropped):
             made = prove(case, Proposal(shape.name, candidate.text, shape.delete))
             if isinstance(made, Proof):
                 return candidate, made
@@ -107,36 +117,40 @@ def _fewest(
     return best
 
 
-def candidates(base: Base, needed: Sequence[str], dropped: Sequence[Term]) -> Iterator[_Candidate]:
+def candidates(case: Case, base: Base, needed: Sequence[str], dropped: Sequence[Term]) -> Iterator[_Candidate]:
     """The candidates of one rung: as it is, requalified, at the end, at the front."""
-    record = base.record
-    words = without(pieces(record), dropped)
+    words = without(_words(case, base), dropped)
     said = (*base.edits, *(f"“{term.text}” is dropped: it can never decide." for term in dropped))
     if base.origin is not Origin.PUBLISHED or dropped:
-        yield _Candidate(write(record, words), said)
+        yield _Candidate(write(base.text, words), said)
     names = frozenset(needed)
-    soft = [term for term in live_terms(record) if is_own(term, names) and term.qualifier in "~?" and term.qualifier]
+    soft = [word for word in before_all(words) if word.term is not None and is_own(word.term, names)]
+    soft = [word for word in soft if word.text[0] in "~?"]
     if soft:
-        yield _requalified(record, words, soft, said)
-    old = [term for term in record.terms if is_own(term, names) or ignored_own(term, names)]
+        yield _requalified(base, words, soft, said)
+    terms = [word.term for word in words if word.term is not None]
+    old = [term for term in terms if is_own(term, names) or ignored_own(term, names)]
     words = without(words, old)
-    shown = " ".join(f"include:{one}" for one in needed)
+    shown = " ".join([f"include:{one}" for one in needed])
     verb = "moves" if old else "is added"
     yield _Candidate(
-        write(record, insert(words, needed, "end")), (*said, f"“{shown}” {verb} behind the last term before the end.")
+        write(base.text, insert(words, needed, "end")),
+        (*said, f"“{shown}” {verb} behind the last term before the end."),
     )
     yield _Candidate(
-        write(record, insert(words, needed, "front")), (*said, f"“{shown}” {verb} to the front of the record.")
+        write(base.text, insert(words, needed, "front")), (*said, f"“{shown}” {verb} to the front of the record.")
     )
 
 
-def _requalified(record: Record, words: Sequence[Word], soft: list[Term], said: tuple[str, ...]) -> _Candidate:
-    changed = tuple(
-        Word(piece.spaces, piece.text[1:], piece.term) if any(piece.term is term for term in soft) else piece
-        for piece in words
-    )
-    edits = tuple(f"“{term.text}” becomes “{term.text[1:]}”." for term in soft)
-    return _Candidate(write(record, changed), (*said, *edits))
+def _words(case: Case, base: Base) -> Sequence[Word]:
+    plain = case.plains.get(base.text)
+    return plain.words() if plain is not None and plain.text == base.text else pieces(base.record)
+
+
+def _requalified(base: Base, words: Sequence[Word], soft: Sequence[Word], said: tuple[str, ...]) -> _Candidate:
+    changed = [Word(word.spaces, word.text[1:], word.term) if word in soft else word for word in words]
+    edits = tuple(f"“{word.text}” becomes “{word.text[1:]}”." for word in soft)
+    return _Candidate(write(base.text, changed), (*said, *edits))
 
 
 def _publish(case: Case, needed: Sequence[str], name: str) -> Remedy:
@@ -145,7 +159,7 @@ def _publish(case: Case, needed: Sequence[str], name: str) -> Remedy:
     record = parse(skeleton)
     refused: Refusal | None = None
     for place in ("end", "front"):
-        text = write(record, insert(pieces(record), needed, place))
+        text = write(skeleton, insert(pieces(record), needed, place))
         made = prove(case, Proposal(name, text, ()))
         if isinstance(made, Proof):
             return Remedy(

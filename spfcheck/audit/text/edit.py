@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from spfcheck.rfc7208.record import Record, Term
 
-__all__ = ["Word", "insert", "pieces", "without", "write"]
+__all__ = ["VERSION", "Word", "before_all", "insert", "pieces", "without", "write"]
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One word of a record: the spaces in front of it as written, its text, and the term that it is (None: new)."""
+VERSION: Final = len("v=spf1")
+
+
+class Word(NamedTuple):
+    """One word of a record: the spaces in front of it as written, its text, and the term that it is.
+
+    None for a new one, and for a network that was not read as a term.
+    """
 
     spaces: str
     text: str
@@ -22,16 +27,16 @@ class Word:
 def pieces(record: Record) -> tuple[Word, ...]:
     """The words of *record* after the version."""
     found: list[Word] = []
-    position = len("v=spf1")
+    position = VERSION
     for term in record.terms:
         found.append(Word(record.text[position : term.span.start], term.text, term))
         position = term.span.stop
     return tuple(found)
 
 
-def write(record: Record, words: Iterable[Word]) -> str:
-    """The version as *record* writes it, and *words*."""
-    return record.text[: len("v=spf1")] + "".join(piece.spaces + piece.text for piece in words)
+def write(text: str, words: Iterable[Word]) -> str:
+    """The version as *text* writes it, and *words*."""
+    return text[:VERSION] + "".join([word.spaces + word.text for word in words])
 
 
 def without(words: Iterable[Word], dropped: Sequence[Term]) -> tuple[Word, ...]:
@@ -53,13 +58,14 @@ def insert(words: Sequence[Word], includes: Iterable[str], place: str) -> tuple[
 
 def _end(words: Sequence[Word]) -> int:
     end = 0
-    for index, piece in enumerate(_before_all(words), 1):
+    for index, piece in enumerate(before_all(words), 1):
         if piece.term is None or not piece.term.is_modifier:
             end = index
     return end
 
 
-def _before_all(words: Sequence[Word]) -> Iterator[Word]:
+def before_all(words: Sequence[Word]) -> Iterator[Word]:
+    """The words in front of the first ``all``, which are those that receivers read (RFC 7208 5.1)."""
     for piece in words:
         if piece.term is not None and piece.term.name == "all" and not piece.term.is_modifier:
             return

@@ -83,7 +83,6 @@ async def said(domain: str, lookup: Changing, ours: Ours) -> set[str]:
         check_of(domain),
         ours,
         record=None,
-        opinion=False,
         clock=lambda: 5.0,
         new_id=lambda: "id",
     )

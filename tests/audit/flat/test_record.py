@@ -144,7 +144,7 @@ async def test_a_verdict_by_parts_is_that_of_the_prover_for_every_record() -> No
         unread = base.text[len(plain.text) :]
         cut += bool(unread)
         delete = tuple(text.decode("latin-1") for text in case.texts)
-        for text in (base.text, *(made.text for made in candidates(base, [INCLUDE], []))):
+        for text in (base.text, *(made.text for made in candidates(case, base, [INCLUDE], []))):
             proposal = Proposal(domain, text, delete)
             quick, long = prove(case, proposal), prove(case, proposal, by_parts=False)
             assert type(quick) is type(long), text
