@@ -355,7 +355,7 @@ UNCLEAR = (
         SEND,
         'findable=self._guards.open_conversation or self._guards.delivery == "event",',
         "findable=True,",
-        (f"{UNCLEAR_TESTS}::test_without_conversations_only_a_person_decides",),
+        (f"{UNCLEAR_TESTS}::test_without_conversations_nothing_is_sent_again_by_itself_not_even_within_the_day",),
     ),
     Mutation(
         "search-down-taken-for-absence",

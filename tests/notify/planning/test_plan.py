@@ -504,6 +504,7 @@ def test_the_figures_under_a_plan() -> None:
 
 
 def test_the_parts_of_a_night_add_up() -> None:
+    assert Tally() == Tally({}, 0, 0, 0, 0, 0, 0)  # type: ignore[arg-type]
     one = Tally(failed=1, opinions=2, disagreements=3, asked_twice=4, resolver_disagreements=5, given_up=6)
     one.statuses["ok"] = 7
     other = Tally(failed=10, opinions=20, disagreements=30, asked_twice=40, resolver_disagreements=50, given_up=60)

@@ -80,6 +80,23 @@ async def test_without_conversations_only_a_person_decides(tmp_path: Path, fault
     assert await states(w) == {"sent": 8}
 
 
+@pytest.mark.parametrize("fault", [Fault.ERROR_BEFORE, Fault.ERROR_AFTER])
+async def test_without_conversations_nothing_is_sent_again_by_itself_not_even_within_the_day(
+    tmp_path: Path, fault: Fault
+) -> None:
+    async with world(tmp_path, broken(*NAMES)) as w:
+        plan = await prepared(w, NAMES, open_conversation=False)
+        w.sandbox.faults = Always(fault, 2)
+        async with w.notifier(open_conversation=False) as notifier:
+            await notifier.send(plan.id)
+            w.clock.later(1)
+            looked = await notifier.reconcile()
+            assert (looked.found, looked.missing, looked.undecided) == (0, 0, 2), "no search can find them"
+            assert (await notifier.send(plan.id)).sent == 0
+        assert await states(w) == {"sent": 6, "unclear": 2}
+    assert len(w.sent) == (8 if fault is Fault.ERROR_AFTER else 6)
+
+
 async def test_a_search_that_is_down_is_no_evidence_of_absence(tmp_path: Path) -> None:
     async with world(tmp_path, broken(*NAMES)) as w:
         plan = await prepared(w, NAMES)
