@@ -74,13 +74,6 @@ WHEN = (
     _plan("cool-off-off", "if last and self._now - last < self._guards.cool_off:", "if False:", COOL_OFF),
     _plan("cool-off-from-the-first", "last = max((row.sent_at", "last = min((row.sent_at", LAST),
     _plan(
-        "cool-off-by-what-was-refused",
-        "for row in mine if row.state is NoticeState.SENT), default=0.0)",
-        "for row in mine), default=0.0)",
-        COOL_OFF,
-        LAST,
-    ),
-    _plan(
         "reminder-without-a-first",
         "if not self._guards.reminders or first.state is not NoticeState.SENT:",
         "if not self._guards.reminders:",
@@ -170,12 +163,6 @@ WHOM = (
     ),
     _plan("ceiling-off", "elif room <= 0:", "elif False:", CEILING),
     _plan("planned-ceiling-one-more", "elif room <= 0:", "elif room < 0:", CEILING),
-    _plan(
-        "ceiling-for-those-who-wait",
-        "            if letter.person in seen:\n",
-        "            room -= letter.person in seen\n            if letter.person in seen:\n",
-        "test_the_second_letter_of_a_person_takes_nobodys_place",
-    ),
 )
 
 THANKS = (
@@ -201,12 +188,6 @@ THANKS = (
         THANKED,
     ),
     _plan("thanks-unchecked", "            if domain in unchecked:\n                continue\n", "", THANKED),
-    _plan(
-        "thanks-for-thanks",
-        "row.step != MessageStep.THANKS and row.state is NoticeState.SENT",
-        "row.state is NoticeState.SENT",
-        "test_a_message_of_thanks_alone_is_no_reason_for_another",
-    ),
     _plan(
         "thanks-for-what-may-not-have-arrived",
         "row.step != MessageStep.THANKS and row.state is NoticeState.SENT",
