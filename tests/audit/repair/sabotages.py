@@ -554,6 +554,8 @@ SOUND = [
         base=mended("v=spf1 ip4:11.0.0.0/16 ip6:2002::/32 -all", "ip4:11.0.0.0/16 ip6:2002::/32"),
         sound=f"v=spf1 ip4:11.0.0.0/16 ip6:2002::/32 {O} -all",
     ),
+    # A host and its neighbours are no network that a mend could have made too wide.
+    Sabotage(base=mended("v=spf1 a:h1.example/15 -all", "a:h1.example/15"), sound=f"v=spf1 {O} a:h1.example/15 -all"),
     # Ours held without our include.
     Sabotage(
         published="v=spf1 ipv4:203.0.113.0/24 ip6:2001:db8:5::/48 -all",
