@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from bench.registry import Table, part
 from spfcheck.audit.examine import examine
-from spfcheck.audit.fetch import Witness, fetch, spf_texts
+from spfcheck.audit.fetch import Witness, fetch
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.repair import certificates
 from spfcheck.audit.repair.case import Case, published_as
@@ -24,7 +24,7 @@ from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.limits import UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import everything, format_address
-from spfcheck.rfc7208.record import Result, parse
+from spfcheck.rfc7208.record import Result, parse, spf_texts
 from tests.made.corpus import CORPUS, INCLUDE, OURS_TEXTS, CorpusLookup, Row, read_corpus
 
 QUICK = 20

@@ -14,7 +14,7 @@ from aiohttp import web
 from bench.registry import Table, part
 from bench.servers import server_cpus, stack
 from bench.service import WINDOW, Measured, Server, batch, get, single
-from spfcheck.api.access.keys import Scope, new_key
+from spfcheck.api.keys import Scope, new_key
 from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.serve.app import create_app

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from bench.engines import ENGINES, Engine, missing, run
 from bench.registry import Table, part
 from bench.servers import slow_line, stack
-from spfcheck.audit.fetch import questions_of, spf_texts
+from spfcheck.audit.fetch import questions_of
 from spfcheck.resolver.types import Answer, Question, Rtype
 from spfcheck.resolver.zone import Zone, ZoneLookup
-from spfcheck.rfc7208.record import parse
+from spfcheck.rfc7208.record import parse, spf_texts
 from tests.made.customers import CLIENT, OUR_CLIENT, Customers, customers
 
 DELAY = 0.020

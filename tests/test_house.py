@@ -109,6 +109,56 @@ def test_a_file_name_stands_once_or_has_a_reason() -> None:
     assert {name for name, count in times.items() if count > 1} == set(SAME_FILE_NAME)
 
 
+CIRCLES = {
+    ("spfcheck.resolver.exchange", "spfcheck.resolver.transport"): "an exchange and its socket call each other",
+}
+"""Modules that may import each other, types and imports inside functions included, each with its reason."""
+
+
+def imports(modules: dict[str, Path]) -> dict[str, set[str]]:
+    """What each of *modules* imports of them, wherever in its text: for types only and inside functions, too."""
+    graph: dict[str, set[str]] = {name: set() for name in modules}
+    for name, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                wanted = [f"{node.module}.{alias.name}" for alias in node.names]
+                graph[name].update(one if one in modules else node.module for one in wanted)
+            elif isinstance(node, ast.Import):
+                graph[name].update(alias.name for alias in node.names)
+        graph[name] = graph[name] & modules.keys() - {name}
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> set[tuple[str, ...]]:
+    """The sets of modules that lead to each other."""
+    reached: dict[str, set[str]] = {}
+    for name in graph:
+        seen: set[str] = set()
+        todo = [name]
+        while todo:
+            new = graph[todo.pop()] - seen
+            seen |= new
+            todo.extend(new)
+        reached[name] = seen
+    return {
+        tuple(sorted(other for other in seen if name in reached[other]))
+        for name, seen in reached.items()
+        if name in seen
+    }  # fmt: skip
+
+
+def test_circles_are_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == {("b", "c")}
+    assert circles({"a": {"b"}, "b": set()}) == set()
+
+
+def test_no_module_imports_what_imports_it() -> None:
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in PRODUCT}
+    graph = imports({name.removesuffix(".__init__"): path for name, path in modules.items()})
+    assert sum(map(len, graph.values())) > len(modules)
+    assert circles(graph) == set(CIRCLES)
+
+
 def test_what_is_left_uncompiled_is_there_and_has_a_reason() -> None:
     declared = ast.parse((ROOT / "setup.py").read_text())
     (left,) = [

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from spfcheck.api.access.keys import Key, Keyring, Scope
+from spfcheck.api.keys import Key, Keyring, Scope
 from spfcheck.api.observe.fleet import Fleet
 from spfcheck.api.observe.gauges import LedgerGauges
 from spfcheck.api.observe.logs import RequestLines

@@ -13,9 +13,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from spfcheck.api.access.guard import NOBODY, caller_of, demand
-from spfcheck.api.access.keys import Scope
 from spfcheck.api.context import CALLER, NOTES, REQUEST_ID, SERVICE, Service
 from spfcheck.api.fast_response import Sealed, fields, may_be_sealed
+from spfcheck.api.keys import Scope
 from spfcheck.api.observe.telemetry import Tracing, note_request
 from spfcheck.api.problems import ProblemError, ProblemKind, content, headers, to_problem
 

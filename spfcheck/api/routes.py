@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from spfcheck.api.access.keys import Scope
 from spfcheck.api.batch import batch
 from spfcheck.api.context import NOTES, Service, service_of
 from spfcheck.api.frame import Route
+from spfcheck.api.keys import Scope
 from spfcheck.api.observe.metrics import Metrics
 from spfcheck.api.params import StrictBody, body, choice, flag, query, whole
 from spfcheck.api.problems import ProblemError, ProblemKind

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from spfcheck.audit.flat.include import lifetimes
+from spfcheck.audit.flat.memory import lifetimes
 from spfcheck.audit.judgement.status import Standing, headline
 from spfcheck.audit.repair.propose import NONE
 from spfcheck.audit.report.evidence import evidence_of

@@ -9,21 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
 
 from spfcheck.resolver.types import Answer, Lookup, Outcome
-from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
+from spfcheck.rfc7208.limits import AUDIT_QUESTIONS, MX_HOSTS
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.macro import dns_name, expand
-from spfcheck.rfc7208.record import Record, Term, published, select
+from spfcheck.rfc7208.record import Record, live_terms, name_of, published
 
-__all__ = ["MX_HOSTS", "Witness", "ask_all", "fetch", "fetch_all", "live_terms", "name_of", "questions_of", "spf_texts"]
-
-_OF_DOMAINS: Final = frozenset("do")
-"""Macro letters that are the same for every message to a domain (RFC 7208 7.2)."""
-
-MX_HOSTS: Final = 10
-"""RFC 7208 4.6.4: the address records of so many names of one mx are asked for, and no more."""
+__all__ = ["Witness", "ask_all", "fetch", "fetch_all", "questions_of"]
 
 
 class Witness:
@@ -103,35 +95,6 @@ async def ask_all(lookup: Lookup, questions: Sequence[Question], answers: dict[Q
     else:
         found = await asyncio.gather(*map(lookup.ask, questions))
     answers.update(zip(questions, found, strict=True))
-
-
-def spf_texts(answer: Answer) -> tuple[bytes, ...]:
-    """The SPF records of a TXT answer; none where the DNS gave no record."""
-    return select(answer.records) if answer.records else ()
-
-
-def live_terms(record: Record) -> Iterator[Term]:
-    """The terms that a receiver may come to evaluate, in its order: up to the first ``all``, else the redirect last."""
-    for term in record.terms:
-        if term.is_modifier:
-            continue
-        yield term
-        if term is record.all_term:
-            return
-    if record.redirect is not None:
-        yield record.redirect
-
-
-def name_of(term: Term, domain: str, root: str) -> str | None:
-    """The name that *term*, in the record of *domain*, asks for; None where that differs from message to message.
-
-    *root* is the domain that is checked (``%{o}``). A name that cannot exist is None as well.
-    """
-    if term.domain_spec is None:
-        return domain
-    if term.target is not None or term.spec is None or not term.spec.letters <= _OF_DOMAINS:
-        return term.target
-    return dns_name(expand(term.spec, {"d": domain, "o": root}))
 
 
 def questions_of(record: Record, domain: str, root: str) -> Iterator[Question]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from spfcheck.audit.fetch import Witness, fetch, spf_texts
+from spfcheck.audit.fetch import Witness, fetch
 from spfcheck.audit.judgement.networks import FAMILIES
 from spfcheck.audit.judgement.tree import RecordState, survey
 from spfcheck.audit.senders import OurNetwork, Ours, OurSender, SenderProfile
@@ -25,7 +25,7 @@ from spfcheck.rfc7208.ranges import (
     to_networks,
     union,
 )
-from spfcheck.rfc7208.record import Record, Result, parse
+from spfcheck.rfc7208.record import Record, Result, parse, spf_texts
 
 __all__ = ["RETRY_S", "prepare"]
 

@@ -14,12 +14,11 @@ from typing import Final, NamedTuple
 
 from spfcheck.audit.assemble import Basis, Check, Conclusion, Picture, assemble, published_record
 from spfcheck.audit.conclude import Asking, conclude, repair
-from spfcheck.audit.fetch import spf_texts
-from spfcheck.audit.flat.include import Known, Memory, lifetimes, memory_of
+from spfcheck.audit.flat.memory import Known, Memory, Together, lifetimes, memory_of
 from spfcheck.audit.flat.outcome import record_said, remembered, standing
 from spfcheck.audit.flat.record import NotPlain, is_quiet
 from spfcheck.audit.flat.record_text import read_plain
-from spfcheck.audit.flat.union import Together, authorised, together
+from spfcheck.audit.flat.union import authorised, together
 from spfcheck.audit.judgement.review import apex_findings
 from spfcheck.audit.judgement.status import Standing
 from spfcheck.audit.repair.case import Case, published_as
@@ -33,7 +32,7 @@ from spfcheck.resolver.types import Answer, Lookup
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.making import maker
-from spfcheck.rfc7208.record import Result
+from spfcheck.rfc7208.record import Result, spf_texts
 
 __all__ = ["Attempt"]
 

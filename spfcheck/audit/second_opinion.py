@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from spfcheck.audit.fetch import Witness, spf_texts
+from spfcheck.audit.fetch import Witness
 from spfcheck.audit.judgement.networks import FAMILIES
 from spfcheck.audit.repair.case import Case, Missing, published_as
 from spfcheck.audit.report.evidence import answer_of, evidence_of
@@ -30,7 +30,7 @@ from spfcheck.rfc7208.limits import STRICT, UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.message import identity as split_identity
 from spfcheck.rfc7208.ranges import Ranges, everything, format_address, subtract
-from spfcheck.rfc7208.record import Record, Result, parse
+from spfcheck.rfc7208.record import Record, Result, parse, spf_texts
 from spfcheck.rfc7208.verdict import Partition
 
 __all__ = ["ENGINE", "Defect", "Heard", "completed", "defects_of", "hear", "opinion_on", "with_opinion"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from spfcheck.audit.assemble import Check, Conclusion, Picture, assemble, basis_of, published_record
 from spfcheck.audit.conclude import conclude, repair
-from spfcheck.audit.fetch import Witness, fetch, fetch_all, live_terms, spf_texts
+from spfcheck.audit.fetch import Witness, fetch, fetch_all
 from spfcheck.audit.judgement.networks import judge
 from spfcheck.audit.judgement.review import answer_findings, apex_findings, record_findings, tree_findings
 from spfcheck.audit.judgement.status import Standing, standing_of
@@ -23,7 +23,7 @@ from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.limits import UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import everything, size
-from spfcheck.rfc7208.record import Record, Result, parse
+from spfcheck.rfc7208.record import Record, Result, live_terms, parse, spf_texts
 
 __all__ = ["examine_thoroughly"]
 

@@ -85,7 +85,7 @@ async def _database(settings: Settings) -> Result:
 
 
 async def _keys(settings: Settings) -> Result:
-    from spfcheck.api.access.keys import parse_line
+    from spfcheck.api.keys import parse_line
 
     keys = [parse_line(line) for line in settings.api_keys]
     return (

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from spfcheck.api.access.keys import Scope, new_key, parse_line
+from spfcheck.api.keys import Scope, new_key, parse_line
 from spfcheck.cli import FINE, UsageError
 from spfcheck.settings import load
 

@@ -116,7 +116,7 @@ def _serve_by_many(settings: Settings, zone: Path | None, workers: int) -> int:
 
 def _prove(settings: Settings) -> bytes | None:
     """The session key, where all that may be wrong with the settings is right; nothing is opened or written before."""
-    from spfcheck.api.access.keys import parse_line
+    from spfcheck.api.keys import parse_line
     from spfcheck.api.observe.logs import configure
 
     for line in settings.api_keys:

@@ -13,6 +13,7 @@ __all__ = [
     "CHECK_QUESTIONS",
     "DEEPEST",
     "LENIENT",
+    "MX_HOSTS",
     "REPEATS_PER_QUESTION",
     "SMALL_SET",
     "STRICT",
@@ -34,6 +35,8 @@ REPEATS_PER_QUESTION: Final = 50
 come by the same record separately, and a hostile tree makes many parts."""
 SMALL_SET: Final = 16
 """Up to so many addresses, a term that depends on the address is asked for each of them; beyond, it is marked."""
+MX_HOSTS: Final = 10
+"""RFC 7208 4.6.4: the address records of so many names of one mx are asked for, and no more."""
 _NEVER: Final = 1 << 30
 
 
@@ -46,7 +49,7 @@ class Policy:
     """RFC 7208 4.6.4: terms that need the DNS, MUST be at most 10."""
     voids: int = 2
     """4.6.4: lookups without an answer, SHOULD be at most two."""
-    mx_names: int = 10
+    mx_names: int = MX_HOSTS
     """4.6.4: names of one mx, MUST be at most 10."""
     ptr_names: int = 10
     """4.6.4: of the names of an address the first 10 count, the rest are ignored."""

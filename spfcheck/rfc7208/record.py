@@ -7,12 +7,14 @@ invalid. Offsets count bytes, which are also the characters of `Record.text` (la
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from spfcheck.rfc7208.cache import Kept
 from spfcheck.rfc7208.grammar import read_term
+from spfcheck.rfc7208.lookup import Reply
+from spfcheck.rfc7208.macro import dns_name, expand
 from spfcheck.rfc7208.term import Problem, ProblemCode, Result, Span, Term
 
 __all__ = [
@@ -25,14 +27,19 @@ __all__ = [
     "Span",
     "Term",
     "canonical",
+    "live_terms",
+    "name_of",
     "parse",
     "published",
     "select",
+    "spf_texts",
 ]
 
 # RFC 7208 4.5: the version ends at a space or at the end of the record; 12: it is case-insensitive.
 _VERSION: Final = re.compile(rb"v=spf1(?: |\Z)", re.IGNORECASE)
 _TERM: Final = re.compile(r"[^ ]+")
+_OF_DOMAINS: Final = frozenset("do")
+"""Macro letters that are the same for every message to a domain (RFC 7208 7.2)."""
 MOST_KEPT: Final = 40_000
 """The weight of the records that are kept by their text, in terms: some 25 MB. Shared includes are what repeats."""
 
@@ -156,3 +163,32 @@ def published(records: tuple[tuple[bytes, ...], ...]) -> Record | int:
         size = sum(len(string) for strings in records for string in strings)
         PUBLISHED.put(records, found, size // 256 + (found.weight if isinstance(found, Record) else 1))
     return found
+
+
+def spf_texts(answer: Reply) -> tuple[bytes, ...]:
+    """The SPF records of a TXT answer; none where the DNS gave no record."""
+    return select(answer.records) if answer.records else ()
+
+
+def live_terms(record: Record) -> Iterator[Term]:
+    """The terms that a receiver may come to evaluate, in its order: up to the first ``all``, else the redirect last."""
+    for term in record.terms:
+        if term.is_modifier:
+            continue
+        yield term
+        if term is record.all_term:
+            return
+    if record.redirect is not None:
+        yield record.redirect
+
+
+def name_of(term: Term, domain: str, root: str) -> str | None:
+    """The name that *term*, in the record of *domain*, asks for; None where that differs from message to message.
+
+    *root* is the domain that is checked (``%{o}``). A name that cannot exist is None as well.
+    """
+    if term.domain_spec is None:
+        return domain
+    if term.target is not None or term.spec is None or not term.spec.letters <= _OF_DOMAINS:
+        return term.target
+    return dns_name(expand(term.spec, {"d": domain, "o": root}))

@@ -16,9 +16,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from spfcheck.api import frame
-from spfcheck.api.access.keys import Key, Keyring, parse_line
 from spfcheck.api.context import SERVICE, Readiness, Service
 from spfcheck.api.fast_response import fields
+from spfcheck.api.keys import Key, Keyring, parse_line
 from spfcheck.api.observe.fleet import WRITE_SECONDS, Fleet
 from spfcheck.api.observe.gauges import LedgerGauges
 from spfcheck.api.observe.logs import RequestLines

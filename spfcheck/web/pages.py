@@ -11,9 +11,9 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 
 from spfcheck.api.access.guard import NOBODY, demand
-from spfcheck.api.access.keys import Scope
 from spfcheck.api.context import CALLER, NOTES, Service, service_of
 from spfcheck.api.frame import PAGE_ERROR, SIGN_IN, Route
+from spfcheck.api.keys import Scope
 from spfcheck.api.params import flag, query
 from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.api.reports.checks import LaneFullError, Source

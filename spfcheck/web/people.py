@@ -8,9 +8,9 @@ from urllib.parse import urlencode, urlsplit
 from aiohttp import web
 
 from spfcheck.api.access.guard import NOBODY
-from spfcheck.api.access.keys import IMPLIED, Scope
 from spfcheck.api.access.sessions import COOKIE, session_text, set_cookie, token_is_good
 from spfcheck.api.context import CALLER, NOTES, Service, service_of
+from spfcheck.api.keys import IMPLIED, Scope
 from spfcheck.api.params import query
 from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.audit.report.model import Status

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from spfcheck.api.access.keys import Scope, new_key
+from spfcheck.api.keys import Scope, new_key
 from spfcheck.demo import customers
 from tests.profile import scale
 

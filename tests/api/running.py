@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from spfcheck.api.access.keys import Scope, new_key
+from spfcheck.api.keys import Scope, new_key
 from spfcheck.api.observe.logs import configure
 from spfcheck.resolver.types import Answer, Lookup, Question
 from spfcheck.resolver.zone import Zone, ZoneLookup

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from spfcheck.audit.fetch import spf_texts
 from spfcheck.audit.repair.case import Case, published_as
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.text.near_miss import near_misses
 from spfcheck.resolver.types import Answer, Lookup
 from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.record import spf_texts
 
 
 class Everything(Mapping[Question, Answer]):

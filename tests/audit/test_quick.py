@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, event, given, settings
 from spfcheck.audit.assemble import Check
 from spfcheck.audit.examine import examine
 from spfcheck.audit.fetch import Witness
-from spfcheck.audit.flat import include, union
-from spfcheck.audit.flat.include import memory_of
+from spfcheck.audit.flat import memory as flat_memory
+from spfcheck.audit.flat import union
+from spfcheck.audit.flat.memory import memory_of
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.quick import Attempt
 from spfcheck.audit.repair.proof import Proof, Proposal, prove
@@ -134,12 +135,12 @@ async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
             found.append(text(await examine(domain, lookup, ours, clock=lambda: 5.0, new_id=lambda: "id")))
             memory = memory_of(ours)
             most = max(most, len(memory.known) + len(memory.parts) + len(memory.nodes), len(memory.together))
-        assert (most <= 21) is (include.MOST_REMEMBERED == 20)
+        assert (most <= 21) is (flat_memory.MOST_REMEMBERED == 20)
         return found
 
     profile = SenderProfile(name="mail", include=INCLUDE)
     whole = await reports(await prepare([profile], lookup))
-    monkeypatch.setattr(include, "MOST_REMEMBERED", 20)
+    monkeypatch.setattr(flat_memory, "MOST_REMEMBERED", 20)
     monkeypatch.setattr(union, "MOST_REMEMBERED", 20)
     assert await reports(await prepare([profile], lookup)) == whole
 

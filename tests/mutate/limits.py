@@ -23,7 +23,7 @@ MUTATIONS = (
     *_by_one("small-set", "SMALL_SET: Final = 16", 16),
     *_by_one("ten-lookups", "lookups: int = 10", 10),
     *_by_one("two-voids", "voids: int = 2", 2),
-    *_by_one("ten-mx-names", "mx_names: int = 10", 10),
+    *_by_one("ten-mx-names", "MX_HOSTS: Final = 10", 10),
     *_by_one("ten-ptr-names", "ptr_names: int = 10", 10),
     *_by_one("questions-unlimited", "questions=AUDIT_QUESTIONS * 10,", 10),
     Mutation(

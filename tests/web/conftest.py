@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from spfcheck.api.access.keys import Scope
+from spfcheck.api.keys import Scope
 from spfcheck.demo import customers
 from spfcheck.serve.app import create_app
 from tests.api.running import in_a_thread, settings_of, zone_lookup

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from spfcheck.api.access.keys import Scope, new_key
+from spfcheck.api.keys import Scope, new_key
 from spfcheck.api.reports.stored import StoredReports, upgrade
 from spfcheck.demo import customers
 from spfcheck.notify.ledger import migration

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from spfcheck.api.access.keys import Scope
+from spfcheck.api.keys import Scope
 from spfcheck.serve.app import create_app
 from tests.api.running import in_a_thread, settings_of, zone_lookup
 from tests.made.held import held_engine

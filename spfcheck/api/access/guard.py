@@ -7,9 +7,9 @@ from functools import cache, lru_cache
 
 from aiohttp import web
 
-from spfcheck.api.access.keys import IMPLIED, Key, Scope
 from spfcheck.api.access.sessions import caller_of_session
 from spfcheck.api.context import Caller, Service
+from spfcheck.api.keys import IMPLIED, Key, Scope
 from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.names import shown
 

@@ -11,8 +11,8 @@ import hmac
 
 from aiohttp import web
 
-from spfcheck.api.access.keys import Key
 from spfcheck.api.context import Caller, Service
+from spfcheck.api.keys import Key
 
 COOKIE = "spfcheck_session"
 LASTS = 12 * 3600

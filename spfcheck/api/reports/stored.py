@@ -21,7 +21,7 @@ import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
-from spfcheck.api.access.keys import Key, parse_line
+from spfcheck.api.keys import Key, parse_line
 from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.api.reports.entries import Entry, entry_of_document
 from spfcheck.api.reports.tables import TELLING, keys, reports

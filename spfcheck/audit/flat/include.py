@@ -2,157 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary, proxy
+from collections.abc import Callable
+from typing import Final
 
-from spfcheck.audit.fetch import spf_texts
+from spfcheck.audit.flat.memory import Get, Known, Memory, lifetimes
 from spfcheck.audit.judgement.networks import FAMILIES, via
 from spfcheck.audit.judgement.review import answer_findings
 from spfcheck.audit.judgement.tree import RecordState, survey
 from spfcheck.audit.judgement.vendors import vendor_of
 from spfcheck.audit.report.evidence import evidence_of
-from spfcheck.audit.report.model import SenderNetwork, TreeNode
-from spfcheck.audit.report.shared_parts import SharedEvidence, SharedNode, shared
-from spfcheck.audit.senders import OurNetwork, Ours
+from spfcheck.audit.report.model import TreeNode
+from spfcheck.audit.report.shared_parts import SharedNode, shared
+from spfcheck.audit.senders import OurNetwork
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.ranges import Ranges, everything, intersect, size
-from spfcheck.rfc7208.record import Record, Result, Term, parse
-from spfcheck.rfc7208.verdict import Cell, Partition
+from spfcheck.rfc7208.ranges import everything, intersect, size
+from spfcheck.rfc7208.record import Record, Result, Term, parse, spf_texts
+from spfcheck.rfc7208.verdict import Partition
 
-if TYPE_CHECKING:
-    from spfcheck.audit.flat.record import Part
-    from spfcheck.audit.flat.union import Together
+__all__ = ["known_include", "node_of"]
 
-__all__ = ["Get", "Known", "Memory", "known_include", "lifetimes", "memory_of", "node_of"]
-
-MOST_REMEMBERED = 8_192
-"""Includes, terms and the like that are remembered; some kilobytes each at most."""
 MOST_RECORDS: Final = 30
 """Records below one include that are looked for; a tree within the limits has eleven at most (RFC 7208 4.6.4)."""
-
-Get = Callable[[Question], Answer | None]
-"""How an answer that is at hand is got; None where there is none."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Known:
-    """An include whose whole tree is plain networks, evaluated."""
-
-    target: str
-    lookups: int
-    """What it costs beside itself."""
-    passing: Mapping[int, Ranges]
-    cells: Mapping[int, tuple[Cell, ...]]
-    answers: tuple[tuple[Question, Answer], ...]
-    evidence: Mapping[Question, SharedEvidence]
-    root: TreeNode
-    ways: tuple[str | None, ...]
-    """By the place of each of our networks: the way to it, empty where it is not held, None where it is in part."""
-    touches: bool
-    """Whether it holds anything that our includes authorise."""
-    count: int
-    """IPv4 addresses that pass."""
-    lows: list[int]
-    """Where their ranges begin."""
-    lifetime: float
-    """Seconds that those of its answers live that carry no time of arrival."""
-    until: float
-    """Unix time until which the others live."""
-
-
-class Memory:
-    """What is remembered from one domain to the next, as long as our own answers stand."""
-
-    __slots__ = (
-        "evidence",
-        "held",
-        "known",
-        "lifetime",
-        "names",
-        "nodes",
-        "ours",
-        "parts",
-        "places",
-        "quiet",
-        "seen",
-        "shared",
-        "terms",
-        "together",
-        "unfit",
-        "until",
-    )
-
-    def __init__(self, ours: Ours) -> None:
-        # Weakly, for it is what this memory is found by.
-        self.ours: Ours = proxy(ours)
-        self.names = ours.names
-        self.unfit: dict[str, Answer] = {}
-        """Includes that are not plain networks, by the answer that said so."""
-        self.known: dict[str, Known] = {}
-        self.terms: dict[str, Term] = {}
-        """Terms as many records write them."""
-        self.seen: dict[tuple[int, str, str], SenderNetwork] = {}
-        """What is said of our networks, by place, result and way."""
-        self.held: dict[tuple[Known, str], tuple[SenderNetwork, ...]] = {}
-        """What is said of all of them where one include, in these words, holds each."""
-        self.shared: dict[tuple[Known, Known], int] = {}
-        """How many IPv4 addresses pass in both of two includes."""
-        self.parts: dict[str, Part] = {}
-        """Includes as records write them."""
-        self.nodes: dict[tuple[Part, int], SharedNode] = {}
-        """Their pictures, by the lookups spent in front of them."""
-        self.together: dict[frozenset[Known], Together] = {}
-        self.places = tuple((sender, network) for sender in ours.senders for network in sender.networks)
-        self.evidence = {question: shared(evidence_of(answer)) for question, answer in ours.answers.items()}
-        self.quiet = next(answer_findings(ours.answers), None) is None
-        """Nothing is to be said of how the DNS gave what we rest on, and so of every domain."""
-        self.lifetime, self.until = lifetimes(ours.answers.values())
-
-    def trim(self) -> None:
-        """Forget everything when there is too much: what is used comes back at once."""
-        kept: list[dict[Any, Any]] = [
-            self.known,
-            self.seen,
-            self.shared,
-            self.unfit,
-            self.terms,
-            self.parts,
-            self.nodes,
-        ]
-        if sum([len(one) for one in kept]) > MOST_REMEMBERED:
-            for one in (*kept, self.held, self.together):
-                one.clear()
-
-
-_FOREVER: Final = float("inf")
-
-
-def lifetimes(answers: Iterable[Answer]) -> tuple[float, float]:
-    """How long *answers* live: seconds from now for those without a time of arrival, and Unix time for the others."""
-    lifetime = until = _FOREVER
-    for answer in answers:
-        if answer.received_at:
-            until = min(until, answer.received_at + answer.ttl)
-        else:
-            lifetime = min(lifetime, float(answer.ttl))
-    return lifetime, until
-
-
-_memories: WeakKeyDictionary[Ours, Memory] = WeakKeyDictionary()
-"""One memory for each time that our own include was read; gone with it."""
-
-
-def memory_of(ours: Ours) -> Memory:
-    """What is remembered as long as *ours* stands."""
-    memory = _memories.get(ours)
-    if memory is None:
-        memory = _memories[ours] = Memory(ours)
-    return memory
 
 
 def known_include(target: str, get: Get, memory: Memory, missing: list[Question]) -> Known | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from spfcheck.audit.flat.include import Known, Memory
-from spfcheck.audit.flat.record import NO_VOIDS, NotPlain, Part, Plain, Stop
+from spfcheck.audit.flat.memory import NO_VOIDS, Known, Memory, Part
+from spfcheck.audit.flat.record import NotPlain, Plain, Stop
 from spfcheck.audit.judgement.networks import FAMILIES, worst
 from spfcheck.audit.judgement.review import end_findings, length_findings, lookup_findings, void_findings
 from spfcheck.audit.judgement.status import Standing

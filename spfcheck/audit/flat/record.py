@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from spfcheck.audit.fetch import MX_HOSTS
-from spfcheck.audit.flat.include import Get, Known, Memory, known_include, node_of
+from spfcheck.audit.flat.include import known_include, node_of
+from spfcheck.audit.flat.memory import NO_VOIDS, Get, Known, Memory, Part
 from spfcheck.audit.judgement.review import SLOW_MS
 from spfcheck.audit.judgement.tree import FAMILY_TYPES, host_words
 from spfcheck.audit.report.model import TreeNode
 from spfcheck.audit.text.edit import VERSION, Word
 from spfcheck.resolver.types import Answer, Outcome
+from spfcheck.rfc7208.limits import MX_HOSTS
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.macro import host_name
 from spfcheck.rfc7208.making import maker
@@ -26,7 +27,7 @@ from spfcheck.rfc7208.record import Term
 from spfcheck.rfc7208.steps import hosts
 from spfcheck.rfc7208.verdict import Cause
 
-__all__ = ["NO_VOIDS", "NotPlain", "Part", "Plain", "Stop", "is_quiet"]
+__all__ = ["NotPlain", "Plain", "Stop", "is_quiet"]
 
 _ANSWERS: Final = frozenset({Outcome.OK, Outcome.NODATA, Outcome.NXDOMAIN})
 _new_node: Final = maker(TreeNode)
@@ -39,44 +40,6 @@ _SPACED: Final = re.compile("( +)([^ ]+)")
 
 class NotPlain(Exception):  # noqa: N818 - an outcome, not an error
     """The record is not plain, or an answer that it rests on is worth a word."""
-
-
-NO_VOIDS: Mapping[int, int] = {4: 0, 6: 0}
-_NOTHING: Mapping[int, Ranges] = {4: (), 6: ()}
-
-
-class Part:
-    """One term, and what it comes to once the answers are there that it needs.
-
-    *name* is what it asks for; two terms of one *key* match the same. *held* are its addresses by family. *hosts* are
-    the answers with the addresses of each of its hosts, in the order of an evaluation, and *first* is what named them.
-    *void* are those of its questions that came back empty, in the order of the survey.
-
-    What it comes to never changes again, so an include, and what a record shares with a proposed one, is one object.
-    """
-
-    __slots__ = ("first", "held", "hosts", "key", "known", "lookups", "name", "term", "text", "void", "voids")
-
-    def __init__(
-        self, text: str, term: Term | None, name: str, key: object, held: Mapping[int, Ranges] = _NOTHING
-    ) -> None:
-        self.text = text
-        self.term = term
-        """None for a network of which nothing is to be said."""
-        self.name = name
-        self.key = key
-        self.held = held
-        self.known: Known | None = None
-        self.lookups = 0
-        """What it costs with all that it leads to."""
-        self.first: Sequence[Answer] = ()
-        self.hosts: Sequence[tuple[Answer, Answer]] = ()
-        self.void: Sequence[Question] = ()
-        self.voids = NO_VOIDS
-
-    def steps(self, family: int) -> Sequence[Answer]:
-        """The answers that an evaluation of *family* sees, in its order."""
-        return [*self.first, *(pair[family == 6] for pair in self.hosts)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from spfcheck.audit.flat.include import Memory
-from spfcheck.audit.flat.record import NotPlain, Part, Plain
+from spfcheck.audit.flat.memory import Memory, Part
+from spfcheck.audit.flat.record import NotPlain, Plain
 from spfcheck.audit.judgement.review import network_findings
 from spfcheck.audit.text.terms import key
 from spfcheck.rfc7208.grammar import read_term

@@ -4,31 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from spfcheck.audit.flat.include import MOST_REMEMBERED, Known, Memory
+from spfcheck.audit.flat.memory import MOST_REMEMBERED, Known, Memory, Together
 from spfcheck.audit.flat.record import NotPlain
 from spfcheck.audit.report.model import Evidence
 from spfcheck.resolver.types import Question
 from spfcheck.rfc7208.ranges import Ranges, intersect, size, union
 
-__all__ = ["Together", "authorised", "together"]
-
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """What several includes come to that stand in one record, whatever else does, and we ourselves."""
-
-    known: tuple[Known, ...]
-    questions: list[Question]
-    """What they and we rest on, in order."""
-    evidence: list[Evidence]
-    """The answers to that, in the same order."""
-    count: int
-    """IPv4 addresses that pass in any of them."""
-    lifetime: float
-    until: float
-    """How long all that lives, as of `Known`."""
+__all__ = ["authorised", "together"]
 
 
 def together(includes: Iterable[Known], memory: Memory) -> Together:

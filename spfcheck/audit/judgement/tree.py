@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from spfcheck.audit.fetch import MX_HOSTS, name_of
 from spfcheck.audit.judgement.vendors import vendor_of
 from spfcheck.audit.report.model import TreeNode
 from spfcheck.resolver.types import Answer
+from spfcheck.rfc7208.limits import MX_HOSTS
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.making import maker
-from spfcheck.rfc7208.record import Record, Term, published
+from spfcheck.rfc7208.record import Record, Term, name_of, published
 
 __all__ = ["FAMILY_TYPES", "RecordState", "Survey", "Use", "Void", "host_words", "survey"]
 

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from spfcheck.audit.flat.include import memory_of
+from spfcheck.audit.flat.memory import memory_of
 from spfcheck.audit.flat.record import NotPlain, Plain
 from spfcheck.audit.flat.record_text import read_plain
 from spfcheck.audit.judgement.tree import Survey, survey
+from spfcheck.audit.report.strings import split_strings
 from spfcheck.audit.senders import Ours
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.drive import run
@@ -21,12 +22,10 @@ from spfcheck.rfc7208.ranges import Ranges
 from spfcheck.rfc7208.record import Record
 from spfcheck.rfc7208.verdict import Partition
 
-__all__ = ["PUBLISHED_TTL", "Case", "Missing", "Unanswered", "published_as", "split_strings"]
+__all__ = ["PUBLISHED_TTL", "Case", "Missing", "Unanswered", "published_as"]
 
 PUBLISHED_TTL: Final = 300
 """Seconds that a record which is only proposed is taken to live."""
-STRING_BYTES: Final = 255
-"""What one character-string holds (RFC 1035 3.3)."""
 
 
 class Missing(LookupError):  # noqa: N818 - a request for more, not an error
@@ -166,20 +165,3 @@ def published_as(domain: str, text: str) -> Answer:
         ttl=PUBLISHED_TTL,
         resolver="proposed",
     )
-
-
-def split_strings(text: str) -> tuple[str, ...]:
-    """*text* in character-strings of at most 255 bytes, none of which begins or ends with a space.
-
-    The cut lies inside a term: some panels trim each string, and a cut at a space would then glue two terms.
-    """
-    strings: list[str] = []
-    rest = text
-    while len(rest) > STRING_BYTES:
-        cut = STRING_BYTES
-        while cut > 1 and " " in (rest[cut - 1], rest[cut]):
-            cut -= 1
-        strings.append(rest[:cut])
-        rest = rest[cut:]
-    strings.append(rest)
-    return tuple(strings)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spfcheck.audit.fetch import live_terms, spf_texts
 from spfcheck.audit.flat.record import Plain
 from spfcheck.audit.judgement.networks import FAMILIES
 from spfcheck.audit.judgement.tree import RecordState
@@ -22,7 +21,7 @@ from spfcheck.names import is_public_suffix, registrable
 from spfcheck.rfc7208.limits import UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import Ranges, contains, everything, intersect, subtract
-from spfcheck.rfc7208.record import Record, Result, Term, parse
+from spfcheck.rfc7208.record import Record, Result, Term, live_terms, parse, spf_texts
 
 __all__ = [
     "accepts",

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from spfcheck.audit.fetch import MX_HOSTS, spf_texts
 from spfcheck.audit.judgement.vendors import mailbox_of
 from spfcheck.resolver.types import Answer
-from spfcheck.rfc7208.limits import STRICT
+from spfcheck.rfc7208.limits import MX_HOSTS, STRICT
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.record import Result
+from spfcheck.rfc7208.record import Result, spf_texts
 
 __all__ = ["LOOKUPS", "Proof", "Proposal", "Refusal", "for_nobody"]
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from spfcheck.audit.fetch import spf_texts
 from spfcheck.audit.repair.case import Case, Unanswered
 from spfcheck.audit.text.mend import Correction, NameKind, Unclear, mend
 from spfcheck.audit.text.merge import NoMerge, Unmergeable, merge
 from spfcheck.audit.text.slips import Slip
 from spfcheck.audit.text.terms import ends_in
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.record import Record, Result, Span, parse
+from spfcheck.rfc7208.record import Record, Result, Span, parse, spf_texts
 
 __all__ = ["Base", "NoBase", "Origin", "base_of", "glued_all"]
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from spfcheck.audit.flat.include import Known
+from spfcheck.audit.flat.memory import Known, Part
 from spfcheck.audit.flat.outcome import stop_of, touching, voids_before
-from spfcheck.audit.flat.record import NotPlain, Part, Plain
+from spfcheck.audit.flat.record import NotPlain, Plain
 from spfcheck.audit.judgement.networks import FAMILIES
-from spfcheck.audit.repair.case import split_strings
 from spfcheck.audit.repair.claims import LOOKUPS, Proof, Refusal, for_nobody
 from spfcheck.audit.repair.trial import Refused
+from spfcheck.audit.report.strings import split_strings
 from spfcheck.audit.senders import Ours, OurSender
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question

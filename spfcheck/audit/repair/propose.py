@@ -10,22 +10,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from spfcheck.audit.fetch import MX_HOSTS, spf_texts
 from spfcheck.audit.flat.record import Plain
 from spfcheck.audit.judgement.vendors import mailbox_of
 from spfcheck.audit.repair import certificates
-from spfcheck.audit.repair.case import Case, split_strings
+from spfcheck.audit.repair.case import Case
 from spfcheck.audit.repair.claims import LOOKUPS
 from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
 from spfcheck.audit.repair.proof import Proof, Proposal, Refusal, deletable, prove
 from spfcheck.audit.repair.widening import newly_authorised
 from spfcheck.audit.report.model import DeleteRecord, Remedy, RemedyKind
+from spfcheck.audit.report.strings import split_strings
 from spfcheck.audit.text.edit import Word, before_all, insert, pieces, without, write
 from spfcheck.audit.text.terms import ignored_own, is_own
 from spfcheck.names import registrable
 from spfcheck.resolver.types import Answer
+from spfcheck.rfc7208.limits import MX_HOSTS
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.record import Term, parse
+from spfcheck.rfc7208.record import Term, parse, spf_texts
 
 __all__ = ["NONE", "Blocked", "candidates", "propose", "skeleton_of"]
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from spfcheck.audit.fetch import live_terms
 from spfcheck.audit.judgement.tree import RecordState
 from spfcheck.audit.repair.case import Case
 from spfcheck.audit.repair.trial import Refused, Trial, Wall, is_ours
 from spfcheck.audit.text.terms import is_own
 from spfcheck.rfc7208.limits import UNLIMITED
 from spfcheck.rfc7208.ranges import Ranges, everything, intersect, subtract, union
-from spfcheck.rfc7208.record import Record, Result, Term
+from spfcheck.rfc7208.record import Record, Result, Term, live_terms
 from spfcheck.rfc7208.verdict import Cause, Cell, Partition
 
 __all__ = ["BY_SETS"]

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from spfcheck.audit.fetch import live_terms
 from spfcheck.audit.judgement.tree import RecordState
-from spfcheck.audit.repair.case import split_strings
 from spfcheck.audit.repair.certificates import obstacle
 from spfcheck.audit.repair.claims import LOOKUPS, for_nobody
 from spfcheck.audit.repair.deletion import deletable
 from spfcheck.audit.repair.meant import NoBase, Origin, base_of
 from spfcheck.audit.repair.trial import Refused, Trial, Wall
+from spfcheck.audit.report.strings import split_strings
 from spfcheck.audit.text.mend import WIDEST_V4, WIDEST_V6
 from spfcheck.audit.text.terms import ends_in, is_own
-from spfcheck.rfc7208.record import Result, parse
+from spfcheck.rfc7208.record import Result, live_terms, parse
 
 __all__ = ["BY_STRUCTURE", "form"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spfcheck.audit.repair.case import STRING_BYTES
 from spfcheck.audit.report.model import Remedy, RemedyKind
+from spfcheck.audit.report.strings import STRING_BYTES
 from spfcheck.names import registrable
 
 __all__ = ["panel_host", "panel_steps"]

@@ -7,8 +7,8 @@ import os
 import pytest
 import yaml
 
-from spfcheck.api.access.keys import Key, KeyFormatError, Keyring, Scope, new_key, parse_line
 from spfcheck.api.context import SERVICE
+from spfcheck.api.keys import Key, KeyFormatError, Keyring, Scope, new_key, parse_line
 from spfcheck.api.routes import ROUTES as API_ROUTES
 from spfcheck.api.routes import contract
 from spfcheck.web.pages import ROUTES as PAGE_ROUTES

@@ -12,9 +12,9 @@ from aiohttp.test_utils import make_mocked_request
 
 from spfcheck.api.access import guard
 from spfcheck.api.access.guard import LOCAL, NOBODY, caller_of, covered, demand, host_of, is_in, is_loopback
-from spfcheck.api.access.keys import Keyring, Scope, new_key
 from spfcheck.api.access.sessions import COOKIE, session_text
 from spfcheck.api.context import SERVICE, Caller, Service
+from spfcheck.api.keys import Keyring, Scope, new_key
 from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.serve.app import create_app
 from tests.api.running import Keys, make_keys, running, settings_of, zone_lookup

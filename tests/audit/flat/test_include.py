@@ -11,7 +11,7 @@ import pytest
 from spfcheck.audit.assemble import Check
 from spfcheck.audit.examine import examine
 from spfcheck.audit.fetch import Witness
-from spfcheck.audit.flat.include import memory_of
+from spfcheck.audit.flat.memory import memory_of
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.quick import Attempt
 from spfcheck.audit.report.model import Report, as_json

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spfcheck.audit.examine import examine
-from spfcheck.audit.flat.include import memory_of
+from spfcheck.audit.flat.memory import memory_of
 from spfcheck.audit.flat.record import NotPlain, is_quiet
 from spfcheck.audit.flat.record_text import read_plain, usual_network
 from spfcheck.audit.judgement.review import answer_findings, network_findings

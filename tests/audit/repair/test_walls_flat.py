@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from spfcheck.audit.flat.include import memory_of
+from spfcheck.audit.flat.memory import memory_of
 from spfcheck.audit.flat.record import NotPlain, Plain
 from spfcheck.audit.flat.record_text import read_plain
 from spfcheck.audit.prepare import prepare
