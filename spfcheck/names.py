@@ -15,8 +15,6 @@ from typing import Any, Final
 
 import idna
 
-__all__ = ["NotADomainName", "domain_name", "is_public_suffix", "registrable", "shown", "unicode_name"]
-
 MAX_NAME: Final = 253
 """Characters of a name in text form: 255 octets on the wire less the root label and one length (RFC 1035 2.3.4)."""
 

@@ -15,8 +15,6 @@ from spfcheck.audit.senders import Ours
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Result, Term, parse
 
-__all__ = ["Asking", "conclude", "repair"]
-
 T = TypeVar("T")
 Asking = Generator[list[Question], None, T]
 """What yields the questions that it has to have answered before it goes on, and gives a T at its end."""

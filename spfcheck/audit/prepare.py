@@ -27,8 +27,6 @@ from spfcheck.rfc7208.ranges import (
 )
 from spfcheck.rfc7208.record import Record, Result, parse, spf_texts
 
-__all__ = ["RETRY_S", "prepare"]
-
 RETRY_S: Final = 30.0
 """Seconds until it is tried again where the DNS did not say what we are."""
 LONGEST_S: Final = 3_600.0

@@ -18,8 +18,6 @@ from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.message import identity
 from spfcheck.rfc7208.record import parse
 
-__all__ = ["Unrecorded", "replay"]
-
 
 class Unrecorded(LookupError):  # noqa: N818 - what is missing, not what went wrong
     """The evidence does not hold an answer that the evaluation asks for."""

@@ -9,8 +9,6 @@ from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.ranges import Ranges
 
-__all__ = ["OurNetwork", "OurSender", "Ours", "SenderProfile"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderProfile:

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["main"]
-
 FINE = 0
 FOUND = 1
 """A finding at or above `--fail-on`."""

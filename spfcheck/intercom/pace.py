@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-__all__ = ["Pace"]
-
 WINDOW = 10.0
 """Seconds of one rate-limit window, as the API documents it."""
 

@@ -25,29 +25,5 @@ How a face uses it (all methods are coroutines; every refusal is a `NotifyError`
     judges over lookups that *night*, *fresh* and *second* make for each check; `DnsChecks.over` takes resolvers.
     *canary* is a coroutine function that says why the resolver is not to be trusted, or nothing.
 
-====================================== =====================================================================
-``plan(progress=None) -> Plan``        the whole night but the last call; stored, frozen, hashed
-``show(plan_id="") -> Plan``           a stored plan; the newest by default
-``rows(plan_id) -> AsyncIterator``     every `PlanRow` of it, domains that are fine included
-``approve(id, *, who, reason="")``     makes it the baseline; a plan that a brake holds needs `resume` first
-``send(plan_id, progress=None)``       `SendSummary`; refuses an unapproved, old, changed or braked plan
-``run(progress=None) -> RunSummary``   plan, barrier, send within the approved baseline: for cron
-``preview(domain) -> Message``         the first message as that domain's owner would get it (subject, html, text)
-``status() -> NotifyStatus``           pause, brakes, last runs, ledger states
-``pause(reason, *, who)``              stops sending before the very next message
-``resume(reason, *, who)``             lifts the pause and every brake that tripped; the reason is kept
-``reconcile() -> ReconcileSummary``    looks up unclear messages whose quiet time is over
-``unclear() -> list[UnclearMessage]``  what a person must decide
-``decide(ref, "sent"|"resend", *, who, reason="")``
-``forget(address) -> int``             erases a person; how many rows it touched
-``prune() -> Pruned``                  drops what is older than it is kept: plans 90 days, letters 2 years
-``suppress(address, *, reason, who)``  puts a person on the local suppression list
-====================================== =====================================================================
-
-`spfcheck.notify.notifier.upgrade(url)` is ``spfcheck db upgrade``. A `Plan` prints itself by `as_json()` and
-`as_csv()`; `Plan.rows` holds what is not simply fine.
-
-`spfcheck.notify.metrics.exposition(status)` is a `NotifyStatus` for Prometheus.
-
 *progress* is called with `Progress(stage, done, total, item)` and must not block.
 """

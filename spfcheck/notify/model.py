@@ -244,7 +244,7 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """The plan for a program; no address stands in it, as none stands in the plan."""
         return {
-            **{name: as_json(getattr(self, name)) for name in _PLAIN_FIELDS},
+            **{name: as_json(getattr(self, name)) for name in PLAIN_FIELDS},
             "brakes": [brake._asdict() for brake in self.brakes],
             "rows": [as_json(row) for row in self.rows],
             "intents": [as_json(intent) for intent in self.intents],
@@ -263,7 +263,7 @@ class Plan:
 
 CSV_COLUMNS = ("domain", "status", "finding", "remedy", "decision", "reason", "detail", "persons", "step", "record")
 
-_PLAIN_FIELDS = (
+PLAIN_FIELDS = (
     "id",
     "workspace",
     "created_at",
@@ -279,6 +279,7 @@ _PLAIN_FIELDS = (
     "approved_at",
     "seconds",
 )
+"""The fields of a plan that are written down as they are."""
 
 
 def _cell(value: object) -> str:

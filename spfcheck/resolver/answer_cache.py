@@ -14,8 +14,6 @@ from typing import Final
 
 from spfcheck.resolver.types import Answer, Outcome, Question
 
-__all__ = ["MAX_NEGATIVE_TTL", "MAX_STALE", "MAX_TTL", "AnswerCache"]
-
 MAX_TTL: Final = 86400
 """Seconds for which a record is believed at most, whatever its TTL says."""
 MAX_NEGATIVE_TTL: Final = 3600

@@ -18,8 +18,6 @@ from spfcheck.resolver.wire import AA, QR, TC, DnsMessage, MalformedError, read
 from spfcheck.resolver.wire_names import encode, encode_printed
 from spfcheck.resolver.zone import DEFAULT_TTL, Zone, ZoneAnswer
 
-__all__ = ["Authority", "bind_both", "respond", "serve"]
-
 SMALLEST_UDP = 512
 """Bytes that a client without EDNS takes (RFC 1035 4.2.1)."""
 LARGEST_UDP = 1232

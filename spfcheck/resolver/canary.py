@@ -15,8 +15,6 @@ from typing import Protocol
 
 from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
 
-__all__ = ["EVERY_SECONDS", "Health", "ResolverCheck", "ResolverState", "ServerState"]
-
 EVERY_SECONDS = 60.0
 """Seconds between two looks at the resolvers."""
 VALID_SECONDS = 180.0

@@ -7,8 +7,6 @@ from typing import TypeVar
 
 from spfcheck.resolver.types import Answer, Lookup, Question
 
-__all__ = ["drive"]
-
 T = TypeVar("T")
 
 

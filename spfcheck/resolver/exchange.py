@@ -14,7 +14,6 @@ from spfcheck.resolver.wire import QR, TC, MalformedError, query, question_bytes
 if TYPE_CHECKING:
     from spfcheck.resolver.transport import Port, Server, Transport
 
-__all__ = ["Exchange", "Timing"]
 
 REFUSED_PAUSE: Final = 0.5
 """Seconds before a resolver whose port is closed is asked again; it may be restarting."""

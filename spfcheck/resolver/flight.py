@@ -15,8 +15,6 @@ from spfcheck.resolver.types import Answer, Outcome, Question
 from spfcheck.resolver.wire_names import decode
 from spfcheck.rfc7208.making import maker
 
-__all__ = ["LONGEST_DELAY", "Deadlines", "Flight"]
-
 LONGEST_DELAY: Final = 20.0
 """Seconds for which a question may be held back by the limit of its zone; beyond, it fails as `Outcome.LIMITED`."""
 TICK: Final = 0.05

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ZoneLimit"]
-
 MOST_ZONES: Final = 65536
 """Zones remembered before those that are no longer held back are forgotten."""
 

@@ -6,8 +6,6 @@ import ipaddress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["MOST_SYSTEM_SERVERS", "ResolverError", "label", "parse_nameservers", "system_nameservers"]
-
 DNS_PORT: Final = 53
 MOST_SYSTEM_SERVERS: Final = 3
 """The C library reads no more from /etc/resolv.conf either (resolv.conf(5), MAXNS)."""

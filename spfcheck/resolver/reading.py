@@ -9,8 +9,6 @@ from spfcheck.resolver.types import Outcome, Rtype
 from spfcheck.resolver.wire import AA, AD, RA, DnsMessage, Record, Section, read_usual
 from spfcheck.resolver.wire_names import LONGEST_CHAIN, decode, is_below
 
-__all__ = ["Reading", "interpret", "interpret_usual", "printable"]
-
 LONGEST_DETAIL: Final = 200
 """Characters of somebody else's text that a failure repeats."""
 

@@ -22,8 +22,6 @@ from typing import Any, NamedTuple
 from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
 from spfcheck.resolver.wire_names import LONGEST_CHAIN, decode, encode
 
-__all__ = ["Zone", "ZoneAnswer", "ZoneError", "ZoneLookup"]
-
 DEFAULT_TTL = 300
 """Seconds, where a line gives no TTL."""
 LONGEST_STRING = 255

@@ -12,8 +12,6 @@ from spfcheck.rfc7208.record import Record, Result, Term
 from spfcheck.rfc7208.steps import Run, Step, hosts
 from spfcheck.rfc7208.verdict import Cause, PathStep
 
-__all__ = ["Decided", "Level", "Path", "Strand", "UnansweredError", "leave_hosts", "leave_networks", "merged"]
-
 Path = tuple[PathStep, ...]
 
 # A named tuple made directly: its own constructor takes three times as long. Global names are found faster than the

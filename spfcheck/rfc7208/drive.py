@@ -7,8 +7,6 @@ from typing import TypeVar
 
 from spfcheck.rfc7208.lookup import Question, Reply
 
-__all__ = ["run"]
-
 T = TypeVar("T")
 
 

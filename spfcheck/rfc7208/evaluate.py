@@ -24,8 +24,6 @@ from spfcheck.rfc7208.record import Result
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause, Cell, Partition, Verdict
 
-__all__ = ["check_host", "partition"]
-
 # A named tuple made directly: its own constructor takes three times as long, which a bulk run notices.
 _new: Final = tuple.__new__
 

@@ -22,8 +22,6 @@ from spfcheck.rfc7208.steps import Run, Step, StepKind, program
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause, PathStep
 
-__all__ = ["Walk"]
-
 TermQuestions = Generator[Question, Reply, Sequence[Strand]]
 """Yields questions, is sent their replies, and returns what a term leaves undecided."""
 

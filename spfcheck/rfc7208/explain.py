@@ -10,8 +10,6 @@ from spfcheck.rfc7208.limits import UNLIMITED, Budget
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.macro import MacroError, compile_explanation, dns_name
 
-__all__ = ["explanation"]
-
 
 def explanation(walk: Walk, decided: Decided) -> Generator[Question, Reply, str | None]:
     """The text that ``exp=`` of the deciding record leads to, or None; whatever goes wrong, it is as if absent.

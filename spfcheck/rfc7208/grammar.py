@@ -11,8 +11,6 @@ from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.ranges import from_network
 from spfcheck.rfc7208.term import QUALIFIED, Problem, ProblemCode, Result, Span, Term
 
-__all__ = ["read_term"]
-
 # RFC 7208 4.6.1: name = ALPHA *( ALPHA / DIGIT / "-" / "_" / "." ), and a modifier is a name followed by "=".
 _MODIFIER: Final = re.compile(r"([a-z][a-z0-9_.\-]*)=(.*)\Z", re.IGNORECASE | re.ASCII | re.DOTALL)
 _MECHANISM: Final = re.compile(r"([+\-?~]?)([^:/]*)(.*)\Z", re.DOTALL)

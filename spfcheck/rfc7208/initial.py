@@ -11,8 +11,6 @@ from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.record import Result, published
 from spfcheck.rfc7208.verdict import Cause, Event, PathStep, Verdict
 
-__all__ = ["decide", "verdict_of"]
-
 # A named tuple made directly: its own constructor takes three times as long, which a bulk run notices.
 _new: Final = tuple.__new__
 _TXT: Final = Rtype.TXT

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-__all__ = ["Macro", "MacroError", "Spec", "compile_explanation", "compile_macros", "dns_name", "expand", "host_name"]
-
 # RFC 7208 7.1. Letters and the reversal are written in the case that the section shows; an upper-case letter asks for
 # URL escaping (7.3). An upper-case "R" as transformer is contested: we read it strictly, as an error.
 _EXPAND: Final = re.compile(r"%(?:\{([a-zA-Z])([0-9]*)(r?)([.\-+,/_=]*)\}|([%_\-]))", re.ASCII)

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar, cast
 
-__all__ = ["maker"]
-
 T = TypeVar("T")
 
 

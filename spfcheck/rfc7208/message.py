@@ -11,8 +11,6 @@ from typing import Final, NamedTuple
 from spfcheck.rfc7208.macro import dns_name
 from spfcheck.rfc7208.ranges import format_address
 
-__all__ = ["CheckedIdentity", "Message", "as_bytes", "ascii_domain", "client", "identity", "reverse_name"]
-
 _LONGEST_DOMAIN: Final = 1024
 """Longer text is refused before it is converted: IDNA takes its time with long input."""
 _PLAIN: Final = re.compile(r"(?:[a-z0-9_\-]{1,63}\.)+[a-z0-9_\-]{1,63}\Z", re.ASCII)

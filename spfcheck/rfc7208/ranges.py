@@ -12,26 +12,6 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address, ip_network
 from typing import Final
 
-__all__ = [
-    "BITS",
-    "Network",
-    "Range",
-    "Ranges",
-    "addresses",
-    "contains",
-    "everything",
-    "format_address",
-    "format_network",
-    "from_network",
-    "intersect",
-    "normalise",
-    "parse_network",
-    "size",
-    "subtract",
-    "to_networks",
-    "union",
-]
-
 Range = tuple[int, int]
 """Lowest and highest address, both inside."""
 Ranges = tuple[Range, ...]

@@ -10,8 +10,6 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import BITS, Range, Ranges, normalise, subtract
 from spfcheck.rfc7208.record import Record, Term
 
-__all__ = ["Run", "Step", "StepKind", "hosts", "program"]
-
 
 class StepKind(IntEnum):
     """What a step does."""

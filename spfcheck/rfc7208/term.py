@@ -9,8 +9,6 @@ from typing import Final, NamedTuple
 from spfcheck.rfc7208.macro import Spec
 from spfcheck.rfc7208.ranges import Range
 
-__all__ = ["QUALIFIED", "Problem", "ProblemCode", "Result", "Span", "Term"]
-
 
 class Result(StrEnum):
     """The results of check_host() (RFC 7208 2.6)."""

@@ -13,8 +13,6 @@ from spfcheck.rfc7208.record import Result, Term
 from spfcheck.rfc7208.steps import StepKind
 from spfcheck.rfc7208.verdict import Cause, Event, Why
 
-__all__ = ["Tracer"]
-
 _ADDRESSES: Final = (Rtype.A, Rtype.AAAA)
 
 

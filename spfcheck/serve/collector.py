@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 
-__all__ = ["freeze"]
-
 YOUNG = 10_000
 """New objects after which the collector looks at them (700 by default): the record of one customer is a hundred."""
 

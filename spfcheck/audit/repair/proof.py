@@ -22,11 +22,13 @@ from spfcheck.rfc7208.record import Record
 
 __all__ = ["WALLS", "Proof", "Proposal", "Refusal", "deletable", "for_nobody", "prove"]
 
-WALLS: Final[tuple[Wall, ...]] = (*BY_STRUCTURE, *BY_SETS)
+WALLS: Final[tuple[Wall[Trial], ...]] = (*BY_STRUCTURE, *BY_SETS)
 """All walls, in the order in which they refuse."""
 
 
-def prove(case: Case, proposal: Proposal, *, by_parts: bool = True, walls: Sequence[Wall] = WALLS) -> Proof | Refusal:
+def prove(
+    case: Case, proposal: Proposal, *, by_parts: bool = True, walls: Sequence[Wall[Trial]] = WALLS
+) -> Proof | Refusal:
     """Accept or refuse *proposal* for *case*.
 
     *by_parts*: where both records are plain, a proof by what their terms hold is enough (`proof_flat`). *walls* are
@@ -53,24 +55,15 @@ def prove(case: Case, proposal: Proposal, *, by_parts: bool = True, walls: Seque
 def _proof(trial: Trial) -> Proof:
     """What was proven, and what it rests on."""
     first = next((term for term in trial.new.terms if not term.is_modifier), None)
-    at_front = first is not None and is_own(first, trial.case.ours.names)
-    base = trial.base
-    by = ("publish",) if base is None else ("insertion", *(("deletion",) if trial.dropped else ()), "sets")
+    by = ("publish",) if trial.base is None else ("insertion", *(("deletion",) if trial.dropped else ()), "sets")
+    opened = [term for _, term, _ in trial.found.depends if term.name in ("include", "redirect")]
     return Proof(
-        lookups=trial.found.lookups,
-        void_lookups=trial.void_lookups,
-        by=by,
-        holds={
-            "ours-pass": "as long as our include stands" if at_front else "today",
-            "nobody-else-notices": "for all time" if base is not None else "today",
-            "limits": "today",
-        },
-        assumes=tuple(
-            f"{term.text} costs one lookup"
-            for _, term, _ in trial.found.depends
-            if term.name in ("include", "redirect")
-        ),
-        cells=trial.cells,
+        trial.found.lookups,
+        trial.void_lookups,
+        by,
+        tuple(f"{term.text} costs one lookup" for term in opened),
+        trial.cells,
+        first is not None and is_own(first, trial.case.ours.names),
     )
 
 

@@ -9,7 +9,6 @@ address sees a difference (I2). What it cannot judge is `NotPlain`, and goes to 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from spfcheck.audit.flat.memory import Known, Part
@@ -17,7 +16,7 @@ from spfcheck.audit.flat.outcome import stop_of, touching, voids_before
 from spfcheck.audit.flat.record import NotPlain, Plain
 from spfcheck.audit.judgement.networks import FAMILIES
 from spfcheck.audit.repair.claims import LOOKUPS, Proof, Refusal, for_nobody
-from spfcheck.audit.repair.trial import Refused
+from spfcheck.audit.repair.trial import Refused, Wall
 from spfcheck.audit.report.strings import split_strings
 from spfcheck.audit.senders import Ours, OurSender
 from spfcheck.resolver.types import Answer
@@ -25,7 +24,7 @@ from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.ranges import Ranges
 from spfcheck.rfc7208.record import Result
 
-__all__ = ["PLAIN_WALLS", "PlainTrial", "PlainWall", "prove_plain"]
+__all__ = ["PLAIN_WALLS", "PlainTrial", "prove_plain"]
 
 
 class PlainTrial:
@@ -48,20 +47,12 @@ class PlainTrial:
             yield place, part.known, next(one for one in self.ours.senders if one.include == target)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PlainWall:
-    """One check: *refuse* raises `Refused` for what may not be, and `NotPlain` for what it cannot judge."""
-
-    name: str
-    refuse: Callable[[PlainTrial], None]
-
-
 def prove_plain(
     base: Plain | None,
     proposed: Plain,
     ours: Ours,
     sure: Callable[[Question], Answer],
-    walls: Sequence[PlainWall] | None = None,
+    walls: Sequence[Wall[PlainTrial]] | None = None,
 ) -> Proof | Refusal:
     """Accept or refuse *proposed*, resolved, in place of *base*; without one, as the first record of its domain.
 
@@ -80,19 +71,8 @@ def prove_plain(
             if known.passing[family]:
                 worst = max(worst, voids_before(proposed, place, family))
                 cells += sum(cell.result is Result.PASS for cell in known.cells[family])
-    at_front = bool(trial.own) and trial.own[0][0] == 0
-    return Proof(
-        lookups=proposed.lookups,
-        void_lookups=worst,
-        by=("publish",) if base is None else ("insertion", "sets"),
-        holds={
-            "ours-pass": "as long as our include stands" if at_front else "today",
-            "nobody-else-notices": "today" if base is None else "for all time",
-            "limits": "today",
-        },
-        assumes=(),
-        cells=cells,
-    )
+    by = ("publish",) if base is None else ("insertion", "sets")
+    return Proof(proposed.lookups, worst, by, (), cells, bool(trial.own) and trial.own[0][0] == 0)
 
 
 def _is_own(part: Part, ours: Ours) -> bool:
@@ -179,15 +159,15 @@ def _others(plain: Plain, family: int, ours: Ours) -> tuple[list[Ranges], str | 
     return [part.held[family] for part in read if not _is_own(part, ours)], None if stop is None else stop.cause.value
 
 
-PLAIN_WALLS: Final = (
-    PlainWall("text", _text),
-    PlainWall("publishable", _publishable),
-    PlainWall("same-terms", _same_terms),
-    PlainWall("lookups", _lookups),
-    PlainWall("ours-by-name", _ours_by_name),
-    PlainWall("as-allowed", _as_allowed),
-    PlainWall("reached", _reached),
-    PlainWall("covered", _covered),
-    PlainWall("nobody-else", _nobody_else),
+PLAIN_WALLS: Final[tuple[Wall[PlainTrial], ...]] = (
+    Wall("text", _text),
+    Wall("publishable", _publishable),
+    Wall("same-terms", _same_terms),
+    Wall("lookups", _lookups),
+    Wall("ours-by-name", _ours_by_name),
+    Wall("as-allowed", _as_allowed),
+    Wall("reached", _reached),
+    Wall("covered", _covered),
+    Wall("nobody-else", _nobody_else),
 )
-"""All walls, in the order in which they refuse."""
+"""All walls, in the order in which they refuse; what one cannot judge is `NotPlain`."""

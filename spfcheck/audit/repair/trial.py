@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from spfcheck.audit.judgement.tree import Survey
 from spfcheck.audit.repair.case import Case
@@ -12,6 +13,8 @@ from spfcheck.audit.repair.meant import Base, base_of
 from spfcheck.audit.text.terms import ignored_own, is_own
 from spfcheck.rfc7208.ranges import Ranges
 from spfcheck.rfc7208.record import Record, Term, parse
+
+T = TypeVar("T")
 
 __all__ = ["Refused", "Trial", "Wall", "is_ours"]
 
@@ -84,14 +87,14 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Wall:
-    """One check: *refuse* raises `Refused` for what may not be, and says nothing else.
+class Wall(Generic[T]):
+    """One check of a T: *refuse* raises `Refused` for what may not be, and says nothing else.
 
     One that is *early* looks at no term of the new record.
     """
 
     name: str
-    refuse: Callable[[Trial], None]
+    refuse: Callable[[T], None]
     early: bool = False
 
 

@@ -17,8 +17,6 @@ from spfcheck.audit.report.model import Finding, Severity
 from spfcheck.audit.text.slips import HINTS
 from spfcheck.rfc7208.making import maker
 
-__all__ = ["CATALOGUE", "Code", "FindingKind", "authorises_all", "finding", "printable", "threatens"]
-
 
 class Code(StrEnum):
     """Every finding there is. Stable: programs, translations and help pages hang on these words."""

@@ -12,9 +12,6 @@ from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.making import maker
 
-__all__ = ["answer_of", "evidence_of"]
-
-
 _new_evidence: Final = maker(Evidence)
 # The name and the value of an enum's member take longer to find than a place in a dict.
 _TYPES: Final = {rtype: rtype.name for rtype in Rtype}

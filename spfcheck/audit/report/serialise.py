@@ -13,8 +13,6 @@ import msgspec
 from spfcheck.audit.report.model import Report, TreeNode, as_json
 from spfcheck.audit.report.shared_parts import SharedEvidence, SharedNode
 
-__all__ = ["json_bytes", "report_of"]
-
 _ESCAPED: Final = "spfcheck.json"
 
 

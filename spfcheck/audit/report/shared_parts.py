@@ -10,8 +10,6 @@ from spfcheck.audit.report.model import Evidence, TreeNode
 if TYPE_CHECKING:
     import msgspec
 
-__all__ = ["SharedEvidence", "SharedNode", "shared"]
-
 
 class SharedEvidence(Evidence):
     """An answer that many reports rest on."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["STRING_BYTES", "split_strings"]
-
 STRING_BYTES: Final = 255
 """What one character-string holds (RFC 1035 3.3)."""
 

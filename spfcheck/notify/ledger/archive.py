@@ -20,7 +20,18 @@ from spfcheck.notify.audience.query import People
 from spfcheck.notify.ledger import trail
 from spfcheck.notify.ledger.ledger import close_empty
 from spfcheck.notify.ledger.tables import domains, facts, notices, plan_intents, plan_rows, plans
-from spfcheck.notify.model import Brake, Decision, Intent, MessageStep, NoticeState, NotifyError, Plan, PlanRow, Reason
+from spfcheck.notify.model import (
+    PLAIN_FIELDS,
+    Brake,
+    Decision,
+    Intent,
+    MessageStep,
+    NoticeState,
+    NotifyError,
+    Plan,
+    PlanRow,
+    Reason,
+)
 from spfcheck.store.database import Store, reading, writing
 
 BROKEN = "action_needed"
@@ -374,20 +385,8 @@ def _digest(head: Mapping[str, Any], rows: Sequence[str], intents: Sequence[str]
     return digest.hexdigest()
 
 
-_HEAD = (
-    "id",
-    "workspace",
-    "created_at",
-    "hash",
-    "policy",
-    "contacts",
-    "people",
-    "domains",
-    "totals",
-    "reasons",
-    "baseline",
-    "seconds",
-)
+_HEAD = tuple(name for name in PLAIN_FIELDS if not name.startswith("approved_"))
+"""What the hash of a plan covers beside its rows; who approved it comes later."""
 
 
 def _head(plan: Plan) -> Mapping[str, Any]:

@@ -18,8 +18,6 @@ from spfcheck.rfc7208.message import Message
 from spfcheck.rfc7208.steps import Run
 from spfcheck.rfc7208.verdict import Cause, PathStep, Verdict
 
-__all__ = ["swiftly"]
-
 # Named tuples made directly: their own constructors take three times as long. Global names are found faster than the
 # attributes of an enum.
 _new: Final = tuple.__new__

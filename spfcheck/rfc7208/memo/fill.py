@@ -18,8 +18,6 @@ from spfcheck.rfc7208.ranges import everything
 from spfcheck.rfc7208.record import Record, Result
 from spfcheck.rfc7208.steps import Run, Step
 
-__all__ = ["learn"]
-
 FIRST_FOLD = 16
 """Evaluations of a term before it is folded, which takes as long as some ten of them."""
 RAREST_FOLD = 1024

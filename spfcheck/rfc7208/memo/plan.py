@@ -16,8 +16,6 @@ from spfcheck.rfc7208.record import Record, Result, published
 from spfcheck.rfc7208.steps import Run, Step, StepKind, program
 from spfcheck.rfc7208.verdict import Cause, PathStep, Verdict
 
-__all__ = ["PLANS", "Ask", "EvaluationPlan", "plan_of"]
-
 MOST_KEPT: Final = 40_000
 """The weight of the plans that are kept of a generation, in terms: some 4 MB beside the records themselves."""
 

@@ -16,8 +16,6 @@ from spfcheck.rfc7208.branch import Decided
 from spfcheck.rfc7208.cache import Kept
 from spfcheck.rfc7208.lookup import Question, Reply
 
-__all__ = ["FOLDS", "Expected", "Fold", "Way"]
-
 MOST_KEPT: Final = 40_000
 """Ranges that are kept, in all folds of a generation together: some 6 MB beside the records and replies."""
 

@@ -12,7 +12,8 @@ from spfcheck.audit.flat.record import NotPlain, Plain
 from spfcheck.audit.flat.record_text import read_plain
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.repair.claims import Proof, Refusal
-from spfcheck.audit.repair.proof_flat import PLAIN_WALLS, PlainWall, prove_plain
+from spfcheck.audit.repair.proof_flat import PLAIN_WALLS, PlainTrial, prove_plain
+from spfcheck.audit.repair.trial import Wall
 from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from tests.audit.cases import Everything
@@ -54,7 +55,7 @@ class Sabotage:
         profiles = [SenderProfile(name=name, include=name) for name in self.senders]
         return asyncio.run(prepare(profiles, ZoneLookup(zone)))
 
-    def verdict(self, value: str, walls: tuple[PlainWall, ...] = PLAIN_WALLS) -> Proof | tuple[str, str] | str:
+    def verdict(self, value: str, walls: tuple[Wall[PlainTrial], ...] = PLAIN_WALLS) -> Proof | tuple[str, str] | str:
         known = self.ours(OURS_TEXT)
         ours = known if self.against == OURS_TEXT else self.ours(self.against)
         everything = Everything(ZoneLookup(Zone.parse(f'{ZONE}\n_spf.mail.example TXT "{OURS_TEXT}"')))
