@@ -99,13 +99,22 @@ server:
   infra-cache-numhosts: 100
   access-control: 127.0.0.0/8 allow
   local-zone: "example." nodefault
+remote-control:
+  control-enable: no
+"""
+STUB = """
 stub-zone:
   name: "."
   stub-addr: 127.0.0.1@{authority}
   stub-first: no
-remote-control:
-  control-enable: no
 """
+FORWARD = """
+forward-zone:
+  name: "."
+  forward-addr: 127.0.0.1@{authority}
+  forward-first: no
+"""
+"""For the project's own server, which knows no NS: Unbound asks an authority of the root for its NS before all else."""
 OWN = """
 import asyncio, sys
 from pathlib import Path
@@ -194,6 +203,8 @@ class Stack:
     """Names and versions, for a table's notes."""
     caches: bool
     """Whether there is an Unbound, whose cache can be cold or hot."""
+    _upstream: str
+    """How Unbound's configuration names the authority."""
     _folder: Path
     _context: contextlib.ExitStack
     _unbound: contextlib.ExitStack
@@ -207,7 +218,8 @@ class Stack:
     def _start_unbound(self) -> None:
         config = self._folder / "unbound.conf"
         port, authority = self.address[1], self.authority[1]
-        config.write_text(UNBOUND.format(port=port, folder=self._folder, authority=authority))
+        text = UNBOUND.format(port=port, folder=self._folder) + self._upstream.format(authority=authority)
+        config.write_text(text)
         command = [program("unbound") or "", "-d", "-c", str(config)]
         self._unbound.enter_context(running(command, server_cpus(), stderr=subprocess.DEVNULL))
         wait_for(self.address, "Unbound")
@@ -223,12 +235,12 @@ def stack(zone: str) -> Iterator[Stack]:
     ):
         folder = Path(name)
         context.callback(unbound.close)
-        authority, what = _authority(zone, folder, context)
+        authority, what, upstream = _authority(zone, folder, context)
         caches = program("unbound") is not None
         address = ("127.0.0.1", free_port()) if caches else authority
         if caches:
             what = f"{_version('unbound', '-V')} before {what}"
-        made = Stack(address, authority, what, caches, folder, context, unbound)
+        made = Stack(address, authority, what, caches, upstream, folder, context, unbound)
         if caches:
             made._start_unbound()  # noqa: SLF001 - its own maker
         try:
@@ -237,7 +249,7 @@ def stack(zone: str) -> Iterator[Stack]:
             context.close()
 
 
-def _authority(zone: str, folder: Path, context: contextlib.ExitStack) -> tuple[tuple[str, int], str]:
+def _authority(zone: str, folder: Path, context: contextlib.ExitStack) -> tuple[tuple[str, int], str, str]:
     address = ("127.0.0.1", free_port())
     file = folder / "zone"
     for name, text, arguments in (("knotd", KNOT, ("-c",)), ("nsd", NSD, ("-d", "-c"))):
@@ -250,12 +262,12 @@ def _authority(zone: str, folder: Path, context: contextlib.ExitStack) -> tuple[
         command = [binary, *arguments, str(config)]
         context.enter_context(running(command, server_cpus(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         wait_for(address, name)
-        return address, _version(name, "-V" if name == "knotd" else "-v")
+        return address, _version(name, "-V" if name == "knotd" else "-v"), STUB
     file.write_text(zone)
     command = [sys.executable, "-c", OWN, str(file), str(address[1])]
     context.enter_context(running(command, server_cpus()))
     wait_for(address, "the project's own server")
-    return address, "the project's own server (neither Knot nor NSD is installed)"
+    return address, "the project's own server (neither Knot nor NSD is installed)", FORWARD
 
 
 def _version(name: str, option: str) -> str:

@@ -18,7 +18,7 @@ from bench import results
 from bench.engines import ENGINES, Engine, missing, run
 from bench.latency import depth
 from bench.registry import HEADLINES, TABLES, Table
-from bench.servers import slow_line, stack
+from bench.servers import program, slow_line, stack
 from bench.svg import Bar, Line, bars, lines
 from bench.verdicts import against, against_each_other, same
 from spfcheck.resolver.zone import Zone, ZoneLookup
@@ -53,6 +53,15 @@ def test_without_name_servers_the_project_serves_itself(monkeypatch: pytest.Monk
     with stack(MADE.zone) as servers:
         assert not servers.caches
         assert "v=spf1" in ask(servers.address, "_spf.mail.example").to_text()
+
+
+@pytest.mark.skipif(program("unbound") is None, reason="Unbound is not installed")
+def test_unbound_asks_the_projects_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.servers.program", lambda name: program(name) if name == "unbound" else None)
+    with stack(MADE.zone) as servers:
+        assert servers.caches
+        assert "v=spf1" in ask(servers.address, "_spf.mail.example").to_text()
+        assert ask(servers.address, "nobody.example").rcode() is dns.rcode.NXDOMAIN
 
 
 @pytest.mark.parametrize("engine", [one for one in ENGINES if one.variant != "opinion"], ids=lambda one: one.key)
