@@ -35,7 +35,7 @@ class Witness:
         self.limited = False
 
     def cached(self, question: Question) -> Answer | None:
-        """The answer that was given before, or one that is at hand without waiting."""
+        """The answer that was given before, or one that the lookup has cached."""
         answer = self.answers.get(question)
         if answer is None:
             if self._full():
@@ -61,7 +61,7 @@ class Witness:
         return self.answers.setdefault(question, answer)
 
     async def ask_all(self, questions: Sequence[Question]) -> None:
-        """Ask those of *questions* at once that are not at hand; without a task for each."""
+        """Ask those of *questions* at once that are not cached; without a task for each."""
         missing = [question for question in questions if self.cached(question) is None]
         room = max(0, self._ceiling - len(self.answers) - len(self._asking))
         for question in missing[room:]:
@@ -115,7 +115,7 @@ def questions_of(record: Record, domain: str, root: str) -> Iterator[Question]:
 
 
 async def fetch(domain: str, witness: Witness) -> None:
-    """Ask for everything that the record of *domain* may need; never awaits while every answer is at hand."""
+    """Ask for everything that the record of *domain* may need; never awaits while every answer is cached."""
     await fetch_all((domain,), witness)
 
 

@@ -87,7 +87,7 @@ class Resolver:
         return len(self._cache)
 
     def cached(self, question: Question) -> Answer | None:
-        """A fresh answer that is at hand, or None."""
+        """A fresh answer from the cache, or None."""
         return self._cache.fresh(question)
 
     def remember(self, answer: Answer) -> None:
@@ -140,7 +140,7 @@ class Resolver:
         return [self._or_stale(answer) for answer in answers] if allow_stale else answers
 
     def _begin(self, question: Question, end: float | None, fresh: bool) -> Answer | asyncio.Future[Answer]:
-        """The answer where it is at hand, else what will be it."""
+        """The cached answer, else the future that will hold it."""
         if not fresh:
             answer = self._cache.fresh(question)
             if answer is not None:

@@ -106,10 +106,10 @@ text."""
 
 
 class Lookup(Protocol):
-    """The only door to the DNS for whoever audits: a resolver, a zone text, or recorded evidence."""
+    """The only door to the DNS for an audit: a resolver, a zone text, or recorded evidence."""
 
     def cached(self, question: Question) -> Answer | None:
-        """A fresh answer that is at hand without waiting, or None."""
+        """A fresh answer that is cached, or None."""
 
     async def ask(self, question: Question) -> Answer:
         """The answer to *question*; never raises for what the DNS does, and waits no longer than its deadline."""

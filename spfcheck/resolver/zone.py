@@ -172,7 +172,7 @@ class Zone:
 
 
 class ZoneLookup:
-    """A `Lookup` over a `Zone`: every answer is at hand."""
+    """A `Lookup` over a `Zone`: every answer is known at once."""
 
     def __init__(self, zone: Zone) -> None:
         self._zone = zone

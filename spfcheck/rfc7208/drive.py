@@ -1,4 +1,4 @@
-"""The plain way to run an evaluation: against a function that has every reply at hand."""
+"""The plain way to run an evaluation: against a function that has every reply."""
 
 from __future__ import annotations
 

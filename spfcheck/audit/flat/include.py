@@ -1,4 +1,4 @@
-"""Includes whose whole tree is plain networks: evaluated once, and remembered for whoever includes them next."""
+"""Includes whose whole tree is plain networks: evaluated once, and cached for the next record that includes them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def known_include(target: str, get: Get, memory: Memory, missing: list[Question]
 
 
 def _unasked(target: str, first: Answer, get: Get) -> list[Question]:
-    """What is not at hand of the records that *target* leads to, as far as it can be seen."""
+    """The questions below *target* that are not cached, as far as the cached records show."""
     wanted: list[Question] = []
     seen = {target}
     todo = [first]
@@ -93,7 +93,7 @@ def _learn(target: str, first: Answer, get: Get, memory: Memory) -> Known | None
             return None
         # The partition asks for every record of the tree: nothing matches everywhere in a set of networks.
         parts = {family: run(partition(everything(family), family, target), ask) for family in FAMILIES}
-    except KeyError:  # an answer is not at hand any more
+    except KeyError:  # an answer is not cached any more
         del memory.unfit[target]
         return None
     found = survey(record, target, answers)
@@ -167,7 +167,7 @@ def _is_include(term: Term) -> bool:
 
 
 def node_of(one: Known, text: str, before: int) -> SharedNode:
-    """The picture of an include, written *text*, when *before* lookups are spent in front of it."""
+    """The tree node of an include, written *text*, when *before* lookups are spent in front of it."""
     return SharedNode(
         term=text,
         domain=one.target,

@@ -23,7 +23,7 @@ __all__ = ["MOST_REMEMBERED", "NO_VOIDS", "Get", "Known", "Memory", "Part", "Tog
 MOST_REMEMBERED = 8_192
 """Includes, terms and the like that are remembered; some kilobytes each at most."""
 Get = Callable[[Question], Answer | None]
-"""How an answer that is at hand is got; None where there is none."""
+"""Gets a cached answer; None where there is none."""
 
 
 NO_VOIDS: Mapping[int, int] = {4: 0, 6: 0}
@@ -57,13 +57,13 @@ class Known:
 
 
 class Part:
-    """One term, and what it comes to once the answers are there that it needs.
+    """One term, and its result once the answers are there that it needs.
 
     *name* is what it asks for; two terms of one *key* match the same. *held* are its addresses by family. *hosts* are
     the answers with the addresses of each of its hosts, in the order of an evaluation, and *first* is what named them.
     *void* are those of its questions that came back empty, in the order of the survey.
 
-    What it comes to never changes again, so an include, and what a record shares with a proposed one, is one object.
+    The result never changes again, so an include, and what a record shares with a proposed one, is one object.
     """
 
     __slots__ = ("first", "held", "hosts", "key", "known", "lookups", "name", "term", "text", "void", "voids")
@@ -73,7 +73,7 @@ class Part:
     ) -> None:
         self.text = text
         self.term = term
-        """None for a network of which nothing is to be said."""
+        """None for a network without a finding."""
         self.name = name
         self.key = key
         self.held = held
@@ -92,7 +92,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """What several includes come to that stand in one record, whatever else does, and we ourselves."""
+    """The union of several includes of one record, with the answers that they and our own senders rest on."""
 
     known: tuple[Known, ...]
     questions: list[Question]
@@ -146,12 +146,12 @@ class Memory:
         self.parts: dict[str, Part] = {}
         """Includes as records write them."""
         self.nodes: dict[tuple[Part, int], SharedNode] = {}
-        """Their pictures, by the lookups spent in front of them."""
+        """Their nodes of the tree, by the lookups spent in front of them."""
         self.together: dict[frozenset[Known], Together] = {}
         self.places = tuple((sender, network) for sender in ours.senders for network in sender.networks)
         self.evidence = {question: shared(evidence_of(answer)) for question, answer in ours.answers.items()}
         self.quiet = next(answer_findings(ours.answers), None) is None
-        """Nothing is to be said of how the DNS gave what we rest on, and so of every domain."""
+        """No finding is reported on the answers that our own senders rest on, and so on every domain."""
         self.lifetime, self.until = lifetimes(ours.answers.values())
 
     def trim(self) -> None:

@@ -98,7 +98,7 @@ def touching(plain: Plain, ours: Ours) -> list[tuple[int, Part]]:
 
 
 def voids_before(plain: Plain, index: int, family: int) -> int:
-    """The void lookups that an address of *family* has met when it comes to the part *index*."""
+    """The void lookups that an address of *family* has cost before the part *index* is evaluated."""
     return sum(part.voids[family] for part in plain.parts[:index]) if plain.voids[family] else 0
 
 
@@ -194,7 +194,7 @@ def remembered(place: int, result: Result, via: str, memory: Memory) -> SenderNe
 
 
 def record_said(plain: Plain) -> list[Finding]:
-    """What holds of the record, whoever sends; nothing is to be said of its single terms (`read_plain`)."""
+    """The findings on the record as a whole, for every sender; its single terms have none (`read_plain`)."""
     domain = plain.domain
     found = list(length_findings(len(plain.text), domain))
     if plain.result is Result.NEUTRAL:

@@ -1,4 +1,4 @@
-"""A plain record: networks, hosts and known includes that pass, and an end; what each of its terms holds and costs.
+"""A plain record: networks, hosts and known includes that pass, and an end; what each of its terms matches and costs.
 
 Most records are like that: what their includes hold is known, and what is left are a few addresses.
 Whatever is not exactly so is no plain record, and goes the long way.
@@ -39,7 +39,7 @@ _SPACED: Final = re.compile("( +)([^ ]+)")
 
 
 class NotPlain(Exception):  # noqa: N818 - an outcome, not an error
-    """The record is not plain, or an answer that it rests on is worth a word."""
+    """The record is not plain, or a finding is reported on an answer that it rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Plain:
         self.voids: Mapping[int, int] = NO_VOIDS
 
     def resolve(self, get: Get) -> list[Question]:
-        """Find what each part comes to; returns what has to be asked first. Raises `NotPlain`."""
+        """Resolve each part from cached answers; returns the questions to ask first. Raises `NotPlain`."""
         missing: list[Question] = []
         parts = self.parts
         waiting: list[int] = []
@@ -147,7 +147,7 @@ class Plain:
         return tuple([Word(spaces, text, term) for (spaces, text), term in zip(spaced, terms, strict=True)])
 
     def nodes(self) -> tuple[TreeNode, ...]:
-        """The picture of the terms, as `spfcheck.audit.judgement.tree.survey` draws it."""
+        """The tree of the terms, node by node as `spfcheck.audit.judgement.tree.survey` makes it."""
         found: list[TreeNode] = []
         total = 0
         drawn = self.memory.nodes
@@ -197,7 +197,7 @@ class Plain:
         return answer
 
     def _hosts(self, part: Part, term: Term, get: Get, missing: list[Question]) -> Part | None:
-        """What an ``a`` or ``mx`` comes to (RFC 7208 5.3, 5.4)."""
+        """The addresses of an ``a`` or ``mx`` (RFC 7208 5.3, 5.4); None while answers are missing."""
         first: list[Answer] = []
         names = order = [part.name]
         if term.name == "mx":
@@ -254,14 +254,14 @@ def _held(pairs: Sequence[tuple[Answer, Answer]], place: int, prefix: int) -> Ra
 
 
 def _words(part: Part) -> str:
-    """What the picture says of an ``a`` or ``mx`` of which something is void."""
+    """The words of the tree about an ``a`` or ``mx`` with a void lookup."""
     if part.term is not None and part.term.name == "mx":
         return "void" if part.void[0].rtype is Rtype.MX else ""
     return host_words([question in part.void for question in (Question(part.name, rtype) for rtype, _ in FAMILY_TYPES)])
 
 
 def is_quiet(answer: Answer) -> bool:
-    """Nothing is to be said of how the DNS gave *answer* (`spfcheck.audit.judgement.review.answer_findings`)."""
+    """No finding is reported on how the DNS gave *answer* (`spfcheck.audit.judgement.review.answer_findings`)."""
     return (
         answer.outcome in _ANSWERS
         and not answer.illegal_cname

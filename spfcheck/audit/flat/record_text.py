@@ -101,7 +101,7 @@ _USUAL_V6: Final = re.compile(
 
 
 def usual_network(word: str) -> tuple[int, int] | None:
-    """The network of an ``ip4`` or ``ip6`` term of which nothing is to be said: not wide, no host bits, not private.
+    """The network of an ``ip4`` or ``ip6`` term without a finding: not wide, no host bits, not private.
 
     Reads what `spfcheck.rfc7208.grammar.read_term` reads, for these alone, in a fifth of its time.
     """

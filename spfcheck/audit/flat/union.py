@@ -1,4 +1,4 @@
-"""Includes that stand side by side in a record: what they come to is the same for all who include just these."""
+"""Includes that stand side by side in a record: their union is made once for all records that include just these."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["authorised", "together"]
 
 
 def together(includes: Iterable[Known], memory: Memory) -> Together:
-    """What *includes* come to side by side. Raises `NotPlain` where something is to be said of what we rest on."""
+    """The union of *includes*, cached. Raises `NotPlain` where a finding is reported on the answers that we rest on."""
     which = frozenset(includes)
     found = memory.together.get(which)
     if found is None:

@@ -79,7 +79,7 @@ def failure_code(outcome: Outcome) -> Code:
 def apex_findings(
     domain: str, answer: Answer, texts: tuple[bytes, ...], near: tuple[bytes, ...], typed: tuple[bytes, ...]
 ) -> Iterator[Finding]:
-    """What is to be said of the domain's TXT answer itself."""
+    """The findings on the domain's TXT answer itself."""
     if answer.nxdomain:
         yield finding(Code.DOMAIN_NOT_FOUND, domain)
     if not texts and not answer.failed:
@@ -104,7 +104,7 @@ def apex_findings(
 
 
 def answer_findings(answers: Mapping[Question, Answer]) -> Iterator[Finding]:
-    """What is to be said of how the DNS answered, whatever it said."""
+    """The findings on how the DNS answered, whatever it said."""
     for question in sorted(answers):
         answer = answers[question]
         name = question.name
@@ -126,7 +126,7 @@ def answer_findings(answers: Mapping[Question, Answer]) -> Iterator[Finding]:
 
 
 def record_findings(record: Record, domain: str, strings: tuple[bytes, ...] = ()) -> Iterator[Finding]:
-    """What is to be said of one record by itself. *strings* are its character-strings as published."""
+    """The findings on one record by itself. *strings* are its character-strings as published."""
     for problem in record.problems:
         if problem.code is not ProblemCode.NOT_SPF:
             yield _problem(record, problem, domain, strings)
@@ -137,7 +137,7 @@ def record_findings(record: Record, domain: str, strings: tuple[bytes, ...] = ()
 
 
 def length_findings(length: int, domain: str) -> Iterator[Finding]:
-    """What is to be said of a record of *length* bytes."""
+    """The findings on a record of *length* bytes."""
     if length > 255:
         yield finding(Code.STRING_OVER_255, domain, length=length)
     if length > LONG_RECORD:
@@ -212,7 +212,7 @@ def _modifier(term: Term, span: tuple[int, int], domain: str) -> Iterator[Findin
 
 
 def network_findings(term: Term, domain: str) -> Iterator[Finding]:
-    """What is to be said of an ``ip4`` or ``ip6`` term by itself."""
+    """The findings on an ``ip4`` or ``ip6`` term by itself."""
     span = (term.span.start, term.span.stop)
     assert term.network is not None
     family = term.family or 4
@@ -238,7 +238,7 @@ def _has_host_bits(written: str, term: Term, family: int) -> bool:
 
 
 def end_findings(result: Result, span: tuple[int, int], domain: str) -> Iterator[Finding]:
-    """What is to be said of an ``all`` that stands at *span* and gives *result*."""
+    """The findings on an ``all`` that stands at *span* and gives *result*."""
     if result is Result.NEUTRAL:
         yield finding(Code.NEUTRAL_ALL, domain, span)
 
@@ -269,7 +269,7 @@ _MISSING: Final = (RecordState.NO_RECORD, RecordState.NO_DOMAIN)
 
 
 def lookup_findings(lookups: int, domain: str, *, at_least: bool = False) -> Iterator[Finding]:
-    """What is to be said of a record that takes so many *lookups*, or *at_least* so many (RFC 7208 4.6.4)."""
+    """The findings on a record that takes so many *lookups*, or *at_least* so many (RFC 7208 4.6.4)."""
     if lookups > STRICT.lookups:
         shown = f"at least {lookups}" if at_least else str(lookups)
         yield finding(Code.LOOKUP_LIMIT, domain, count=lookups, shown=shown, at_least=at_least)
@@ -278,7 +278,7 @@ def lookup_findings(lookups: int, domain: str, *, at_least: bool = False) -> Ite
 
 
 def void_findings(voids: Iterable[tuple[str, str, tuple[int, int], Question]]) -> Iterator[Finding]:
-    """What is to be said of empty answers, each with the domain, the term and its place that asked for it."""
+    """The findings on empty answers, each with the domain, the term and its place that asked for it."""
     empty: dict[tuple[str, str, tuple[int, int], str], dict[str, None]] = {}
     for domain, term, span, (name, rtype) in voids:
         empty.setdefault((domain, term, span, name), {})[rtype.name] = None
@@ -287,7 +287,7 @@ def void_findings(voids: Iterable[tuple[str, str, tuple[int, int], Question]]) -
 
 
 def tree_findings(found: Survey, domain: str) -> Iterator[Finding]:
-    """What is to be said of the include tree below the record of *domain*."""
+    """The findings on the include tree below the record of *domain*."""
     if not any(use.state is RecordState.LOOP for use in found.uses):
         yield from lookup_findings(found.lookups, domain, at_least=found.at_least)
     said: set[tuple[str, str, RecordState]] = set()

@@ -63,7 +63,7 @@ def standing_of(judged: Judged, ours: Ours) -> Standing:
 
 
 def sender_findings(domain: str, terms: Sequence[Term] | None, standing: Standing, ours: Ours) -> Iterator[Finding]:
-    """What is to be said of our senders: included, partly, denied, or read differently by receivers.
+    """The findings on our senders: included, partly, denied, or read differently by receivers.
 
     *terms* are those that receivers read; None where they read none.
     """

@@ -1,4 +1,4 @@
-"""One domain as the repair sees it: what is published, what we are, and the DNS answers at hand."""
+"""One domain as the repair sees it: what is published, what we are, and the DNS answers that are known."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PUBLISHED_TTL: Final = 300
 
 
 class Missing(LookupError):  # noqa: N818 - a request for more, not an error
-    """The repair needs DNS answers that are not at hand; whoever drives it asks and tries again."""
+    """The repair needs DNS answers that are not known; the caller asks and tries again."""
 
     def __init__(self, questions: Iterable[Question]) -> None:
         self.questions = tuple(questions)
@@ -59,14 +59,14 @@ class Case:
     ours: Ours
     answers: Mapping[Question, Answer]
     found: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
-    """What was concluded once for whoever asks again; answers come in, but never change."""
+    """Conclusions, cached for the next caller; answers come in, but never change."""
     plains: dict[str, Plain | None] = field(default_factory=dict, compare=False, repr=False)
     """The same of texts: what is plain in them."""
     used: dict[Question, Answer] = field(default_factory=dict, compare=False, repr=False)
     """The answers that were asked for one by one, beside those that plain texts rest on."""
 
     def answer(self, question: Question) -> Answer:
-        """The answer to *question*; raises `Missing` where it is not at hand."""
+        """The answer to *question*; raises `Missing` where it is not known."""
         found = self.answers.get(question)
         if found is None:
             raise Missing([question])
@@ -81,7 +81,7 @@ class Case:
         return answer
 
     def need(self, *questions: Question) -> None:
-        """Raise `Missing` for those of *questions* that are not at hand, so that they are asked at once."""
+        """Raise `Missing` for those of *questions* that are not known, so that they are asked at once."""
         missing = [question for question in questions if question not in self.answers]
         if missing:
             raise Missing(missing)

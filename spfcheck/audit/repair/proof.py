@@ -33,7 +33,7 @@ def prove(
 
     *by_parts*: where both records are plain, a proof by what their terms hold is enough (`proof_flat`). *walls* are
     those that stand; with any left out nothing is proven, but what is refused shows that the others hold.
-    Raises `Missing` where DNS answers are wanted that are not at hand.
+    Raises `Missing` where DNS answers are wanted that are not cached.
     """
     trial = Trial(case, proposal)
     by_parts = by_parts and walls is WALLS

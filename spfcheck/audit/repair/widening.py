@@ -1,4 +1,4 @@
-"""What a record that is mended or merged comes to authorise, with the words it comes from (repair I3)."""
+"""The addresses that a mended or merged record authorises newly, each with the words it comes from (repair I3)."""
 
 from __future__ import annotations
 

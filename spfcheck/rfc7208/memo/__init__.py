@@ -1,1 +1,1 @@
-"""Terms that were evaluated before, for all addresses: remembered, so that a check only compares."""
+"""Terms that were evaluated before, for all addresses: cached, so that a check only compares."""

@@ -1,4 +1,4 @@
-"""What terms that ask the DNS come to, remembered for all addresses: an include of a whole provider as one table.
+"""The results of terms that ask the DNS, cached for all addresses: an include of a whole provider as one table.
 
 How a term is evaluated hangs on the address and on the replies, and, apart from macros and ptr, on nothing else. So a
 fold keeps, for each range of addresses, one `Way` through everything that the term leads to: the questions that are
