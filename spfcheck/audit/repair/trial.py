@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from spfcheck.audit.judgement.tree import Survey
@@ -86,16 +85,18 @@ class Trial:
         return self.dropped
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Wall(Generic[T]):
     """One check of a T: *refuse* raises `Refused` for what may not be, and says nothing else.
 
     One that is *early* looks at no term of the new record.
     """
 
-    name: str
-    refuse: Callable[[T], None]
-    early: bool = False
+    __slots__ = ("early", "name", "refuse")
+
+    def __init__(self, name: str, refuse: Callable[[T], None], *, early: bool = False) -> None:
+        self.name = name
+        self.refuse = refuse
+        self.early = early
 
 
 def is_ours(term: Term, own: frozenset[str]) -> bool:
