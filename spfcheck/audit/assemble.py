@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from spfcheck.audit.flat.memory import lifetimes
 from spfcheck.audit.judgement.status import Standing, headline
@@ -32,8 +32,7 @@ _new_identity: Final = maker(Identity)
 _new_record: Final = maker(PublishedRecord)
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """What is checked: a domain, the name that SPF judges for it, and the identity that we give (RFC 7208 2.3, 2.4)."""
 
     domain: str

@@ -12,7 +12,8 @@ from spfcheck.audit.quick import Attempt
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.thorough import examine_thoroughly
-from spfcheck.resolver.types import Lookup
+from spfcheck.resolver.types import Answer, Lookup
+from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.message import identity
 from spfcheck.rfc7208.record import parse
 
@@ -44,31 +45,23 @@ async def examine(
     sender = mail_from.replace("{domain}", domain)
     check = Check(domain, identity(sender, helo).domain, sender, helo, hypothetical=record is not None)
     text = parse(record).text if record is not None else None
+    asked: dict[Question, Answer] = {}
+    report: Report | None = None
+    if ours.ready:
+        attempt = Attempt(lookup, check, ours, text)
+        report = attempt.report(clock, new_id)
+        while report is None and attempt.missing:
+            await ask_all(lookup, attempt.missing, attempt.answers)
+            report = attempt.report(clock, new_id)
+        asked = attempt.answers
+    if report is not None and not opinion:
+        return report
     witness = Witness(lookup)
-    report = await _quickly(check, witness, lookup, ours, text, clock, new_id) if ours.ready else None
+    witness.answers.update(asked)
     if report is None:
         report = await examine_thoroughly(witness, check, ours, record=text, clock=clock, new_id=new_id)
     if opinion:
         from spfcheck.audit.second_opinion import completed  # noqa: PLC0415 - pyspf is loaded only where it is asked
 
         report = await completed(report, witness, ours)
-    return report
-
-
-async def _quickly(
-    check: Check,
-    witness: Witness,
-    lookup: Lookup,
-    ours: Ours,
-    record: str | None,
-    clock: Callable[[], float],
-    new_id: Callable[[], str],
-) -> Report | None:
-    """The report of an ordinary domain; None for another, whose answers *witness* has then."""
-    attempt = Attempt(lookup, check, ours, record)
-    report = attempt.report(clock, new_id)
-    while report is None and attempt.missing:
-        await ask_all(lookup, attempt.missing, attempt.answers)
-        report = attempt.report(clock, new_id)
-    witness.answers.update(attempt.answers)
     return report

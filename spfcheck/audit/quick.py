@@ -53,10 +53,19 @@ class _Found(NamedTuple):
 
 
 class _Cached(Mapping[Question, Answer]):
-    """The answers that are there without waiting, as one check sees them."""
+    """The answers that are there without waiting; what was seen once stays, so that one check sees one view."""
 
     def __init__(self, get: Callable[[Question], Answer | None]) -> None:
-        self._get = get
+        self._look = get
+        self._seen: dict[Question, Answer] = {}
+
+    def _get(self, question: Question) -> Answer | None:
+        answer = self._seen.get(question)
+        if answer is None:
+            answer = self._look(question)
+            if answer is not None:
+                self._seen[question] = answer
+        return answer
 
     def get(self, question: Question, default: Answer | None = None) -> Answer | None:  # type: ignore[override]
         """The answer to *question*, else *default*."""

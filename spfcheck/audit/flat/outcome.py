@@ -16,6 +16,7 @@ from spfcheck.audit.judgement.review import end_findings, length_findings, looku
 from spfcheck.audit.judgement.status import Standing
 from spfcheck.audit.report.catalogue import Code
 from spfcheck.audit.report.model import Finding, SenderNetwork, TreeNode
+from spfcheck.audit.report.strings import STRING_BYTES
 from spfcheck.audit.senders import OurNetwork, Ours
 from spfcheck.rfc7208.limits import LENIENT, STRICT, Budget, LimitExceededError, Policy
 from spfcheck.rfc7208.making import maker
@@ -196,10 +197,13 @@ def remembered(place: int, result: Result, via: str, memory: Memory) -> SenderNe
 def record_said(plain: Plain) -> list[Finding]:
     """The findings on the record as a whole, for every sender; its single terms have none (`read_plain`)."""
     domain = plain.domain
-    found = list(length_findings(len(plain.text), domain))
+    found: list[Finding] = []
+    if len(plain.text) > STRING_BYTES:
+        found += length_findings(len(plain.text), domain)
     if plain.result is Result.NEUTRAL:
         found += end_findings(plain.result, plain.span(plain.end), domain)
-    found += lookup_findings(plain.lookups, domain)
+    if plain.lookups >= STRICT.lookups - 1:
+        found += lookup_findings(plain.lookups, domain)
     if plain.voids is not NO_VOIDS:
         void = [part for part in plain.parts if part.void]
         found += void_findings((domain, part.text, plain.span(part), asked) for part in void for asked in part.void)

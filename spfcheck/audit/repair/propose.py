@@ -26,11 +26,13 @@ from spfcheck.names import registrable
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.limits import MX_HOSTS
 from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.record import Term, parse, spf_texts
 
 __all__ = ["NONE", "Blocked", "candidates", "propose", "skeleton_of"]
 
 NONE: Final = Remedy(kind=RemedyKind.NONE)
+_new_remedy: Final = maker(Remedy)
 
 
 class Blocked(Exception):  # noqa: N818 - the DNS's failure, not ours
@@ -163,7 +165,7 @@ def _publish(case: Case, needed: Sequence[str], name: str) -> Remedy:
         text = write(skeleton, insert(pieces(record), needed, place))
         made = prove(case, Proposal(name, text, ()))
         if isinstance(made, Proof):
-            return Remedy(
+            return _new_remedy(
                 kind=RemedyKind.PUBLISH,
                 name=name,
                 value=text,
@@ -193,7 +195,7 @@ def skeleton_of(domain: str, sure: Callable[[Question], Answer]) -> tuple[str, s
 
 def _remedy(case: Case, base: Base, name: str, candidate: _Candidate, made: Proof) -> Remedy:
     fresh = not case.texts and not case.near
-    return Remedy(
+    return _new_remedy(
         kind=RemedyKind.PUBLISH if fresh else RemedyKind.REPLACE,
         name=name,
         value=candidate.text,
