@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from spfcheck.audit.assemble import Basis, Check, Conclusion, Picture, assemble, published_record
 from spfcheck.audit.conclude import Asking, conclude, repair
@@ -43,13 +43,8 @@ MOST_MISSING: Final = 40
 _new_node: Final = maker(TreeNode)
 
 
-class _Found(NamedTuple):
-    """All that a report is made of."""
-
-    standing: Standing
-    conclusion: Conclusion
-    picture: Picture
-    basis: Basis
+_Found = tuple[Standing, Conclusion, Picture, Basis]
+"""All that a report is made of."""
 
 
 class _Cached(Mapping[Question, Answer]):
@@ -118,7 +113,8 @@ class Attempt:
             self.missing = []
         except StopIteration as done:
             found: _Found = done.value
-            return assemble(self._check, *found, clock=clock, new_id=new_id)
+            stands, concluded, picture, basis = found
+            return assemble(self._check, stands, concluded, picture, basis, clock, new_id)
         return None
 
     def _get(self, question: Question) -> Answer | None:
@@ -156,12 +152,12 @@ class Attempt:
             authorised_v4=authorised(plain.own, shared),
         )
         if stands.result is Result.PASS:
-            return _Found(stands, concluded, picture, _basis(plain.answers, shared))
+            return stands, concluded, picture, _basis(plain.answers, shared)
         case = self._case(plain.text.encode("latin-1"))
         case.plains[plain.text] = plain
         case.found["base"] = Base(plain.text, Origin.PUBLISHED)  # a flat record is valid, and means what it says
         concluded = yield from self._repaired(case, stands, concluded)
-        return _Found(stands, concluded, picture, _basis_of(case, memory))
+        return stands, concluded, picture, _basis_of(case, memory)
 
     def _case(self, *texts: bytes) -> Case:
         cached = _Cached(self._get)
@@ -185,7 +181,7 @@ class Attempt:
         stands = Standing(networks, none, none, {})
         concluded = conclude(domain, stands, apex_findings(domain, answer, (), (), ()), None, self._ours)
         concluded = yield from self._repaired(case, stands, concluded)
-        return _Found(stands, concluded, Picture(), _basis_of(case, memory))
+        return stands, concluded, Picture(), _basis_of(case, memory)
 
     def _repaired(self, case: Case, stands: Standing, concluded: Conclusion) -> Asking[Conclusion]:
         if registrable(case.domain) != case.domain:
