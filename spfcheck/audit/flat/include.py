@@ -18,7 +18,7 @@ from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.ranges import everything, intersect, size
+from spfcheck.rfc7208.ranges import contains, everything, intersect, size
 from spfcheck.rfc7208.record import Record, Result, Term, parse, spf_texts
 from spfcheck.rfc7208.verdict import Partition
 
@@ -199,4 +199,4 @@ def _way_to(parts: Partition, network: OurNetwork) -> str | None:
         return ""
     if held != network.ranges:
         return None
-    return via(next(cell for cell in parts.cells if intersect(cell.addresses, network.ranges)).path)
+    return via(next(cell for cell in parts.cells if contains(cell.addresses, network.ranges[0][0])).path)

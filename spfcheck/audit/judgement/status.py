@@ -53,7 +53,7 @@ def standing_of(judged: Judged, ours: Ours) -> Standing:
     """The standing of our networks by the partitions that were *judged*."""
     voids: dict[int, tuple[Code, int]] = {}
     for family, part in judged.strict.items():
-        over = [cell for cell in part.cells if cell.cause is Cause.VOID_LIMIT and judged.confirms(family, cell)]
+        over = [cell for cell in part.cells if cell.cause is Cause.VOID_LIMIT]
         near = [cell for cell in part.cells if cell.void_lookups == STRICT.voids and cell.result is Result.PASS]
         if over:
             voids[family] = (Code.VOID_LIMIT, max(cell.void_lookups for cell in over))
