@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from spfcheck.audit.assemble import Check, Conclusion, Picture, assemble, basis_of, published_record
 from spfcheck.audit.conclude import conclude, repair
 from spfcheck.audit.fetch import Witness, fetch, fetch_all
+from spfcheck.audit.judgement.everybody import everybody_findings
 from spfcheck.audit.judgement.networks import judge
 from spfcheck.audit.judgement.review import answer_findings, apex_findings, record_findings, tree_findings
+from spfcheck.audit.judgement.samples import MessageIdentity
 from spfcheck.audit.judgement.status import Standing, standing_of
 from spfcheck.audit.judgement.tree import Survey, survey
 from spfcheck.audit.repair.case import Case, published_as
@@ -39,6 +41,8 @@ class _Look:
     typed: tuple[bytes, ...] = ()
     record: Record | None = None
     found: Survey = field(default_factory=Survey)
+    everybody: Sequence[Finding] = ()
+    """What the record does to everybody, whoever sends."""
 
     @property
     def name(self) -> str:
@@ -71,7 +75,7 @@ async def examine_thoroughly(
     if record is not None:
         proposed = published_as(check.judged_domain, record)
         witness.answers[proposed.question] = proposed
-    look = await _look(check, witness)
+    look = await _look(check, witness, ours)
     said = list(_said(look))
     if not ours.ready:
         standing = Standing((), Result.TEMPERROR, Result.TEMPERROR, {})
@@ -84,7 +88,7 @@ async def examine_thoroughly(
     return assemble(check, standing, concluded, _picture(look, witness), basis_of(witness.answers), clock, new_id)
 
 
-async def _look(check: Check, witness: Witness) -> _Look:
+async def _look(check: Check, witness: Witness, ours: Ours) -> _Look:
     question = Question(check.judged_domain, Rtype.TXT)
     answer = witness.cached(question) or await witness.ask(question)
     look = _Look(check, answer, spf_texts(answer))
@@ -99,6 +103,8 @@ async def _look(check: Check, witness: Witness) -> _Look:
         if look.record.valid:
             await fetch(check.judged_domain, witness)
             look.found = survey(look.record, check.judged_domain, witness.answers)
+            who = MessageIdentity(check.judged_domain, check.mail_from, check.helo)
+            look.everybody = await everybody_findings(look.record, look.found, witness, ours, who)
     return look
 
 
@@ -109,6 +115,7 @@ def _said(look: _Look) -> Iterator[Finding]:
     if look.record is not None:
         yield from record_findings(look.record, domain, look.strings)
         yield from tree_findings(look.found, domain)
+        yield from look.everybody
 
 
 async def _conclude(

@@ -18,12 +18,15 @@ from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.ranges import contains, everything, intersect, size
+from spfcheck.rfc7208.ranges import BITS, contains, everything, intersect, size
 from spfcheck.rfc7208.record import Record, Result, Term, parse, spf_texts
 from spfcheck.rfc7208.verdict import Partition
 
 __all__ = ["known_include", "node_of"]
 
+MOST_HELD: Final = 16
+"""The part of a family that an include holds at most: ten of them, as many as may be (RFC 7208 4.6.4), cannot let all
+of it in (`spfcheck.audit.judgement.everybody`)."""
 MOST_RECORDS: Final = 30
 """Records below one include that are looked for; a tree within the limits has eleven at most (RFC 7208 4.6.4)."""
 
@@ -109,6 +112,8 @@ def _learn(target: str, first: Answer, get: Get, memory: Memory) -> Known | None
     if any(part.having(*wrong) for part in parts.values()) or next(answer_findings(answers), None) is not None:
         return None
     passing = {family: part.passing() for family, part in parts.items()}
+    if any(size(passing[family]) > (1 << BITS[family]) // MOST_HELD for family in FAMILIES):
+        return None
     lifetime, until = lifetimes(answers.values())
     one = Known(
         target=target,

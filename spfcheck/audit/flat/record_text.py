@@ -11,6 +11,7 @@ from typing import Final
 
 from spfcheck.audit.flat.memory import Memory, Part
 from spfcheck.audit.flat.record import NotPlain, Plain
+from spfcheck.audit.judgement.everybody import WIDEST_HOSTS
 from spfcheck.audit.judgement.review import network_findings
 from spfcheck.audit.text.terms import key
 from spfcheck.rfc7208.grammar import read_term
@@ -85,6 +86,8 @@ def _read(word: str, memory: Memory) -> Term:
         return term
     if term.name not in ("include", "a", "mx", "all") or (term.spec is not None and term.target is None):
         raise NotPlain
+    if term.name in ("a", "mx") and (term.cidr4 < WIDEST_HOSTS[4] or term.cidr6 < WIDEST_HOSTS[6]):
+        raise NotPlain  # it may let a whole family in
     if term.target is None or term.name == "include":
         memory.trim()
         memory.terms[word] = term

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spfcheck.audit.fetch import Witness
-from spfcheck.audit.judgement.samples import Identity, refined
+from spfcheck.audit.judgement.samples import MessageIdentity, refined
 from spfcheck.audit.report.model import SenderNetwork
 from spfcheck.audit.senders import Ours, OurSender
 from spfcheck.resolver.drive import drive
@@ -77,7 +77,7 @@ async def judge(domain: str, witness: Witness, ours: Ours, mail_from: str, helo:
     What hangs on the address is asked of each where they are few, and of some of each network where they are many
     (`spfcheck.audit.judgement.samples`).
     """
-    who = Identity(domain, mail_from, helo)
+    who = MessageIdentity(domain, mail_from, helo)
     strict = await _partitions(witness, ours, who, STRICT)
     cells = [cell for part in strict.values() for cell in part.cells]
     if all(cell.result is Result.PASS for cell in cells):
@@ -88,7 +88,7 @@ async def judge(domain: str, witness: Witness, ours: Ours, mail_from: str, helo:
     return Judged(strict, lenient)
 
 
-async def _partitions(witness: Witness, ours: Ours, who: Identity, policy: Policy) -> Mapping[int, Partition]:
+async def _partitions(witness: Witness, ours: Ours, who: MessageIdentity, policy: Policy) -> Mapping[int, Partition]:
     parts: dict[int, Partition] = {}
     for family in FAMILIES:
         if ours.sending[family]:

@@ -251,7 +251,7 @@ def _ending(record: Record, domain: str) -> Iterator[Finding]:
         return
     span = (last.span.start, last.span.stop)
     if last.result is Result.PASS:
-        yield finding(Code.PASS_ALL, domain, span, term=last.text)
+        yield finding(Code.PASS_ALL, domain, span, term=last.text, servers="every server")
     yield from end_findings(last.result, span, domain)
     after = [term for term in record.terms if term.span.start > last.span.start and not term.is_modifier]
     if after:
@@ -317,4 +317,5 @@ def tree_findings(found: Survey, domain: str) -> Iterator[Finding]:
         if inner is None or inner.all_term is None or use.depth or use.term.result is not Result.PASS:
             continue
         if inner.all_term.result is Result.PASS:
-            yield finding(Code.PASS_ALL, domain, (use.term.span.start, use.term.span.stop), term=use.term.text)
+            span = (use.term.span.start, use.term.span.stop)
+            yield finding(Code.PASS_ALL, domain, span, term=use.term.text, servers="every server")

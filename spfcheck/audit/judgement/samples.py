@@ -23,7 +23,8 @@ from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.ranges import BITS, Ranges, contains, format_address, intersect, normalise
 from spfcheck.rfc7208.verdict import Cell, Partition, Verdict
 
-__all__ = ["MOST_SAMPLES", "Identity", "asked_one_by_one", "refined", "verdicts"]
+__all__ = ["MOST_SAMPLES", "MessageIdentity", "asked_one_by_one", "refined", "verdicts"]
+
 
 MOST_SAMPLES: Final = 96
 """Addresses that one check asks about one by one by either reading: three each of 32 networks."""
@@ -36,7 +37,7 @@ comes out the same when it is told again from its evidence."""
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class MessageIdentity:
     """Who sends: the domain that is judged, MAIL FROM and HELO."""
 
     domain: str
@@ -45,7 +46,7 @@ class Identity:
 
 
 async def refined(
-    parts: Mapping[int, Partition], witness: Witness, ours: Ours, who: Identity, policy: Policy
+    parts: Mapping[int, Partition], witness: Witness, ours: Ours, who: MessageIdentity, policy: Policy
 ) -> Mapping[int, Partition]:
     """*parts*, by family, with the verdicts of single addresses in place of each cell that hangs on the message."""
     wanted = asked_one_by_one(parts, ours)
@@ -94,7 +95,7 @@ class _Counted:
 
 
 async def verdicts(
-    wanted: Sequence[tuple[int, int]], witness: Witness, who: Identity, policy: Policy
+    wanted: Sequence[tuple[int, int]], witness: Witness, who: MessageIdentity, policy: Policy
 ) -> dict[tuple[int, int], Verdict]:
     """What check_host() says of each of *wanted*, by family and address: one at least, as many as may be asked."""
     found: dict[tuple[int, int], Verdict] = {}
@@ -113,7 +114,7 @@ async def verdicts(
     return found
 
 
-async def _verdict(one: tuple[int, int], lookup: Lookup, who: Identity, policy: Policy) -> Verdict:
+async def _verdict(one: tuple[int, int], lookup: Lookup, who: MessageIdentity, policy: Policy) -> Verdict:
     family, address = one
     text = format_address(address, family)
     return await drive(check_host(text, who.domain, who.mail_from, who.helo, policy=policy), lookup)
