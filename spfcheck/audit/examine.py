@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable
 
 from spfcheck.audit.assemble import Check
-from spfcheck.audit.fetch import Witness, ask_all
+from spfcheck.audit.fetch import Sleep, Witness, ask_all
 from spfcheck.audit.quick import Attempt
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import Ours
@@ -34,6 +35,7 @@ async def examine(
     record: str | None = None,
     opinion: bool = False,
     clock: Callable[[], float] = time.time,
+    sleep: Sleep = asyncio.sleep,
     new_id: Callable[[], str] = _new_id,
 ) -> Report:
     """The Report of *domain*: whether our senders pass, what is wrong, and a repair that is proven.
@@ -51,7 +53,7 @@ async def examine(
         attempt = Attempt(lookup, check, ours, text)
         report = attempt.report(clock, new_id)
         while report is None and attempt.missing:
-            await ask_all(lookup, attempt.missing, attempt.answers)
+            await ask_all(lookup, attempt.missing, attempt.answers, sleep)
             report = attempt.report(clock, new_id)
         asked = attempt.answers
     if report is not None and not opinion:
@@ -59,7 +61,7 @@ async def examine(
     witness = Witness(lookup)
     witness.answers.update(asked)
     if report is None:
-        report = await examine_thoroughly(witness, check, ours, record=text, clock=clock, new_id=new_id)
+        report = await examine_thoroughly(witness, check, ours, record=text, clock=clock, new_id=new_id, sleep=sleep)
     if opinion:
         from spfcheck.audit.second_opinion import completed  # noqa: PLC0415 - pyspf is loaded only where it is asked
 

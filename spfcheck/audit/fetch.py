@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Final
 
 from spfcheck.resolver.types import Answer, Lookup, Outcome
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS, MX_HOSTS
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Record, live_terms, name_of, published
 
-__all__ = ["Witness", "ask_all", "fetch", "fetch_all", "questions_of"]
+__all__ = ["TYPED_S", "Sleep", "Witness", "ask_all", "fetch", "fetch_all", "questions_of"]
+
+
+TYPED_S: Final = 1.0
+"""Seconds for which a question of type 99 is waited for: nothing hangs on its answer but a word (RFC 7208 3.1)."""
+TYPED_TTL: Final = 300
+"""Seconds for which it is not asked again where it was not waited for."""
+
+Sleep = Callable[[float], Awaitable[None]]
+"""How time passes."""
 
 
 class Witness:
@@ -25,17 +35,20 @@ class Witness:
     which is a failure of ours and never the domain's.
     """
 
-    __slots__ = ("_asking", "_ceiling", "_lookup", "answers", "limited")
+    __slots__ = ("_asking", "_ceiling", "_lookup", "answers", "limited", "seen")
 
     def __init__(self, lookup: Lookup, ceiling: int = AUDIT_QUESTIONS) -> None:
         self._lookup = lookup
         self._ceiling = ceiling
         self._asking: dict[Question, asyncio.Future[Answer]] = {}
         self.answers: dict[Question, Answer] = {}
+        self.seen: set[Question] = set()
+        """What was looked at so far; more may be known."""
         self.limited = False
 
     def cached(self, question: Question) -> Answer | None:
         """The answer that was given before, or one that the lookup has cached."""
+        self.seen.add(question)
         answer = self.answers.get(question)
         if answer is None:
             if self._full():
@@ -60,7 +73,7 @@ class Witness:
             self._asking.pop(question, None)
         return self.answers.setdefault(question, answer)
 
-    async def ask_all(self, questions: Sequence[Question]) -> None:
+    async def ask_all(self, questions: Sequence[Question], sleep: Sleep = asyncio.sleep) -> None:
         """Ask those of *questions* at once that are not cached; without a task for each."""
         missing = [question for question in questions if self.cached(question) is None]
         room = max(0, self._ceiling - len(self.answers) - len(self._asking))
@@ -68,7 +81,7 @@ class Witness:
             self._refusal(question)
         if missing:
             found: dict[Question, Answer] = {}
-            await ask_all(self._lookup, missing[:room], found)
+            await ask_all(self._lookup, missing[:room], found, sleep)
             for question, answer in found.items():
                 self.answers.setdefault(question, answer)
 
@@ -84,8 +97,29 @@ class Witness:
         return answer
 
 
-async def ask_all(lookup: Lookup, questions: Sequence[Question], answers: dict[Question, Answer]) -> None:
-    """Put the answers to *questions*, asked at once, into *answers*."""
+async def ask_all(
+    lookup: Lookup, questions: Sequence[Question], answers: dict[Question, Answer], sleep: Sleep = asyncio.sleep
+) -> None:
+    """Put the answers to *questions*, asked at once, into *answers*; type 99 is not waited for longer than a second."""
+    typed = next((question for question in questions if question.rtype is Rtype.SPF), None)
+    if typed is None:
+        await _ask_at_once(lookup, questions, answers)
+        return
+    asking = asyncio.ensure_future(lookup.ask(typed))
+    timer = asyncio.ensure_future(sleep(TYPED_S))
+    try:
+        rest = [question for question in questions if question is not typed]
+        if rest:
+            await _ask_at_once(lookup, rest, answers)
+        await asyncio.wait((asking, timer), return_when=asyncio.FIRST_COMPLETED)
+        late = Answer(question=typed, outcome=Outcome.TIMEOUT, ttl=TYPED_TTL, detail="It was not waited for.")
+        answers[typed] = asking.result() if asking.done() else late
+    finally:
+        asking.cancel()
+        timer.cancel()
+
+
+async def _ask_at_once(lookup: Lookup, questions: Sequence[Question], answers: dict[Question, Answer]) -> None:
     at_once = getattr(lookup, "ask_all", None)
     if at_once is not None:
         # A task for each question would cost as much as a third of asking.

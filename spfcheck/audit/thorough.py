@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spfcheck.audit.assemble import Check, Conclusion, Picture, assemble, basis_of, published_record
 from spfcheck.audit.conclude import conclude, repair
-from spfcheck.audit.fetch import Witness, fetch, fetch_all
+from spfcheck.audit.fetch import Sleep, Witness, fetch, fetch_all
 from spfcheck.audit.judgement.everybody import everybody_findings
 from spfcheck.audit.judgement.networks import judge
 from spfcheck.audit.judgement.review import answer_findings, apex_findings, record_findings, tree_findings
@@ -69,13 +70,14 @@ async def examine_thoroughly(
     record: str | None,
     clock: Callable[[], float],
     new_id: Callable[[], str],
+    sleep: Sleep = asyncio.sleep,
 ) -> Report:
     """The Report of *check* by the answers that *witness* has and gets; *record* is the text of a hypothetical one."""
     witness.answers.update(ours.answers)
     if record is not None:
         proposed = published_as(check.judged_domain, record)
         witness.answers[proposed.question] = proposed
-    look = await _look(check, witness, ours)
+    look = await _look(check, witness, ours, sleep)
     said = list(_said(look))
     if not ours.ready:
         standing = Standing((), Result.TEMPERROR, Result.TEMPERROR, {})
@@ -88,7 +90,7 @@ async def examine_thoroughly(
     return assemble(check, standing, concluded, _picture(look, witness), basis_of(witness.answers), clock, new_id)
 
 
-async def _look(check: Check, witness: Witness, ours: Ours) -> _Look:
+async def _look(check: Check, witness: Witness, ours: Ours, sleep: Sleep) -> _Look:
     question = Question(check.judged_domain, Rtype.TXT)
     answer = witness.cached(question) or await witness.ask(question)
     look = _Look(check, answer, spf_texts(answer))
@@ -97,7 +99,9 @@ async def _look(check: Check, witness: Witness, ours: Ours) -> _Look:
     # RFC 8020: where the name does not exist there is nothing of another type either.
     if not look.texts and not answer.failed and not answer.nxdomain and not check.hypothetical:
         typed = Question(check.judged_domain, Rtype.SPF)
-        look.typed = spf_texts(witness.cached(typed) or await witness.ask(typed))
+        # Beside the mail hosts, which a first record hangs on.
+        await witness.ask_all([typed, Question(check.judged_domain, Rtype.MX)] if ours.ready else [typed], sleep)
+        look.typed = spf_texts(witness.answers[typed])
     if len(look.texts) == 1:
         look.record = parse(look.texts[0])
         if look.record.valid:
@@ -133,6 +137,7 @@ async def _conclude(
     )
     terms = tuple(live_terms(look.record)) if look.record is not None and look.record.valid else None
     concluded = conclude(case.domain, standing, said, terms, ours, list(answer_findings(witness.answers)))
+    known = {one: answer for one, answer in witness.answers.items() if one in witness.seen or one in ours.answers}
     course = repair(case, look.name, standing, concluded, silent=look.silent)
     try:
         while True:
@@ -140,8 +145,17 @@ async def _conclude(
             await witness.ask_all(questions)
             await fetch_all([question.name for question in questions if question.rtype is Rtype.TXT], witness)
     except StopIteration as done:
-        concluded = done.value
-    return Conclusion(concluded.status, [*concluded.findings, *answer_findings(witness.answers)], concluded.remedy)
+        status, concluded = concluded.status, done.value
+    if concluded.status is not status and _failed(witness.answers) and not _failed(known):
+        # Only what the repair asked for was not answered: what is published is what it was found to be.
+        concluded = Conclusion(status, concluded.findings)
+    answers = witness.answers if concluded.status is Status.UNKNOWN else known
+    return Conclusion(concluded.status, [*concluded.findings, *answer_findings(answers)], concluded.remedy)
+
+
+def _failed(answers: Mapping[Question, Answer]) -> bool:
+    """Whether one of *answers* is none, type 99 aside."""
+    return any(answer.failed and question.rtype is not Rtype.SPF for question, answer in answers.items())
 
 
 def _picture(look: _Look, witness: Witness) -> Picture:

@@ -262,7 +262,7 @@ def _words(part: Part) -> str:
 
 def is_quiet(answer: Answer) -> bool:
     """No finding is reported on how the DNS gave *answer* (`spfcheck.audit.judgement.review.answer_findings`)."""
-    return (
+    return answer.question.rtype is Rtype.SPF or (
         answer.outcome in _ANSWERS
         and not answer.illegal_cname
         and not answer.stale

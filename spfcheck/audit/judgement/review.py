@@ -104,8 +104,13 @@ def apex_findings(
 
 
 def answer_findings(answers: Mapping[Question, Answer]) -> Iterator[Finding]:
-    """The findings on how the DNS answered, whatever it said."""
+    """The findings on how the DNS answered, whatever it said.
+
+    None on type 99: no receiver asks for it (RFC 7208 3.1), so how it is answered is nobody's concern.
+    """
     for question in sorted(answers):
+        if question.rtype is Rtype.SPF:
+            continue
         answer = answers[question]
         name = question.name
         if answer.failed:
