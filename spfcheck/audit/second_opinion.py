@@ -10,7 +10,7 @@ global, so it runs in one thread of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -18,18 +18,19 @@ from functools import cache
 from typing import Any
 
 from spfcheck.audit.fetch import Witness
-from spfcheck.audit.judgement.networks import FAMILIES
+from spfcheck.audit.judgement.networks import FAMILIES, PARTIAL
 from spfcheck.audit.repair.case import Case, Missing, published_as
 from spfcheck.audit.report.evidence import answer_of, evidence_of
-from spfcheck.audit.report.model import Evidence, Opinion, RemedyKind, Report, Status
+from spfcheck.audit.report.model import Evidence, Opinion, RemedyKind, Report, SenderNetwork, Status
 from spfcheck.audit.senders import Ours
 from spfcheck.resolver.drive import drive
 from spfcheck.resolver.types import Answer, Lookup, Outcome
 from spfcheck.rfc7208.evaluate import check_host, partition
 from spfcheck.rfc7208.limits import STRICT, UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
+from spfcheck.rfc7208.message import client
 from spfcheck.rfc7208.message import identity as split_identity
-from spfcheck.rfc7208.ranges import Ranges, everything, format_address, subtract
+from spfcheck.rfc7208.ranges import Ranges, contains, everything, format_address, subtract
 from spfcheck.rfc7208.record import Record, Result, parse, spf_texts
 from spfcheck.rfc7208.verdict import Partition
 
@@ -69,6 +70,14 @@ class Heard:
     ours: str
     theirs: str
     why: str = ""
+    reported: str = ""
+    """What the report says of the network that the address lies in, where it says one thing of all of it."""
+
+    @property
+    def contradicted(self) -> str:
+        """What we say that pyspf contradicts, the report first; empty where it does not."""
+        said = [one for one in (self.reported, self.ours) if one]
+        return next((one for one in said if self.theirs and one != self.theirs), "")
 
 
 class _UnrecordedError(Exception):
@@ -184,7 +193,8 @@ async def opinion_on(report: Report, witness: Witness, ours: Ours) -> Opinion:
         for family in FAMILIES
         if ours.sending[family]
     }
-    today = await hear(domain, witness, witness.answers, _ours_addresses(ours, parts), sender, helo)
+    heard_today = await hear(domain, witness, witness.answers, _ours_addresses(ours, parts), sender, helo)
+    today = _reported(heard_today, report.senders, ours)
     heard = list(today)
     records = _records(witness.answers)
     repaired: list[Heard] = []
@@ -231,15 +241,29 @@ def _question_of(one: Evidence) -> Question:
     return Question(one.name, Rtype[one.type])
 
 
+def _reported(heard: Iterable[Heard], said: Sequence[SenderNetwork], ours: Ours) -> list[Heard]:
+    """*heard*, each with what the report says of it: both engines may agree, and the report be wrong."""
+    networks = [network for sender in ours.senders for network in sender.networks]
+    known = [
+        (of.family, of.ranges, one.result) for one, of in zip(said, networks, strict=True) if one.result != PARTIAL
+    ]
+    found: list[Heard] = []
+    for one in heard:
+        family, address = client(one.address)
+        results = (result for of, ranges, result in known if of == family and contains(ranges, address))
+        found.append(replace(one, reported=next(results, "")))
+    return found
+
+
 def _opinion(
     heard: list[Heard], today: list[Heard], repaired: list[Heard], records: list[tuple[str, Record]], status: Status
 ) -> Opinion:
-    different = [one for one in heard if one.theirs and one.theirs != one.ours]
+    different = [one for one in heard if one.contradicted]
     silent = [one for one in heard if not one.theirs]
     if different:
         one = different[0]
         defects = defects_of(records, one)
-        detail = f"{one.address}: {one.ours} here, {one.theirs} by {ENGINE}"
+        detail = f"{one.address}: {one.contradicted} here, {one.theirs} by {ENGINE}"
         if defects:
             shown = ", ".join(defects)
             return Opinion(engine=ENGINE, asked=True, result="known-defect", agrees=False, detail=f"{detail} ({shown})")

@@ -10,6 +10,7 @@ import pytest
 
 from spfcheck.audit.examine import examine
 from spfcheck.audit.fetch import Witness
+from spfcheck.audit.judgement import networks
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.second_opinion import Defect, Heard, defects_of, hear
@@ -75,6 +76,25 @@ async def test_nothing_is_to_be_sent_where_ours_pass() -> None:
     report = await asked('customer.example TXT "v=spf1 include:_spf.mail.example -all"')
     assert report.opinion.agrees is True
     assert not report.opinion.may_message
+
+
+async def test_a_report_that_pyspf_contradicts_is_not_agreed_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both engines say fail of an address of which the report says pass: the report is wrong, and not agreed with."""
+    zone = """
+    customer.example TXT "v=spf1 -exists:%{i}.blocked.example include:_spf.mail.example -all"
+    *.blocked.example A 127.0.0.2
+    """
+    right = await asked(zone)
+    assert (right.result, right.opinion.result) == ("fail", "agrees")
+
+    async def nothing(parts: object, *_: object) -> object:
+        return parts
+
+    monkeypatch.setattr(networks, "refined", nothing)  # the fault that this is there to find
+    wrong = await asked(zone)
+    assert wrong.result == "pass"
+    assert (wrong.opinion.result, wrong.opinion.agrees, wrong.opinion.may_message) == ("disagrees", False, False)
+    assert wrong.opinion.detail == "203.0.113.0: pass here, fail by pyspf"
 
 
 async def test_an_exception_of_pyspf_is_no_opinion() -> None:
