@@ -60,6 +60,8 @@ class Hint:
     """What the owner should publish; empty where no change is proven."""
     record_name: str = ""
     """Where it belongs."""
+    remaining: tuple[str, ...] = ()
+    """What it would still do to the mail of others, a sentence each for a person."""
     report: Mapping[str, Any] = field(default_factory=dict)
     """The summary as the service sent it; empty when it did not answer."""
     reason: str = ""
@@ -153,6 +155,7 @@ class _Common:
             headline=_text(document.get("headline")),
             record=_text(remedy.get("value")),
             record_name=_text(remedy.get("name")),
+            remaining=_messages(remedy.get("remaining")),
             report=document,
         )
 
@@ -163,6 +166,11 @@ def _unknown(domain: str, reason: str) -> Hint:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _messages(findings: object) -> tuple[str, ...]:
+    found = findings if isinstance(findings, list) else []
+    return tuple(_text(one.get("message")) for one in found if isinstance(one, dict))
 
 
 def _document(body: bytes) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def pending_document(domain: str, service: Service) -> dict[str, Any]:
         "findings": [],
         "remedy": {
             "kind": "none", "name": "", "value": "", "strings": [], "delete": [], "edits": [],
-            "newly_authorised": [], "proof": None, "certificate": None,
+            "newly_authorised": [], "proof": None, "certificate": None, "remaining": [],
         },
         "opinion": {"engine": "", "asked": False, "result": "", "agrees": None, "detail": "", "may_message": False},
         "tree": None,

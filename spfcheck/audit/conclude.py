@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from spfcheck.audit.assemble import Conclusion
 from spfcheck.audit.judgement.status import Standing, needed_includes, sender_findings, status_of
 from spfcheck.audit.repair.case import Case, Missing, Unanswered
 from spfcheck.audit.repair.propose import Blocked, propose
+from spfcheck.audit.repair.remaining import remaining
 from spfcheck.audit.report.catalogue import Code, finding
 from spfcheck.audit.report.model import Finding, Remedy, Status
 from spfcheck.audit.senders import Ours
@@ -84,7 +86,9 @@ def _remedy(case: Case, needed: Sequence[str], name: str) -> Asking[Remedy | Non
     """The remedy; None where the DNS does not say what it takes."""
     for _ in range(ROUNDS):
         try:
-            return propose(case, needed, name)
+            remedy = propose(case, needed, name)
+            left = remaining(case, remedy.value) if remedy.value else ()
+            return replace(remedy, remaining=left) if left else remedy
         except Missing as missing:
             questions = list(missing.questions)
         except (Blocked, Unanswered):

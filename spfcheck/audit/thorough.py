@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spfcheck.audit.assemble import Check, Conclusion, Picture, assemble, basis_of, published_record
 from spfcheck.audit.conclude import conclude, repair
@@ -17,7 +17,7 @@ from spfcheck.audit.judgement.status import Standing, standing_of
 from spfcheck.audit.judgement.tree import Survey, survey
 from spfcheck.audit.repair.case import Case, published_as
 from spfcheck.audit.report.catalogue import Code, finding
-from spfcheck.audit.report.model import Finding, Report, Status, TreeNode
+from spfcheck.audit.report.model import Finding, Remedy, Report, Severity, Status, TreeNode
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.text.near_miss import near_misses
 from spfcheck.resolver.types import Answer
@@ -150,7 +150,25 @@ async def _conclude(
         # Only what the repair asked for was not answered: what is published is what it was found to be.
         concluded = Conclusion(status, concluded.findings)
     answers = witness.answers if concluded.status is Status.UNKNOWN else known
-    return Conclusion(concluded.status, [*concluded.findings, *answer_findings(answers)], concluded.remedy)
+    remedy = await _with_everybody(concluded.remedy, look.check, witness, ours)
+    return Conclusion(concluded.status, [*concluded.findings, *answer_findings(answers)], remedy)
+
+
+async def _with_everybody(remedy: Remedy, check: Check, witness: Witness, ours: Ours) -> Remedy:
+    """*remedy* with what everybody would run into, once it is published, at terms that hang on the message."""
+    if not remedy.value:
+        return remedy
+    record, overlay = parse(remedy.value), Witness(witness)
+    proposed = published_as(check.judged_domain, remedy.value)
+    overlay.answers.update(witness.answers)
+    overlay.answers[proposed.question] = proposed
+    found = survey(record, check.judged_domain, overlay.answers, drawn=False)
+    if not found.depends:
+        return remedy
+    who = MessageIdentity(check.judged_domain, check.mail_from, check.helo)
+    said = await everybody_findings(record, found, overlay, ours, who)
+    errors = [one for one in said if one.severity is Severity.ERROR]
+    return replace(remedy, remaining=(*remedy.remaining, *errors)) if errors else remedy
 
 
 def _failed(answers: Mapping[Question, Answer]) -> bool:

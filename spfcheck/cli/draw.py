@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from spfcheck.audit.report.model import Finding, RemedyKind, Report, Severity, Status, TreeNode
+from spfcheck.audit.report.others import remaining_sentences
 from spfcheck.names import shown, unicode_name
 from spfcheck.web.words import manual_words, readable
 
@@ -107,6 +108,8 @@ def _remedy(report: Report, out: Console) -> None:
         out.print(Text(f"  - {_safe(edit)}"))
     if remedy.newly_authorised:
         out.print(Text(f"  This also authorises {', '.join(remedy.newly_authorised)}."))
+    for sentence in remaining_sentences((left.code, left.params) for left in remedy.remaining):
+        out.print(Text(f"  {sentence}", style="red"))
 
 
 def _record(report: Report, out: Console) -> None:

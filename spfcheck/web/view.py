@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from spfcheck.audit.report.others import remaining_sentences
 from spfcheck.names import shown, unicode_name
 from spfcheck.web.words import LOOKUPS, manual_words, readable
 
@@ -204,6 +205,10 @@ def report_view(document: Document, *, now: float, everything: bool = False) -> 
         "senders": [{**sender, "via": safe(sender["via"])} for sender in document["senders"]],
         "evidence": evidence_rows(document["evidence"]),
         "resolvers": sorted({safe(item["resolver"]) for item in document["evidence"] if item["resolver"]}),
+        # A report that was stored before there was such a field has none.
+        "remaining": remaining_sentences(
+            (left["code"], left["params"]) for left in document["remedy"].get("remaining", ())
+        ),
         "manual": manual_words(document["remedy"]["certificate"]),
         "deleted": [
             gone

@@ -101,6 +101,8 @@ def outcome(report: Report) -> dict[str, list[str]]:
         said["newly authorised"] = list(remedy.newly_authorised)
     if remedy.proof and remedy.proof["assumes"]:
         said["assumes"] = list(remedy.proof["assumes"])
+    if remedy.remaining:
+        said["remains"] = [one.code for one in remedy.remaining]
     if remedy.certificate:
         said["certificate"] = [_certificate(dict(remedy.certificate))]
     return said

@@ -135,7 +135,11 @@ def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:
         "findings": [
             {"code": f["code"], "severity": f["severity"], "domain": f["domain"]} for f in document["findings"]
         ],
-        "remedy": {name: remedy[name] for name in ("kind", "name", "value")},
+        "remedy": {
+            **{name: remedy[name] for name in ("kind", "name", "value")},
+            # A report that was stored before there was such a field has none.
+            "remaining": remedy.get("remaining", []),
+        },
         "stale": document["stale"],
         "checked_at": document["checked_at"],
         "expires_at": document["expires_at"],
@@ -150,7 +154,12 @@ def summary_bytes(report: Report) -> bytes:
         {
             **{name: getattr(report, name) for name in SUMMARY_FIELDS},
             "findings": [{"code": f.code, "severity": f.severity, "domain": f.domain} for f in report.findings],
-            "remedy": {"kind": remedy.kind, "name": remedy.name, "value": remedy.value},
+            "remedy": {
+                "kind": remedy.kind,
+                "name": remedy.name,
+                "value": remedy.value,
+                "remaining": remedy.remaining,
+            },
             "stale": report.stale,
             "checked_at": report.checked_at,
             "expires_at": report.expires_at,

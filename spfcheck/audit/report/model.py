@@ -119,6 +119,8 @@ class Remedy:
     """How it was proven, and what that rests on; with kind publish and replace."""
     certificate: Mapping[str, Any] | None = None
     """Why no record is proposed; with kind manual."""
+    remaining: tuple[Finding, ...] = ()
+    """What the proposed record would still do to the mail of others: its own findings of severity error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 The only variables are the step, the domains, a fixed sentence for each finding, the proven record, links, and the word
 by which the message is found again. Nothing that a stranger published reaches a message but the record that we propose,
-and that only in the characters of the grammar.
+and that only in the characters of the grammar, and the names of includes that fail, only where they are names.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from spfcheck.audit.report.catalogue import Code
 from spfcheck.audit.report.model import RemedyKind, Report
+from spfcheck.audit.report.others import remaining_sentences
 from spfcheck.names import unicode_name
 from spfcheck.notify.model import MessageStep, NotifyError
 from spfcheck.notify.planning.evidence import fault_of, mailable
@@ -62,6 +63,8 @@ class Named:
     replaces: int
     """How many present records it takes the place of."""
     link: str
+    remaining: tuple[str, ...] = ()
+    """What the proposed record still does to the mail of others, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,7 @@ class Writer:
             record=remedy.value,
             replaces=max(len(remedy.delete), 1) if remedy.kind is RemedyKind.REPLACE else 0,
             link=self._link(f"/help/{quote(fault_of(report))}") if fault_of(report) else self._link("/help"),
+            remaining=tuple(remaining_sentences((left.code, left.params) for left in remedy.remaining)),
         )
 
     def fine(self, domain: str) -> Named:

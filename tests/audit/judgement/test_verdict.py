@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from hypothesis import HealthCheck, event, given, settings
 
 from spfcheck.audit.assemble import Check
+from spfcheck.audit.examine import examine
 from spfcheck.audit.fetch import Witness
 from spfcheck.audit.judgement.networks import PARTIAL, via, worst
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.quick import Attempt
-from spfcheck.audit.report.model import Report, SenderNetwork
+from spfcheck.audit.report.model import Remedy, Report, SenderNetwork
 from spfcheck.audit.senders import OurNetwork, Ours
 from spfcheck.audit.thorough import examine_thoroughly
 from spfcheck.resolver.types import Answer, Question
@@ -128,6 +129,40 @@ def found_wrong(customer: Customer) -> list[str]:
         *(f"long: {one}" for one in contradictions(long, ours, oracle)),
         *(f"quick: {one}" for one in (contradictions(quick, ours, oracle) if quick else ())),
     ]
+
+
+OF_OURS = ("void-limit", "sender-not-included", "sender-partly-included", "sender-denied")
+"""Findings of a report that are about our servers; void-limit is about others where it remains."""
+
+
+def once_published(customer: Customer, remedy: Remedy) -> Report:
+    """The report of *customer* with the proposed record in place of what is published."""
+    zone = Zone.parse(
+        customer.zone.replace(f'{remedy.name} TXT "{customer.record}"', f'{remedy.name} TXT "{remedy.value}"')
+    )
+
+    async def go() -> Report:
+        lookup = ZoneLookup(zone)
+        ours = await prepare(customer.senders, lookup)
+        return await examine(DOMAIN, lookup, ours, mail_from=customer.mail_from)
+
+    return asyncio.run(go())
+
+
+@given(verdicts())
+@settings(max_examples=scale(300, 5_000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_remains_is_what_the_published_proposal_has(customer: Customer) -> None:
+    _, report, _, _ = asyncio.run(reports(customer))
+    remedy = report.remedy
+    if not remedy.value:
+        assert not remedy.remaining
+        return
+    published = once_published(customer, remedy)
+    kinds = [
+        {(one.code, one.domain, one.span) for one in found if one.severity == "error" and one.code not in OF_OURS}
+        for found in (published.findings, remedy.remaining)
+    ]
+    assert kinds[0] == kinds[1], (customer.record, remedy.value)
 
 
 @given(verdicts())

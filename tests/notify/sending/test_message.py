@@ -43,6 +43,10 @@ CASES = {
     "first-two": (MessageStep.FIRST, [ONE, TWO]),
     "first-many": (MessageStep.FIRST, many(7)),
     "first-merge": (MessageStep.FIRST, [replace(ONE, replaces=2)]),
+    "first-remaining": (
+        MessageStep.FIRST,
+        [replace(ONE, remaining=("Your record also has a fault.", "And another.")), TWO],
+    ),
     "day7": (MessageStep.DAY7, [ONE]),
     "thanks": (MessageStep.THANKS, [replace(ONE, record="", link="")]),
 }
