@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from spfcheck.checking.connection import AddressError, IdentityError
+from spfcheck.checking.connection import AddressError
 from spfcheck.names import NotADomainName
 
 PROTECTION = {
@@ -52,9 +52,6 @@ class ProblemKind(Enum):
     )
     NOT_AN_IP_ADDRESS = Meaning(
         400, "Not an IP address", "`ip` has to be one IPv4 or IPv6 address, without a prefix length."
-    )
-    NOT_AN_IDENTITY = Meaning(
-        400, "Not an identity", "`sender` has to be a MAIL FROM address or empty, and `helo` a name; SPF judges these."
     )
     UNKNOWN_PARAMETER = Meaning(
         400, "Unknown parameter", "A query parameter that the route does not have: most often a slip of the pen."
@@ -131,8 +128,6 @@ def to_problem(error: BaseException) -> ProblemError:
         return ProblemError(ProblemKind.NOT_A_DOMAIN_NAME, error.sentence, likely=error.likely)
     if isinstance(error, AddressError):
         return ProblemError(ProblemKind.NOT_AN_IP_ADDRESS, str(error))
-    if isinstance(error, IdentityError):
-        return ProblemError(ProblemKind.NOT_AN_IDENTITY, str(error))
     if isinstance(error, web.HTTPException) and error.status in _BY_STATUS:
         kind = _BY_STATUS[error.status]
         headers = (

@@ -14,13 +14,8 @@ from spfcheck.names import shown
 from spfcheck.resolver.drive import drive
 from spfcheck.resolver.types import Lookup
 from spfcheck.rfc7208.evaluate import check_host
+from spfcheck.rfc7208.message import ascii_domain
 from spfcheck.rfc7208.verdict import Cause, Event, Result, Verdict
-
-MAX_ADDRESS = 320
-"""Characters of a MAIL FROM: 64 of the local part, the @, and 255 of the domain (RFC 5321 4.5.3.1)."""
-
-MAX_HELO = 255
-"""Characters of a HELO name (RFC 5321 4.5.3.1.2)."""
 
 FINAL_SECONDS = 20.0
 """RFC 7208 4.6.4: a check should be given at least 20 seconds, after which it is a temperror."""
@@ -28,10 +23,6 @@ FINAL_SECONDS = 20.0
 
 class AddressError(Exception):
     """The text is no IP address; the message is one sentence for a person."""
-
-
-class IdentityError(Exception):
-    """The sender or HELO name cannot be one; the message is one sentence for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +36,36 @@ class HostQuestion:
     @property
     def identity(self) -> str:
         """The identity that is judged: MAIL FROM, or ``postmaster@`` the HELO name when it is empty."""
-        sender = self.sender or f"postmaster@{self.helo}"
         # RFC 7208 4.3: a sender without a local part has the local part "postmaster".
-        local, at, domain = sender.rpartition("@")
-        return f"{local or 'postmaster'}@{domain}" if at else f"postmaster@{sender}"
+        return f"{self.sender.rpartition('@')[0] or 'postmaster'}@{self.domain}"
 
     @property
     def domain(self) -> str:
-        """The domain whose record is asked for."""
-        return self.identity.rpartition("@")[2]
+        """The domain whose record is asked for; what it is, if it is one, check_host() says."""
+        return self.sender.rpartition("@")[2] if self.sender else self.helo
 
 
 def host_question(ip: str, sender: str, helo: str) -> HostQuestion:
-    """What is to be judged. Raises `AddressError` or `IdentityError`.
+    """What is to be judged, of whatever an SMTP client may say. Raises `AddressError`.
 
-    The domain is not checked here: check_host() itself says ``none`` for what is no domain (RFC 7208 4.3).
+    *sender* may stand in the brackets of its command, ``<>`` for a bounce. Neither it nor *helo* is refused: what is no
+    domain to be checked is ``none`` (RFC 7208 4.3).
     """
-    for text, limit, name in ((sender, MAX_ADDRESS, "sender"), (helo, MAX_HELO, "HELO name")):
-        if len(text) > limit:
-            raise IdentityError(f"The {name} is longer than {limit} characters.")
-        # RFC 8616 3: what is not ASCII never matches a macro, and the domain is judged in A-labels.
-        if not (text.isascii() and text.isprintable()) or " " in text:
-            raise IdentityError(f"The {name} {shown(text)} has a character that is not printable ASCII.")
-    if not sender and not helo:
-        raise IdentityError("Give a sender, or a HELO name when the sender is empty: SPF judges one of them.")
-    return HostQuestion(ip_address(ip), sender, helo)
+    return HostQuestion(ip_address(ip), _path(sender), _in_a_labels(helo))
+
+
+def _path(text: str) -> str:
+    """The mailbox of a reverse path (RFC 5321 4.1.2): without its brackets, and without a source route."""
+    if text.startswith("<") and text.endswith(">"):
+        text = text[1:-1]
+    if text.startswith("@") and ":" in text:
+        text = text.partition(":")[2]
+    return text
+
+
+def _in_a_labels(helo: str) -> str:
+    """RFC 8616 3: macros and look-ups are made of A-labels; what is no name stays as it was said."""
+    return helo if helo.isascii() else ascii_domain(helo) or helo
 
 
 def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -112,7 +112,7 @@ def _sentence(error: Exception) -> str | None:
         return str(error)
     # The other rooms' own exceptions, each one sentence; by name, so that `check` need not import those rooms.
     known = {
-        "AddressError", "IdentityError", "KeyFormatError", "NotifyError", "RefusedError", "ServeError", "ResolverError",
+        "AddressError", "KeyFormatError", "NotifyError", "RefusedError", "ServeError", "ResolverError",
         "StoreError",
         "ZoneError", "ApiError",
     }  # fmt: skip

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from spfcheck.checking.connection import HostQuestion, host_question, judge, verdict_document
 from spfcheck.checking.senders import one_check
-from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND
+from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, UsageError
 from spfcheck.cli.lookups import lookup_for
 from spfcheck.names import shown
 from spfcheck.rfc7208.verdict import Event, Result, Verdict
@@ -37,7 +37,8 @@ def check_host(
     ip
         The address that connects.
     sender
-        The MAIL FROM address; empty for a bounce, which is judged by its HELO name.
+        The MAIL FROM address as the client said it, with or without brackets; empty or <> for a bounce, which is judged
+        by its HELO name.
     helo
         The HELO name.
     zone
@@ -47,6 +48,8 @@ def check_host(
     as_json
         Print the verdict and its trace as JSON.
     """
+    if not sender and not helo:
+        raise UsageError("Give a sender, or a HELO name when the sender is empty: SPF judges one of them.")
     question = host_question(ip, sender, helo)
     settings = load(nameservers=nameserver)
     verdict = asyncio.run(_judged(question, settings, zone))

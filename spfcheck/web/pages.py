@@ -20,7 +20,7 @@ from spfcheck.api.reports.checks import LaneFullError, Source
 from spfcheck.api.reports.entries import Entry
 from spfcheck.api.responses import answer_in_time, busy, find_report, pending_document, report_answer, spend_quota
 from spfcheck.api.routes import DEFAULT_WAIT_MS, MAX_RECORD, reasons_not_ready
-from spfcheck.checking.connection import AddressError, IdentityError, host_question, judge
+from spfcheck.checking.connection import AddressError, host_question, judge
 from spfcheck.checking.senders import one_check
 from spfcheck.names import NotADomainName, domain_name, shown
 from spfcheck.web import help as help_pages
@@ -193,7 +193,7 @@ async def _test(
     typed = {name: shown(values.get(name, ""), LONGEST_TYPED) for name in ("ip", "sender", "helo")}
     try:
         question = host_question(values["ip"].strip(), sender, helo)
-    except (AddressError, IdentityError) as error:
+    except AddressError as error:
         return {**typed, "fault": str(error), "result": ""}
     await spend_quota(request, service)
     try:
