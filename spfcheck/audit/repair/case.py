@@ -62,6 +62,8 @@ class Case:
     """Conclusions, cached for the next caller; answers come in, but never change."""
     plains: dict[str, Plain | None] = field(default_factory=dict, compare=False, repr=False)
     """The same of texts: what is plain in them."""
+    refused: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Texts that check_host() was seen not to let us pass by, for the message that we send: not to be proposed."""
     used: dict[Question, Answer] = field(default_factory=dict, compare=False, repr=False)
     """The answers that were asked for one by one, beside those that plain texts rest on."""
 

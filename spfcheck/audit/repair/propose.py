@@ -82,6 +82,8 @@ def _climb(case: Case, base: Base, needed: Sequence[str], name: str) -> Remedy:
     delete = _delete(case)
     refusals: list[Refusal] = []
     for candidate in candidates(case, base, needed, []):
+        if candidate.text in case.refused:
+            continue
         made = prove(case, Proposal(name, candidate.text, delete))
         if isinstance(made, Proof):
             return _remedy(case, base, name, candidate, made)
@@ -103,6 +105,8 @@ def _fewest(
 
     def first(dropped: Sequence[Term]) -> tuple[_Candidate, Proof] | None:
         for candidate in candidates(case, base, needed, dropped):
+            if candidate.text in case.refused:
+                continue
             made = prove(case, Proposal(shape.name, candidate.text, shape.delete))
             if isinstance(made, Proof):
                 return candidate, made

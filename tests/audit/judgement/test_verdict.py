@@ -123,6 +123,8 @@ async def reports(customer: Customer) -> tuple[Report | None, Report, Ours, Zone
 
 def found_wrong(customer: Customer) -> list[str]:
     quick, long, ours, lookup = asyncio.run(reports(customer))
+    if long.status == "unknown" and any(one.code == "dns-limited" for one in long.findings):
+        return []  # our own ceiling on questions ended it: nothing is known, and nothing is claimed
     oracle = Oracle(lookup, long)
     event(f"{'quick' if quick else 'long'}: {long.status.value}")
     return [
@@ -158,6 +160,7 @@ def test_what_remains_is_what_the_published_proposal_has(customer: Customer) -> 
         assert not remedy.remaining
         return
     published = once_published(customer, remedy)
+    assert published.result == "pass", (customer.record, remedy.value)
     kinds = [
         {(one.code, one.domain, one.span) for one in found if one.severity == "error" and one.code not in OF_OURS}
         for found in (published.findings, remedy.remaining)
