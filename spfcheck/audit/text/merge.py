@@ -6,7 +6,7 @@ taken to be: every sender of each of them, and for everyone else the softest thi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -56,6 +56,11 @@ def merge(
     changes = []
     if len(distinct) < len(records):
         changes.append("Identical records become one.")
+    listing = [record for record in distinct if not _is_parking(record)]
+    if listing and len(listing) < len(distinct):
+        parked = " and ".join(f"“{record.text.rstrip(' ')}”" for record in distinct if _is_parking(record))
+        changes.append(f"{parked} lists nobody and goes; what the other record says of everyone else stands.")
+        distinct = listing
     kept = [record for record in distinct if not _only_ours(record, own)]
     if kept and len(kept) < len(distinct):
         changes.append("The record that names only our servers is dropped; they are added to the other one.")
@@ -85,6 +90,11 @@ def _only_ours(record: Record, own: frozenset[str]) -> bool:
     return bool(ours) and not others and ends_in(record) is not Result.PASS
 
 
+def _is_parking(record: Record) -> bool:
+    """The record is an ``all`` alone that authorises nobody, as registrars and panels put it there."""
+    return len(record.terms) == 1 and record.all_term is not None and ends_in(record) is not Result.PASS
+
+
 def _live(record: Record) -> list[Term]:
     """The mechanisms that receivers test: those before the first ``all``."""
     live: list[Term] = []
@@ -94,6 +104,24 @@ def _live(record: Record) -> list[Term]:
         if not term.is_modifier:
             live.append(term)
     return live
+
+
+def _unknown(record: Record) -> list[Term]:
+    """Modifiers that receivers ignore, such as ``ra=postmaster`` (RFC 6652): kept, and each once."""
+    return [term for term in record.terms if term.is_modifier and term.name not in ("redirect", "exp", "v")]
+
+
+def _unread(records: Sequence[Record], domain: str, kept: Mapping[tuple[object, ...], str]) -> list[str]:
+    """What stands behind an ``all`` and in no other place of the merged record."""
+    unread: dict[tuple[object, ...], str] = {}
+    for record in records:
+        live = _live(record)
+        for term in record.terms:
+            if term in live or term is record.all_term or key(term, domain) in kept:
+                continue
+            if not term.is_modifier or term.name == "v" or (term.name == "redirect" and record.all_term):
+                unread[key(term, domain)] = term.text
+    return list(unread.values())
 
 
 def _union(
@@ -130,5 +158,10 @@ def _union(
     tail += [_ALL[end]] if end is not None else []
     explanations = {key(r.exp, domain): r.exp.text for r in records if r.exp}
     tail += list(explanations.values()) if len(explanations) == 1 else []
+    if len(explanations) > 1:
+        shown = " and ".join(f"“{text}”" for text in explanations.values())
+        changes.append(f"{shown} go: one record may have one explanation only.")
+    terms |= {key(term, domain): term.text for record in records for term in _unknown(record)}
+    changes += [f"“{text}” goes: no receiver reads it." for text in _unread(records, domain, terms)]
     changes.append(f"{len(records)} records become one: every sender of each, and the softest end of any of them.")
     return Merged(" ".join(["v=spf1", *terms.values(), *tail]), tuple(changes))

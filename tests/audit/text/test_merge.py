@@ -20,6 +20,16 @@ CASES = [
         "v=spf1 +include:_spf.mail.example ~all",
     ),
     (["v=spf1 a", "v=spf1 mx"], "v=spf1 a mx"),
+    # An all alone lists nobody and gives way; what the record with senders says of everyone else stands.
+    (["v=spf1 -all", "v=spf1 mx ~all"], "v=spf1 mx ~all"),
+    (["v=spf1 ~all", "v=spf1 mx -all"], "v=spf1 mx -all"),
+    (["v=spf1 ?all", "v=spf1 mx"], "v=spf1 mx"),
+    (["v=spf1 -all", "v=spf1 include:_spf.mail.example ~all", "v=spf1 mx ?all"], "v=spf1 mx ?all"),
+    (["v=spf1 -all", "v=spf1 redirect=soft.example"], "v=spf1 redirect=soft.example"),
+    (["v=spf1 -all", "v=spf1 ~all"], "v=spf1 ~all"),
+    (["v=spf1 +all", "v=spf1 mx -all"], Unmergeable.PASS_ALL),
+    (["v=spf1 mx ra=postmaster -all", "v=spf1 a ra=postmaster -all"], "v=spf1 a mx ra=postmaster -all"),
+    (["v=spf1 mx ra=b -all", "v=spf1 a ra=c -all"], "v=spf1 a mx ra=c ra=b -all"),
     (["v=spf1 a -all exp=a.example", "v=spf1 mx -all exp=b.example"], "v=spf1 a mx -all"),
     (["v=spf1 a -all exp=a.example", "v=spf1 mx -all"], "v=spf1 a mx -all exp=a.example"),
     (["v=spf1 redirect=soft.example", "v=spf1 a -all"], "v=spf1 a include:soft.example ~all"),
@@ -44,3 +54,13 @@ def test_merge(texts: list[str], meant: str | Unmergeable) -> None:
         else:
             assert isinstance(found, Merged)
             assert found.text == meant
+
+
+def test_what_goes_is_said() -> None:
+    texts = ["v=spf1 mx -all a:old.example", "v=spf1 a -all exp=x.example", "v=spf1 -all", "v=spf1 ptr exp=y.example"]
+    found = merge([parse(text) for text in texts], "customer.example", OWN, ENDS.get)
+    assert isinstance(found, Merged)
+    assert found.text == "v=spf1 a mx ptr -all"
+    said = " ".join(found.changes)
+    for gone in ("a:old.example", "exp=x.example", "exp=y.example", "“v=spf1 -all”"):
+        assert gone in said, said
