@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from spfcheck.audit.flat.memory import lifetimes
 from spfcheck.audit.judgement.status import Standing, headline
 from spfcheck.audit.repair.propose import NONE
+from spfcheck.audit.report.catalogue import settled
 from spfcheck.audit.report.evidence import evidence_of
 from spfcheck.audit.report.model import (
     NOT_ASKED,
@@ -104,7 +105,8 @@ def assemble(
 ) -> Report:
     """The Report of *check*."""
     now = clock()
-    status, findings, remedy = conclusion.status, conclusion.findings, conclusion.remedy
+    status, remedy = conclusion.status, conclusion.remedy
+    findings = settled(conclusion.findings, check.judged_domain, proposed=bool(remedy.value))
     # By position, in the order of the fields: first those that have no default. Their names took longer than the rest.
     return _new_report(
         new_id(),

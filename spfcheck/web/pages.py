@@ -20,6 +20,7 @@ from spfcheck.api.reports.checks import LaneFullError, Source
 from spfcheck.api.reports.entries import Entry
 from spfcheck.api.responses import answer_in_time, busy, find_report, pending_document, report_answer, spend_quota
 from spfcheck.api.routes import DEFAULT_WAIT_MS, MAX_RECORD, reasons_not_ready
+from spfcheck.audit.judgement.status import decisive
 from spfcheck.checking.connection import AddressError, host_question, judge
 from spfcheck.checking.senders import one_check
 from spfcheck.names import NotADomainName, domain_name, shown
@@ -137,7 +138,8 @@ def _page(
     request: web.Request, service: Service, document: dict[str, Any], *, everything: bool = False, **extra: Any
 ) -> web.Response:
     base = service.settings.public_url.rstrip("/") or str(request.url.origin())
-    code = document["findings"][0]["code"] if document["findings"] else ""
+    place = decisive([(found["code"], found["severity"]) for found in document["findings"]])
+    code = document["findings"][place]["code"] if place is not None else ""
     keep = urlencode({name: value for name, value in request.query.items() if name not in ("expand", "fresh")})
     values: dict[str, Any] = {
         "frozen": False, "test": None, "try_fault": "", "tried": "", "today_diff": [], "history": [], "notices": None,

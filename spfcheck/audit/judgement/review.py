@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from spfcheck.audit.judgement.tree import RecordState, Survey
 from spfcheck.audit.report.catalogue import Code, finding, printable
@@ -301,7 +301,7 @@ def tree_findings(found: Survey, domain: str) -> Iterator[Finding]:
             continue
         said.add((use.domain, use.term.text, use.state))
         span = (use.term.span.start, use.term.span.stop)
-        params = {"term": use.term.text, "target": use.target}
+        params: dict[str, Any] = {"term": use.term.text, "target": use.target}
         if use.state is RecordState.LOOP:
             yield finding(Code.INCLUDE_LOOP, use.domain, span, **params)
         elif use.state in _BROKEN:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spfcheck.audit.judgement.networks import PARTIAL, Judged, family_name, sender_networks
-from spfcheck.audit.report.catalogue import CATALOGUE, Code, authorises_all, finding, threatens
+from spfcheck.audit.report.catalogue import Code, authorises_all, finding, threatens
 from spfcheck.audit.report.model import Finding, Remedy, RemedyKind, SenderNetwork, Severity, Status
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.text.terms import is_own
@@ -15,7 +15,7 @@ from spfcheck.rfc7208.limits import STRICT
 from spfcheck.rfc7208.record import Result, Term
 from spfcheck.rfc7208.verdict import Cause
 
-__all__ = ["Standing", "headline", "needed_includes", "sender_findings", "standing_of", "status_of"]
+__all__ = ["Standing", "decisive", "headline", "needed_includes", "sender_findings", "standing_of", "status_of"]
 
 
 @dataclass(slots=True)
@@ -152,9 +152,15 @@ def headline(domain: str, status: Status, findings: Sequence[Finding], remedy: R
     return main.message if remedy.kind is not RemedyKind.MANUAL else f"{main.message} A person has to look at it."
 
 
+def decisive(findings: Sequence[tuple[str, str]]) -> int | None:
+    """Which of *findings*, each a code and its severity, every face speaks of first; None where none is an error."""
+    codes = [code for code, _ in findings]
+    first = next((code for code in _MAIN_FIRST if code in codes), None)
+    if first is not None:
+        return codes.index(first)
+    return next((index for index, (_, severity) in enumerate(findings) if severity == Severity.ERROR), None)
+
+
 def _main(findings: Sequence[Finding]) -> Finding | None:
-    for code in _MAIN_FIRST:
-        for found in findings:
-            if found.code == code:
-                return found
-    return next((found for found in findings if CATALOGUE[Code(found.code)].severity is Severity.ERROR), None)
+    place = decisive([(found.code, found.severity) for found in findings])
+    return findings[place] if place is not None else None

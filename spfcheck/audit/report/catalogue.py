@@ -7,8 +7,8 @@ the command line and the message to a customer say the same.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib.resources import files
 from typing import Any, Final
@@ -93,6 +93,8 @@ class FindingKind:
     advice: str
     threatens: bool = False
     params: tuple[str, ...] = ()
+    otherwise: str = ""
+    """The advice where nothing is proposed; empty where it is the same."""
     names: frozenset[str] = field(init=False)
     """The parameters, to be compared with those that are given."""
 
@@ -114,6 +116,7 @@ def _read() -> dict[Code, FindingKind]:
             one["advice"],
             threatens=one.get("threatens", False),
             params=tuple(one.get("params", ())),
+            otherwise=one.get("otherwise", ""),
         )
         for code, one in said.items()
     }
@@ -141,23 +144,60 @@ def printable(text: str) -> str:
 _new_finding: Final = maker(Finding)
 
 
-def finding(code: Code, domain: str, span: tuple[int, int] | None = None, **params: Any) -> Finding:
+def finding(
+    code: Code,
+    domain: str,
+    span: tuple[int, int] | None = None,
+    *,
+    severity: Severity | None = None,
+    **params: Any,
+) -> Finding:
     """The finding *code* about the record of *domain*, with its sentence and advice.
 
     *params* must be exactly those that the catalogue names for the code; `ValueError` otherwise, a mistake of ours.
+    *severity* is that of the code, unless it matters less here.
     """
     kind = CATALOGUE[code]
     if params.keys() != kind.names:
         raise ValueError(f"{code} takes {kind.params}, not {tuple(params)}")
-    shown = params.copy()
+    shown = _shown(domain, params)
+    message, advice = kind.message.format_map(shown), kind.advice.format_map(shown)
+    return _new_finding(code._value_, severity or kind.severity, domain, message, advice, params, span)
+
+
+def _shown(domain: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """*params* as sentences show them."""
+    shown = dict(params)
     for name, value in params.items():
         if isinstance(value, str):
             shown[name] = printable(value)
     if "hint" in shown:
         shown["hint"] = HINTS.get(params["hint"], HINTS[""])
     shown["domain"] = domain
-    message, advice = kind.message.format_map(shown), kind.advice.format_map(shown)
-    return _new_finding(code._value_, kind.severity, domain, message, advice, params, span)
+    return shown
+
+
+_RANK: Final = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+def settled(findings: Iterable[Finding], domain: str, *, proposed: bool) -> list[Finding]:
+    """*findings* of a report on *domain* as every face shows them: the worst first, then by their place in the record.
+
+    Where nothing is *proposed*, no advice speaks of a proposal.
+    """
+
+    def place(one: Finding) -> tuple[int, bool, tuple[int, ...]]:
+        return _RANK[one.severity], one.span is None or one.domain != domain, one.span or ()
+
+    found = sorted(findings, key=place)
+    return found if proposed else [_unproposed(one) for one in found]
+
+
+def _unproposed(found: Finding) -> Finding:
+    kind = CATALOGUE[Code(found.code)]
+    if not kind.otherwise:
+        return found
+    return replace(found, advice=kind.otherwise.format_map(_shown(found.domain, found.params)))
 
 
 def threatens(found: Finding) -> bool:

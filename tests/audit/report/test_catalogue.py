@@ -7,7 +7,7 @@ import string
 import pytest
 
 from spfcheck.audit.judgement.review import answer_findings, failure_code, record_findings
-from spfcheck.audit.report.catalogue import CATALOGUE, Code, finding, printable
+from spfcheck.audit.report.catalogue import CATALOGUE, Code, finding, printable, settled
 from spfcheck.audit.report.model import Severity
 from spfcheck.audit.text.slips import HINTS, Slip
 from spfcheck.resolver.types import FAILURES, Answer, Outcome, Question, Rtype
@@ -103,3 +103,30 @@ def test_braces_of_macros_are_no_templates() -> None:
 def test_a_character_is_named(text: str, character: str) -> None:
     (found,) = (one for one in record_findings(parse(text.encode()), "a.example", ()) if one.code == Code.NON_ASCII)
     assert found.message.endswith(f"not allowed: {character}.")
+
+
+def test_findings_are_sorted_by_severity_and_then_by_place() -> None:
+    at = "a.example"
+    found = [
+        finding(Code.UNKNOWN_MODIFIER, at, (30, 33), term="x=y"),
+        finding(Code.SENDER_NOT_INCLUDED, at, sender="s", include="i", result="fail", networks=""),
+        finding(Code.NEUTRAL_ALL, at, (20, 24)),
+        finding(Code.INCLUDE_NO_RECORD, at, (7, 20), term="include:x", target="x"),
+        finding(Code.NO_MX, at),
+    ]
+    codes = [one.code for one in settled(found, at, proposed=True)]
+    assert codes == ["include-no-record", "sender-not-included", "no-mx", "neutral-all", "unknown-modifier"]
+
+
+def test_nothing_is_as_proposed_where_nothing_is_proposed() -> None:
+    for code, kind in CATALOGUE.items():
+        params = dict.fromkeys(kind.params, "x")
+        (plain,) = settled([finding(code, "a.example", **params)], "a.example", proposed=False)
+        assert "proposed" not in plain.advice, code
+        (shown,) = settled([finding(code, "a.example", **params)], "a.example", proposed=True)
+        assert shown.advice == finding(code, "a.example", **params).advice
+
+
+def test_a_finding_may_matter_less_than_its_code() -> None:
+    found = finding(Code.NO_RECORD, "a.example", severity=Severity.WARNING)
+    assert (found.severity, found.params) == (Severity.WARNING, {})
