@@ -129,7 +129,7 @@ class Run:
         answer = witness.cached(Question(row.domain, Rtype.TXT))
         assert answer is not None
         texts = spf_texts(answer)
-        near = () if texts else near_misses(answer.records)
+        near = () if texts else near_misses(answer.records, ours.names, row.domain)
         lookup = self._lookup
 
         class Everything(dict[Question, Answer]):

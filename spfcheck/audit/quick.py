@@ -27,6 +27,7 @@ from spfcheck.audit.report.evidence import evidence_of
 from spfcheck.audit.report.model import Report, Status, TreeNode
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.text.near_miss import is_continuation, near_misses
+from spfcheck.audit.text.own_names import wrongly
 from spfcheck.names import registrable
 from spfcheck.resolver.types import Answer, Lookup
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
@@ -131,10 +132,13 @@ class Attempt:
         if answer.chain or not is_quiet(answer):
             raise NotPlain
         memory = memory_of(ours)
-        strings = _the_record(answer)
+        strings = _the_record(answer, ours, domain)
         if strings is None:
             return (yield from self._unpublished(answer, memory))
-        plain = read_plain(b"".join(strings).decode("latin-1"), domain, memory)
+        text = b"".join(strings).decode("latin-1")
+        if wrongly(text, ours.names, domain):
+            raise NotPlain
+        plain = read_plain(text, domain, memory)
         plain.answers[question] = answer
         while missing := plain.resolve(self._get):
             yield missing
@@ -166,7 +170,7 @@ class Attempt:
     def _unpublished(self, answer: Answer, memory: Memory) -> Asking[_Found]:
         """What is found of a domain that publishes nothing."""
         domain = self._check.judged_domain
-        if near_misses(answer.records):
+        if near_misses(answer.records, self._ours.names, domain):
             raise NotPlain
         case = self._case()
         case.used[answer.question] = answer
@@ -217,21 +221,25 @@ def _basis(answers: Mapping[Question, Answer], shared: Together) -> Basis:
     return Basis(evidence, len(evidence), min(lifetime, shared.lifetime), min(until, shared.until))
 
 
-def _the_record(answer: Answer) -> tuple[bytes, ...] | None:
+def _the_record(answer: Answer, ours: Ours, domain: str) -> tuple[bytes, ...] | None:
     """The strings of the one SPF record of an answer, None where there is none.
 
     Raises `NotPlain` where there are several, or another text looks like a part of one.
     """
     found: tuple[bytes, ...] | None = None
-    others: list[bytes] = []
+    others: list[tuple[bytes]] = []
     for strings in answer.records:
         text = b"".join(strings).lower()
         if text[:7] in _VERSIONS:
             if found is not None:
                 raise NotPlain
             found = strings
-        elif b"spf" in text or b"all" in text:  # what is looked for holds one of these words
-            others.append(text)
-    if found is not None and others and (near_misses(answer.records) or any(map(is_continuation, others))):
+        else:
+            others.append((b"".join(strings),))
+    if found is None or not others:
+        return found
+    # A bare version may have its terms in another text.
+    bare = b"".join(found).strip(b" ").lower() == b"v=spf1"
+    if bare or near_misses(others, ours.names, domain) or any(is_continuation(text) for (text,) in others):
         raise NotPlain
     return found

@@ -95,7 +95,7 @@ async def _look(check: Check, witness: Witness, ours: Ours, sleep: Sleep) -> _Lo
     answer = witness.cached(question) or await witness.ask(question)
     look = _Look(check, answer, spf_texts(answer))
     if not answer.failed and answer.records:
-        look.near = near_misses(answer.records)
+        look.near = near_misses(answer.records, ours.names, check.judged_domain)
     # RFC 8020: where the name does not exist there is nothing of another type either.
     if not look.texts and not answer.failed and not answer.nxdomain and not check.hypothetical:
         typed = Question(check.judged_domain, Rtype.SPF)

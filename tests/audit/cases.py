@@ -42,7 +42,7 @@ def case_of(domain: str, lookup: Lookup, ours: Ours, *, record: str | None = Non
     return Case(
         domain=domain,
         texts=texts,
-        near=() if texts else near_misses(answer.records),
+        near=() if texts else near_misses(answer.records, ours.names, domain),
         typed=() if texts else spf_texts(answers[Question(domain, Rtype.SPF)]),
         ours=ours,
         answers=answers,

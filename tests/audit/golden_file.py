@@ -119,10 +119,16 @@ def _texts(node: object) -> dict[str, str]:
 
 def _certificate(facts: dict[str, object]) -> str:
     rest = {name: value for name, value in facts.items() if name not in ("code", "table", "choices")}
-    words = [f"{name}={shlex.quote(_shown(str(value)))}" for name, value in rest.items()]
+    words = [f"{name}={shlex.quote(_shown(_plain(value)))}" for name, value in rest.items()]
     table = [f"{row['term']}={row['cost']}" for row in facts.get("table", [])]  # type: ignore[attr-defined]
     choices = [f"without {row['term']}" for row in facts.get("choices", [])]  # type: ignore[attr-defined]
     return " ".join([str(facts["code"]), *words]) + (f" | {', '.join([*table, *choices])}" if table else "")
+
+
+def _plain(value: object) -> str:
+    """A list of texts with bars between them, anything else as it is."""
+    texts = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return " | ".join(value) if texts else str(value)  # type: ignore[arg-type]
 
 
 def _shown(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from spfcheck.audit.judgement.tree import RecordState, Survey
 from spfcheck.audit.report.catalogue import Code, finding, printable
 from spfcheck.audit.report.model import Finding
-from spfcheck.audit.text.mend import slip_at
+from spfcheck.audit.text.hints import slip_at
 from spfcheck.audit.text.near_miss import is_continuation, slip_of
 from spfcheck.audit.text.slips import Slip
 from spfcheck.audit.text.terms import key, plain_name
@@ -97,7 +97,7 @@ def apex_findings(
             yield finding(Code.STRAY_RECORD, domain, text=text.decode("latin-1"))
         for strings in answer.records:
             joined = b"".join(strings)
-            if is_continuation(joined):
+            if joined not in near and is_continuation(joined):
                 yield finding(Code.STRAY_RECORD, domain, text=joined.decode("latin-1"))
     if answer.chain:
         yield finding(Code.NAME_IS_A_CNAME, domain, target=answer.chain[-1])

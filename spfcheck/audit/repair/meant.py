@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from spfcheck.audit.repair.case import Case, Unanswered
-from spfcheck.audit.text.mend import Correction, NameKind, Unclear, mend
+from spfcheck.audit.repair.case import Case
+from spfcheck.audit.repair.naming import AskedNames
+from spfcheck.audit.text.characters import readable
+from spfcheck.audit.text.edits import sentence
+from spfcheck.audit.text.heal import dead_names, heal
+from spfcheck.audit.text.mend import Unclear, mend
 from spfcheck.audit.text.merge import NoMerge, Unmergeable, merge
-from spfcheck.audit.text.slips import Slip
+from spfcheck.audit.text.near_miss import without_version
+from spfcheck.audit.text.slips import Correction, Slip
 from spfcheck.audit.text.terms import ends_in
+from spfcheck.audit.text.wrapped import is_list
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.record import Record, Result, Span, parse, spf_texts
+from spfcheck.rfc7208.record import Record, Result, Span, parse, select, spf_texts
 
-__all__ = ["Base", "NoBase", "Origin", "base_of", "glued_all"]
+__all__ = ["Base", "NoBase", "Origin", "base_of"]
 
 
 class Origin(StrEnum):
@@ -34,6 +41,8 @@ class Base:
     origin: Origin
     edits: tuple[str, ...] = ()
     changes: tuple[Correction, ...] = ()
+    beside: tuple[str, ...] = ()
+    """Texts that are no SPF record, and whose words are in this one: they go with it."""
 
     @property
     def record(self) -> Record:
@@ -64,43 +73,110 @@ def _base_of(case: Case) -> Base | NoBase | None:
     if not meant:
         return None
     if len(meant) == 1:
-        return _single(case, meant[0])
+        return _split(case, meant[0]) or _single(case, meant[0])
     if not case.texts and not case.typed:
         return NoBase(_no_reading(Span(0, 0), "several-near-misses", ""))
     return _several(case, meant)
 
 
 def _single(case: Case, text: bytes) -> Base | NoBase:
-    record = parse(text)
+    named = AskedNames(case)
+    found = _read(case, text, named)
+    named.settle()
+    return found
+
+
+def _read(case: Case, text: bytes, named: AskedNames) -> Base | NoBase:
+    written = text.decode("latin-1")
+    if _is_sound(case, written):
+        return Base(written, Origin.PUBLISHED)
+    record = parse(written)
+    boundaries = _boundaries(case, text)
     if record.valid:
-        glued = glued_all(case, record)
-        if glued is not None:
-            return glued
-        origin = Origin.PUBLISHED if case.texts else Origin.TYPE_SPF
-        return Base(record.text, origin)
-    return _mended(case, record)
-
-
-def _mended(case: Case, record: Record) -> Base | NoBase:
-    found = mend(record.text, lambda name: name_kind(case, name))
+        parted = _parted(record, boundaries, named)
+        if parted is None:
+            healed, changes = heal(record, named)
+            if not changes:
+                return Base(record.text, Origin.PUBLISHED if case.texts else Origin.TYPE_SPF)
+            return _healed(case, healed, changes)
+        return _then_healed(case, *parted, named)
+    lacking = without_version(text, case.ours.names, case.domain)
+    found = mend(record.text, named, boundaries, without_version=lacking)
     if isinstance(found, Unclear):
-        return NoBase(_no_reading(found.span, found.slip.value, found.words))
-    edits = tuple(_edit(change) for change in found.changes)
-    return Base(found.text, Origin.MENDED, edits, found.changes)
+        return NoBase(_no_reading(found.span, found.slip.value, found.words, found.readings))
+    return _then_healed(case, found.text, found.changes, named)
 
 
-def _edit(change: Correction) -> str:
-    if not change.becomes:
-        return f"“{change.words}” is dropped ({change.slip.value})."
-    return f"“{change.words}” becomes “{change.becomes}” ({change.slip.value})."
+def _is_sound(case: Case, text: str) -> bool:
+    """The one record was read as a plain one, whose names all have records, and holds nothing else (`wrongly`)."""
+    plain = case.plains.get(text)
+    return plain is not None and plain.text == text and "=" not in text[len("v=") :] and bool(case.texts)
+
+
+def _parted(
+    record: Record, boundaries: tuple[int, ...], named: AskedNames
+) -> tuple[str, tuple[Correction, ...]] | None:
+    """The record with a space where its strings meet, where it parses without and a name over the joint is dead."""
+    if not any(term.span.start < at < term.span.stop for term in dead_names(record, named) for at in boundaries):
+        return None
+    found = mend(record.text, named, boundaries, parted=True)
+    return None if isinstance(found, Unclear) else (found.text, found.changes)
+
+
+def _boundaries(case: Case, text: bytes) -> tuple[int, ...]:
+    """The offsets at which one character-string of *text* ends and the next begins, as it is published."""
+    answer = case.answers.get(Question(case.domain, Rtype.TXT))
+    strings = next((one for one in answer.records if b"".join(one) == text), ()) if answer is not None else ()
+    found: list[int] = []
+    for string in strings[:-1]:
+        found.append((found[-1] if found else 0) + len(string))
+    return tuple(found)
+
+
+def _then_healed(case: Case, text: str, changes: tuple[Correction, ...], named: AskedNames) -> Base:
+    healed, more = heal(parse(text), named)
+    return _healed(case, healed, (*changes, *more))
+
+
+def _healed(case: Case, text: str, changes: tuple[Correction, ...]) -> Base:
+    edits = tuple(dict.fromkeys(sentence(change, case.domain) for change in changes))
+    return Base(text, Origin.MENDED, edits, changes)
+
+
+def _split(case: Case, text: bytes) -> Base | NoBase | None:
+    """One record split over several TXT: a bare version beside the one text that lists terms."""
+    if text.strip(b" ").lower() != b"v=spf1" or not case.texts:
+        return None
+    lists = list(dict.fromkeys(_lists(case)))
+    if len(lists) != 1:
+        return None
+    found = _single(case, text.strip(b" ") + b" " + lists[0])
+    if isinstance(found, NoBase):
+        return None
+    shown = readable(lists[0].decode("latin-1"))
+    said = (f"“{shown}”, published in a TXT record of its own, becomes a part of this one.", *found.edits)
+    change = Correction(Slip.SPLIT, Span(0, 0), "", "")
+    return replace(
+        found, origin=Origin.MENDED, edits=said, changes=(change, *found.changes), beside=(lists[0].decode("latin-1"),)
+    )
+
+
+def _lists(case: Case) -> Iterator[bytes]:
+    answer = case.answers.get(Question(case.domain, Rtype.TXT))
+    for strings in answer.records if answer is not None else ():
+        text = b"".join(strings)
+        if not select([(text,)]) and is_list(text.decode("latin-1")):
+            yield text
 
 
 def _several(case: Case, texts: tuple[bytes, ...]) -> Base | NoBase:
+    named = AskedNames(case)
+    single = [_read(case, text, named) for text in sorted(texts)]
+    named.settle()
     records: list[Record] = []
     edits: list[str] = []
     changes: list[Correction] = []
-    for text in sorted(texts):
-        one = _single(case, text)
+    for one in single:
         if isinstance(one, NoBase):
             return one
         records.append(one.record)
@@ -123,44 +199,7 @@ def _ends_of(case: Case, target: str) -> Result | None:
     return ends_in(record) if record.valid else None
 
 
-def name_kind(case: Case, name: str) -> NameKind:
-    """What stands behind a bare name; asks for both at once."""
-    questions = [Question(name, rtype) for rtype in (Rtype.TXT, Rtype.A, Rtype.AAAA)]
-    case.need(*questions)
-    answers = [case.sure(question) for question in questions]
-    spf = len(spf_texts(answers[0])) == 1
-    address = bool(answers[1].records or answers[2].records)
-    if spf:
-        return NameKind.BOTH if address else NameKind.SPF
-    return NameKind.ADDRESS if address else NameKind.NEITHER
-
-
-def glued_all(case: Case, record: Record) -> Base | None:
-    """The reading of ``include:x.com-all``, a valid name that nobody meant, where it has only one.
-
-    It applies where ``x.com`` publishes SPF, the glued name does not exist, and nothing else ends the record.
-    """
-    if record.all_term is not None or record.redirect is not None or not record.terms:
-        return None
-    last = record.terms[-1]
-    target = last.target or ""
-    if last.name != "include" or last.is_modifier or not target.endswith("-all"):
-        return None
-    plain = target.removesuffix("-all")
-    questions = (Question(target, Rtype.TXT), Question(plain, Rtype.TXT))
-    case.need(*questions)
-    try:
-        glued, meant = (case.sure(question) for question in questions)
-    except Unanswered:
-        return None
-    if not glued.nxdomain or len(spf_texts(meant)) != 1:
-        return None
-    words = last.text
-    becomes = f"{words[: -len('-all')]} -all"
-    text = record.text[: last.span.start] + becomes + record.text[last.span.stop :]
-    change = Correction(Slip.GLUED, last.span, words, becomes)
-    return Base(text.rstrip(" "), Origin.MENDED, (_edit(change),), (change,))
-
-
-def _no_reading(span: Span, reason: str, words: str) -> dict[str, Any]:
-    return {"code": "no-single-reading", "span": [span.start, span.stop], "reason": reason, "words": words}
+def _no_reading(span: Span, reason: str, words: str, readings: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The certificate; *words* are shown as they were typed."""
+    found = {"code": "no-single-reading", "span": [span.start, span.stop], "reason": reason, "words": readable(words)}
+    return found | ({"readings": list(readings)} if readings else {})

@@ -225,7 +225,9 @@ def _shared_target(case: Case, base: Base) -> tuple[str, ...]:
 
 def _delete(case: Case) -> tuple[str, ...]:
     """What has to go: every SPF record, and what was meant as one where there is none."""
-    return tuple(raw.decode("latin-1") for raw in case.texts or case.near)
+    base = base_of(case)
+    beside = base.beside if isinstance(base, Base) else ()
+    return (*(raw.decode("latin-1") for raw in case.texts or case.near), *beside)
 
 
 def _manual(name: str, certificate: dict[str, Any]) -> Remedy:

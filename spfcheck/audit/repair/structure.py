@@ -17,7 +17,7 @@ from spfcheck.audit.repair.deletion import deletable
 from spfcheck.audit.repair.meant import NoBase, Origin, base_of
 from spfcheck.audit.repair.trial import Refused, Trial, Wall
 from spfcheck.audit.report.strings import split_strings
-from spfcheck.audit.text.mend import WIDEST_V4, WIDEST_V6
+from spfcheck.audit.text.addresses import WIDEST_V4, WIDEST_V6
 from spfcheck.audit.text.terms import ends_in, is_own
 from spfcheck.rfc7208.record import Result, live_terms, parse
 

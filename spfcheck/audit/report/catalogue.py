@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from spfcheck.audit.report.model import Finding, Severity
+from spfcheck.audit.text.characters import readable
 from spfcheck.audit.text.slips import HINTS
 from spfcheck.rfc7208.making import maker
 
@@ -134,11 +135,12 @@ _SHOWN_CHARACTERS: Final = 120
 
 
 def printable(text: str) -> str:
-    """*text* with every character outside printable ASCII made visible (``\\u00a0``), and cut to a readable length."""
+    """*text* as it was typed, what cannot be seen made visible (``\\u00a0``), and cut to a readable length."""
     if len(text) <= _SHOWN_CHARACTERS and text.isascii() and text.isprintable():
         return text
-    shown = "".join(char if " " <= char <= "~" else f"\\u{ord(char):04x}" for char in text[: _SHOWN_CHARACTERS + 1])
-    return shown if len(text) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "…"
+    typed = readable(text)
+    shown = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in typed[: _SHOWN_CHARACTERS + 1])
+    return shown if len(typed) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "…"
 
 
 _new_finding: Final = maker(Finding)

@@ -10,8 +10,7 @@ from spfcheck.audit.repair.case import Case
 from spfcheck.audit.repair.meant import Base, Origin
 from spfcheck.audit.repair.proof import Proposal
 from spfcheck.audit.senders import SenderProfile
-from spfcheck.audit.text.mend import Correction
-from spfcheck.audit.text.slips import Slip
+from spfcheck.audit.text.slips import Correction, Slip
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.rfc7208.record import Span
 from tests.audit.cases import case_of

@@ -1,0 +1,182 @@
+"""What is wrong with a record that parses: names that nobody meant, what was pasted along, what is no part of SPF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from spfcheck.audit.text.edit import Word, pieces, write
+from spfcheck.audit.text.glued import term_of
+from spfcheck.audit.text.meanings import WordMeaning, readings
+from spfcheck.audit.text.own_names import NameFacts, own_meant
+from spfcheck.audit.text.slips import Correction, Slip
+from spfcheck.audit.text.terms import is_own, plain_name
+from spfcheck.audit.text.tokens import groups
+from spfcheck.audit.text.typos import MECHANISMS
+from spfcheck.rfc7208.record import Record, Result, Span, Term
+
+__all__ = ["dead_names", "heal", "misspelt_own"]
+
+
+@dataclass(slots=True)
+class _Work:
+    words: list[Word]
+    changes: list[Correction]
+
+    def replace(self, index: int, slip: Slip, terms: Sequence[str]) -> None:
+        """Put *terms* in the place of one word, and say so."""
+        old = self.words[index]
+        assert old.term is not None
+        self.changes.append(Correction(slip, old.term.span, old.text, " ".join(terms)))
+        new = [Word(old.spaces if not count else " ", text, term_of(text)) for count, text in enumerate(terms)]
+        self.words[index : index + 1] = new
+
+
+def heal(record: Record, known: NameFacts) -> tuple[str, tuple[Correction, ...]]:
+    """The text that the owner of *record*, which parses, meant, and what was changed; every other byte is kept."""
+    work = _Work(list(pieces(record)), [])
+    _version_once(work)
+    _cut_out(work)
+    _names(work, known)
+    _pasted(work, known)
+    if not work.changes:
+        return record.text, ()
+    return write(record.text, work.words).rstrip(" "), tuple(work.changes)
+
+
+def _is_version(piece: Word) -> bool:
+    return piece.text.lower() == "v=spf1"
+
+
+def _version_once(work: _Work) -> None:
+    while work.words and _is_version(work.words[0]):
+        work.replace(0, Slip.VERSION_TWICE, ())
+
+
+def _cut_out(work: _Work) -> None:
+    """Tokens, keys and other policies: receivers ignore them here, and their own readers do not find them."""
+    found = list(groups([piece.text for piece in work.words]))
+    for start, stop, slip in reversed(found):
+        gone = [piece for piece in work.words[start:stop] if piece.term is not None]
+        first, last = gone[0].term, gone[-1].term
+        assert first is not None
+        assert last is not None
+        words = " ".join(piece.text for piece in gone)
+        work.changes.insert(0, Correction(slip, Span(first.span.start, last.span.stop), words, ""))
+        del work.words[start:stop]
+
+
+def _is_all(piece: Word) -> bool:
+    return piece.term is not None and piece.term.name == "all" and not piece.term.is_modifier
+
+
+def _end(words: Sequence[Word]) -> int:
+    """The place of the first ``all``, or behind the last word."""
+    return next((index for index, piece in enumerate(words) if _is_all(piece)), len(words))
+
+
+def _names(work: _Work, known: NameFacts) -> None:
+    """Terms that name nothing, or us by mistake, become what they mean where that is one thing."""
+    has_end = _end(work.words) < len(work.words)
+    index = 0
+    while index < len(work.words):
+        piece = work.words[index]
+        behind = index > _end(work.words)
+        found = _meaning(piece.term, known, behind=behind, has_end=has_end) if piece.term is not None else None
+        if found is not None and not _would_end(found, work.words[index + 1 :]):
+            # A misspelt copy of what stands there already says nothing more.
+            terms = () if found.slip is Slip.OWN_NAME and _has_ours(work.words, found.terms[0]) else found.terms
+            work.replace(index, found.slip, terms)
+            index += len(terms)
+        else:
+            index += 1
+
+
+def _has_ours(words: Sequence[Word], text: str) -> bool:
+    """An include that is read says the same as *text*, the right one of ours."""
+    live = words[: _end(words)]
+    return any(
+        piece.term is not None and piece.term.name == "include" and plain_name(piece.text.lstrip("+")) == text.lower()
+        for piece in live
+    )
+
+
+def _meaning(term: Term, known: NameFacts, *, behind: bool, has_end: bool) -> WordMeaning | None:
+    own = misspelt_own(term, known)
+    if own is not None:
+        return WordMeaning((f"{term.qualifier}include:{own}",), Slip.OWN_NAME)
+    if behind or not _is_dead(term, known, has_end=has_end):
+        return None
+    found = readings(term.text, known, has_end=has_end)
+    return found[0] if len(found) == 1 else None
+
+
+def _is_dead(term: Term, known: NameFacts, *, has_end: bool) -> bool:
+    """An include or a redirect that is read and names nothing."""
+    if term.target is None or term.name not in ("include", "redirect") or term.is_modifier is (term.name == "include"):
+        return False
+    return not (term.is_modifier and has_end) and not known.publishes(term.target)
+
+
+def dead_names(record: Record, known: NameFacts) -> Iterator[Term]:
+    """The includes and the redirect of *record* that are read and have no record."""
+    has_end = record.all_term is not None
+    for term in record.terms:
+        if term is record.all_term:
+            return
+        if _is_dead(term, known, has_end=has_end):
+            yield term
+
+
+def misspelt_own(term: Term, known: NameFacts) -> str | None:
+    """The one of our includes that *term* means: its name is ours misspelt and names nothing, or its word is wrong."""
+    if term.is_modifier:
+        if term.name not in MECHANISMS or term.domain_spec is None:
+            return None
+        own = own_meant(term.domain_spec, known.own, known.domain)
+        exact = own is not None and plain_name(term.domain_spec) == own
+        if own is None or (exact and term.name == "include"):
+            return None  # nobody reads it, and the repair replaces it (repair, section B)
+        return own if exact or not known.publishes(plain_name(term.domain_spec)) else None
+    if term.target is None or term.name not in ("include", "a", "mx", "exists", "ptr"):
+        return None
+    own = own_meant(term.target, known.own, known.domain)
+    if own is None or is_own(term, known.own):
+        return None
+    if term.target != own and known.publishes(term.target):
+        return None
+    if term.name in ("a", "exists") and known.has_address(term.target):
+        return None  # it authorises somebody today
+    return None if term.name == "mx" and known.has_mail(term.target) else own
+
+
+def _would_end(found: WordMeaning, following: Sequence[Word]) -> bool:
+    """The reading would end the record in front of what its owner lists behind it."""
+    last = term_of(found.terms[-1]) if found.terms else None
+    if last is None or last.name != "all":
+        return False
+    return any(
+        piece.term is not None and (not piece.term.is_modifier or piece.term.name == "redirect") for piece in following
+    )
+
+
+def _pasted(work: _Work, known: NameFacts) -> None:
+    """What was pasted behind ``all`` together with our include: its version and its end came with us, and go."""
+    end = _end(work.words)
+    places = [
+        index
+        for index, piece in enumerate(work.words)
+        if index > end and piece.term is not None and is_own(piece.term, known.own) and piece.term.result is Result.PASS
+    ]
+    for index in reversed(places):
+        start = index
+        while start - 1 > end and not _is_all(work.words[start - 1]) and not _is_version(work.words[start]):
+            start -= 1
+        stop = next(
+            (at for at in range(index + 1, len(work.words)) if _is_all(work.words[at]) or _is_version(work.words[at])),
+            None,
+        )
+        if stop is not None and _is_all(work.words[stop]):
+            work.replace(stop, Slip.PASTED, ())
+        if _is_version(work.words[start]):
+            work.replace(start, Slip.PASTED, ())
