@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from spfcheck.audit.assemble import Conclusion
 from spfcheck.audit.judgement.status import Standing, needed_includes, sender_findings, status_of
 from spfcheck.audit.repair.case import Case, Missing, Unanswered
+from spfcheck.audit.repair.misspelt import misspelt_beside, with_misspelt
 from spfcheck.audit.repair.propose import Blocked, propose
 from spfcheck.audit.repair.remaining import remaining
 from spfcheck.audit.report.catalogue import Code, finding
@@ -52,13 +53,15 @@ def repair(case: Case, name: str, standing: Standing, concluded: Conclusion, *, 
     in *case*. Without answers the status becomes unknown.
     """
     status, findings = concluded.status, concluded.findings
-    if status is Status.UNKNOWN or standing.result is Result.PASS:
+    if status is Status.UNKNOWN:
         return concluded
+    if standing.result is Result.PASS:
+        return Conclusion(status, [*findings, *misspelt_beside(case)], concluded.remedy)
     findings = [*findings, *(yield from _mail_hosts(case, silent=silent))]
     remedy = yield from _remedy(case, needed_includes(standing.networks, case.ours), name)
     if remedy is None:
         return Conclusion(Status.UNKNOWN, findings)
-    return Conclusion(status, _with_denial(case, findings, remedy), remedy)
+    return Conclusion(status, with_misspelt(case, _with_denial(case, findings, remedy)), remedy)
 
 
 def _mail_hosts(case: Case, *, silent: bool) -> Asking[list[Finding]]:

@@ -118,6 +118,7 @@ _MAIN_FIRST: Final = (
     Code.TYPE_SPF_ONLY,
     Code.NO_RECORD,
     Code.SENDER_DENIED,
+    Code.INCLUDE_MISSPELT,
     Code.INCLUDE_LOOP,
     Code.LOOKUP_LIMIT,
     Code.DECLARED_NO_MAIL,

@@ -57,6 +57,7 @@ class Code(StrEnum):
     WIDE_NETWORK = "wide-network"
     VERSION_REPEATED = "version-repeated"
     IGNORED_TERM = "ignored-term"
+    INCLUDE_MISSPELT = "include-misspelt"
     UNKNOWN_MODIFIER = "unknown-modifier"
     DEPENDS_ON_MESSAGE = "depends-on-message"
     SENDER_NOT_INCLUDED = "sender-not-included"

@@ -39,6 +39,7 @@ SENTENCES: Mapping[str, str] = {
     Code.VOID_LIMIT: "the SPF record names too many hosts that do not exist.",
     Code.MX_LIMIT: "the SPF record leads to more than ten mail hosts.",
     Code.INCLUDE_LOOP: "the SPF record leads back to itself.",
+    Code.INCLUDE_MISSPELT: "our name in the SPF record is misspelt, so it authorises nobody.",
     Code.INCLUDE_NO_RECORD: "the SPF record includes a name that has no SPF record.",
     Code.INCLUDE_BROKEN: "the SPF record includes another record that is broken.",
     Code.REDIRECT_NO_RECORD: "the SPF record redirects to a name that has no SPF record.",

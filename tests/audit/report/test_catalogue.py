@@ -128,5 +128,5 @@ def test_nothing_is_as_proposed_where_nothing_is_proposed() -> None:
 
 
 def test_a_finding_may_matter_less_than_its_code() -> None:
-    found = finding(Code.NO_RECORD, "a.example", severity=Severity.WARNING)
-    assert (found.severity, found.params) == (Severity.WARNING, {})
+    found = finding(Code.INCLUDE_MISSPELT, "a.example", severity=Severity.WARNING, written="a", meant="b")
+    assert (found.severity, found.params) == (Severity.WARNING, {"written": "a", "meant": "b"})
