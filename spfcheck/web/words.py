@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from spfcheck.audit.text.slips import HINTS
 from spfcheck.names import shown
 
 LOOKUPS = 10
@@ -52,9 +53,19 @@ def manual_words(certificate: Mapping[str, Any] | None) -> Manual:
     values = defaultdict(str, {name: shown(str(value), 300) for name, value in certificate.items()})
     if "cost" in certificate:
         values["over"] = str(certificate["lookups"] + certificate["cost"] - LOOKUPS)
+    values["meant"] = _meant(certificate)
     sentence, ask = (_words_for(certificate, words()[part]).format_map(values) for part in ("manual", "ask"))
     table = tuple({**row, "term": shown(row["term"], 300)} for row in certificate.get("table", ()))
-    return Manual(sentence, ask, table)
+    return Manual(sentence.replace("  ", " "), ask.replace("  ", " "), table)
+
+
+def _meant(certificate: Mapping[str, Any]) -> str:
+    """What the words that cannot be read may mean, or what is wrong with them."""
+    readings = [f"“{shown(str(one), 300)}”" for one in certificate.get("readings", ())]
+    if len(readings) > 1:
+        return f"It may mean {', '.join(readings[:-1])} or {readings[-1]}."
+    hint = HINTS.get(certificate.get("reason", ""), "")
+    return f"{hint} It may mean {readings[0]}." if readings else hint
 
 
 def _words_for(certificate: Mapping[str, Any], texts: Mapping[str, str]) -> str:
