@@ -7,7 +7,7 @@ the command line and the message to a customer say the same.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib.resources import files
@@ -183,11 +183,14 @@ def _shown(domain: str, params: Mapping[str, Any]) -> dict[str, Any]:
 _RANK: Final = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
-def settled(findings: Iterable[Finding], domain: str, *, proposed: bool) -> list[Finding]:
+def settled(findings: Sequence[Finding], domain: str, *, proposed: bool) -> list[Finding]:
     """*findings* of a report on *domain* as every face shows them: the worst first, then by their place in the record.
 
     Where nothing is *proposed*, no advice speaks of a proposal.
     """
+
+    if not findings:
+        return []
 
     def place(one: Finding) -> tuple[int, bool, tuple[int, ...]]:
         return _RANK[one.severity], one.span is None or one.domain != domain, one.span or ()

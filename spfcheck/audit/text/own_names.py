@@ -46,6 +46,7 @@ def clean_name(text: str) -> str:
     return _AROUND.sub("", text.strip("<>()[]\"' ")).lower()
 
 
+_NETWORKS: Final = frozenset({"ip4", "ip6"})
 _NO_MARKS: Final = str.maketrans("", "", "._-")
 
 
@@ -87,14 +88,21 @@ def _is_misspelt(name: str, own: str) -> bool:
 
 def wrongly(text: str, own: frozenset[str], domain: str) -> bool:
     """True where a term of the record *text* may name us by a wrong word, or by a name that is ours misspelt."""
-    for term in text.lower().split(" "):
-        word, mark, name = term.partition(":") if ":" in term else term.partition("=")
-        if not mark or word.endswith(("ip4", "ip6")):
-            continue
-        one = own_meant(name, own, domain)
-        if one is not None and (name != one or not word.endswith("include")):
+    lower = text.lower()
+    if domain in lower and any(f"{one}." in lower for one in own):
+        return True
+    for term in lower.split(" "):
+        # Networks are most of what a record holds, and are no names.
+        if term[:3] not in _NETWORKS and (":" in term or "=" in term) and _is_wrong(term, own):
             return True
     return False
+
+
+@lru_cache(maxsize=16_384)
+def _is_wrong(term: str, own: frozenset[str]) -> bool:
+    word, mark, name = term.partition(":") if ":" in term else term.partition("=")
+    one = _near(name, own)
+    return one is not None and (name != one or not word.endswith("include") or mark == "=")
 
 
 def holds_own(text: str, own: frozenset[str], domain: str) -> bool:
