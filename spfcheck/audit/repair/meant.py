@@ -9,6 +9,7 @@ from typing import Any
 
 from spfcheck.audit.repair.case import Case
 from spfcheck.audit.repair.naming import AskedNames
+from spfcheck.audit.text.caution import doubt
 from spfcheck.audit.text.characters import readable
 from spfcheck.audit.text.edits import sentence
 from spfcheck.audit.text.heal import dead_names, heal
@@ -98,13 +99,13 @@ def _read(case: Case, text: bytes, named: AskedNames) -> Base | NoBase:
             healed, changes = heal(record, named)
             if not changes:
                 return Base(record.text, Origin.PUBLISHED if case.texts else Origin.TYPE_SPF)
-            return _healed(case, healed, changes)
-        return _then_healed(case, *parted, named)
+            return _healed(case, written, healed, changes)
+        return _then_healed(case, written, *parted, named)
     lacking = without_version(text, case.ours.names, case.domain)
     found = mend(record.text, named, boundaries, without_version=lacking)
     if isinstance(found, Unclear):
         return NoBase(_no_reading(found.span, found.slip.value, found.words, found.readings))
-    return _then_healed(case, found.text, found.changes, named)
+    return _then_healed(case, written, found.text, found.changes, named)
 
 
 def _is_sound(case: Case, text: str) -> bool:
@@ -133,12 +134,18 @@ def _boundaries(case: Case, text: bytes) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _then_healed(case: Case, text: str, changes: tuple[Correction, ...], named: AskedNames) -> Base:
+def _then_healed(
+    case: Case, published: str, text: str, changes: tuple[Correction, ...], named: AskedNames
+) -> Base | NoBase:
     healed, more = heal(parse(text), named)
-    return _healed(case, healed, (*changes, *more))
+    return _healed(case, published, healed, (*changes, *more))
 
 
-def _healed(case: Case, text: str, changes: tuple[Correction, ...]) -> Base:
+def _healed(case: Case, published: str, text: str, changes: tuple[Correction, ...]) -> Base | NoBase:
+    found = doubt(published, text, case.ours.names, case.domain)
+    if found is not None:
+        slip, words = found
+        return NoBase(_no_reading(Span(0, 0), slip.value, words))
     edits = tuple(dict.fromkeys(sentence(change, case.domain) for change in changes))
     return Base(text, Origin.MENDED, edits, changes)
 
