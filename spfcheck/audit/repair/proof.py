@@ -72,7 +72,7 @@ def _plainly(trial: Trial) -> Proof | Refusal | None:
     case, base, text = trial.case, trial.base, trial.text
     before = case.plain(base.text) if base is not None else None
     after = case.plain(text) if base is None or before is not None else None
-    if after is None or (base is None and after.text != text):
+    if after is None:
         return None
     unread = text[len(after.text) :]
     if base is None or before is None:
