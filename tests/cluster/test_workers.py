@@ -6,6 +6,8 @@ import random
 import time
 from pathlib import Path
 
+import pytest
+
 from tests import postgres
 from tests.cluster.poisoned import POISON
 from tests.cluster.stage import Stage, Worker, stage, wait
@@ -50,6 +52,10 @@ def sender(s: Stage, plan_id: str, many: int) -> Worker:
     raise AssertionError(s.trouble())
 
 
+@pytest.mark.skipif(
+    scale(1, 2) == 1,
+    reason="LOUD: a night of 4,000 domains is over before a worker can be caught in a chunk: make test-long",
+)
 def test_one_worker_is_killed_and_one_stands_still(tmp_path: Path, address: str) -> None:
     begun = time.monotonic()
     with stage(tmp_path, address, DOMAINS, MESSAGES, contract=True, NIGHT_STALLED_SECONDS=str(STALLED)) as s:

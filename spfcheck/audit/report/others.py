@@ -13,6 +13,8 @@ __all__ = ["REMAINING", "remaining_sentences"]
 REMAINING: Final[Mapping[str, str]] = {
     Code.INCLUDE_NO_RECORD: "Your record also includes {name}, which has no SPF record: mail that depends on what "
     "stands behind it fails. Correct or remove it.",
+    Code.INCLUDE_MISSPELT: "Your record also has our name in it misspelt: mail that depends on what stands behind it "
+    "fails. Remove that term.",
     Code.REDIRECT_NO_RECORD: "Your record also redirects to {name}, which has no SPF record: mail that depends on it "
     "fails. Correct or remove it.",
     Code.INCLUDE_BROKEN: "Your record also includes {name}, whose own record is broken: mail that depends on what "
