@@ -23,6 +23,8 @@ from spfcheck.rfc7208.record import Term
 
 __all__ = ["WordMeaning", "readings", "stands"]
 
+_WORDS: Final = frozenset({*MECHANISMS, "redirect"})
+
 DEEPEST: Final = 12
 """Slips in one word after which it is left to a person."""
 MOST_LOOKED_AT: Final = 400
@@ -175,7 +177,7 @@ def _own(text: str, known: NameFacts, _: bool) -> Iterator[Rewrite]:
     if match is None:
         return
     words = [(match["sign"], text.lstrip("+-?~"))]
-    if match["word"] and (match["word"].lower() in (*MECHANISMS, "redirect") or near_words(match["word"])):
+    if match["word"] and (match["word"].lower() in _WORDS or near_words(match["word"])):
         words.insert(0, (match["sign"], match["rest"]))
     for sign, rest in words:
         own = own_meant(rest, known.own, known.domain)
