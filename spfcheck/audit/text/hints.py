@@ -97,7 +97,17 @@ class _Anything:
         """Any name may have one."""
         return True
 
-    publishes = has_address = has_mail = has_record
+    def publishes(self, _: str) -> bool:
+        """The same."""
+        return True
+
+    def has_address(self, _: str) -> bool:
+        """The same."""
+        return True
+
+    def has_mail(self, _: str) -> bool:
+        """The same."""
+        return True
 
 
 def slip_at(text: str, span: Span) -> Slip | None:
