@@ -22,7 +22,6 @@ from spfcheck.audit.flat.union import authorised, together
 from spfcheck.audit.judgement.review import apex_findings
 from spfcheck.audit.judgement.status import Standing
 from spfcheck.audit.repair.case import Case, published_as
-from spfcheck.audit.repair.meant import Base, Origin
 from spfcheck.audit.report.evidence import evidence_of
 from spfcheck.audit.report.model import Report, Status, TreeNode
 from spfcheck.audit.senders import Ours
@@ -159,7 +158,6 @@ class Attempt:
             return stands, concluded, picture, _basis(plain.answers, shared)
         case = self._case(plain.text.encode("latin-1"))
         case.plains[plain.text] = plain
-        case.found["base"] = Base(plain.text, Origin.PUBLISHED)  # a flat record is valid, and means what it says
         concluded = yield from self._repaired(case, stands, concluded)
         return stands, concluded, picture, _basis_of(case, memory)
 

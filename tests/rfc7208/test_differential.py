@@ -6,7 +6,6 @@ import csv
 import gzip
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -15,6 +14,7 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.message import ascii_domain
 from spfcheck.rfc7208.ranges import format_address
 from spfcheck.rfc7208.record import parse
+from tests.made.corpus import CORPUS
 from tests.profile import scale
 
 from .made import IP4, IP6, world
@@ -23,7 +23,6 @@ from .zones import Canned, from_text
 
 LONG = ".".join(["a" * 48] * 5)[1:]
 """With the domain that it is put before exactly what fits, so that two labels have to go."""
-CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 WORLDS = 5_000
 SEEDS = scale(1, 20)
 CORPUS_SHARE = scale(2, 1)

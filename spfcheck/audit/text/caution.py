@@ -49,7 +49,7 @@ def _signs(words: Sequence[str], record: Record) -> Iterator[tuple[Slip, str]]:
         found = _SIGNED.match(word)
         if found is None or not _turns_away(found["word"]):
             continue
-        bare = found["word"].lstrip("-~?!+\u00ac").lower()
+        bare = _unsigned(found["word"])
         parts = re.split(r"[^a-z0-9]+", bare)
         for term in let_in:
             argument = (term.domain_spec or "").lower()
@@ -59,9 +59,13 @@ def _signs(words: Sequence[str], record: Record) -> Iterator[tuple[Slip, str]]:
             yield Slip.LONE_SIGN, word
 
 
+def _unsigned(word: str) -> str:
+    return word.lstrip("-~?!+\u00ac").lower()
+
+
 def _turns_away(word: str) -> bool:
     """Whether *word*, which has a sign, speaks of somebody: not of everybody else, and not of the record itself."""
-    bare = word.lstrip("-~?!+\u00ac").lower()
+    bare = _unsigned(word)
     if not bare or bare.startswith((*_MODIFIERS, "all")):
         return False
     return not almost_all(bare.rstrip(".,;:!\"'<>)"))

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from spfcheck.rfc7208.record import Record, Term
 
-__all__ = ["VERSION", "Word", "before_all", "insert", "pieces", "without", "write"]
+__all__ = ["VERSION", "Word", "before_all", "insert", "is_all", "pieces", "without", "write"]
 
 
 VERSION: Final = len("v=spf1")
@@ -67,6 +67,11 @@ def _end(words: Sequence[Word]) -> int:
 def before_all(words: Sequence[Word]) -> Iterator[Word]:
     """The words in front of the first ``all``, which are those that receivers read (RFC 7208 5.1)."""
     for piece in words:
-        if piece.term is not None and piece.term.name == "all" and not piece.term.is_modifier:
+        if is_all(piece):
             return
         yield piece
+
+
+def is_all(piece: Word) -> bool:
+    """True for an ``all``, whatever it says of everybody else."""
+    return piece.term is not None and piece.term.name == "all" and not piece.term.is_modifier

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from spfcheck.audit.text.edit import Word, pieces, write
+from spfcheck.audit.text.edit import Word, is_all, pieces, write
 from spfcheck.audit.text.glued import term_of
 from spfcheck.audit.text.meanings import WordMeaning, readings
 from spfcheck.audit.text.own_names import NameFacts, own_meant
@@ -66,13 +66,9 @@ def _cut_out(work: _Work) -> None:
         del work.words[start:stop]
 
 
-def _is_all(piece: Word) -> bool:
-    return piece.term is not None and piece.term.name == "all" and not piece.term.is_modifier
-
-
 def _end(words: Sequence[Word]) -> int:
     """The place of the first ``all``, or behind the last word."""
-    return next((index for index, piece in enumerate(words) if _is_all(piece)), len(words))
+    return next((index for index, piece in enumerate(words) if is_all(piece)), len(words))
 
 
 def _names(work: _Work, known: NameFacts) -> None:
@@ -170,13 +166,13 @@ def _pasted(work: _Work, known: NameFacts) -> None:
     ]
     for index in reversed(places):
         start = index
-        while start - 1 > end and not _is_all(work.words[start - 1]) and not _is_version(work.words[start]):
+        while start - 1 > end and not is_all(work.words[start - 1]) and not _is_version(work.words[start]):
             start -= 1
         stop = next(
-            (at for at in range(index + 1, len(work.words)) if _is_all(work.words[at]) or _is_version(work.words[at])),
+            (at for at in range(index + 1, len(work.words)) if is_all(work.words[at]) or _is_version(work.words[at])),
             None,
         )
-        if stop is not None and _is_all(work.words[stop]):
+        if stop is not None and is_all(work.words[stop]):
             work.replace(stop, Slip.PASTED, ())
         if _is_version(work.words[start]):
             work.replace(start, Slip.PASTED, ())
