@@ -18,6 +18,7 @@ from spfcheck.audit.flat.memory import memory_of
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.quick import Attempt
 from spfcheck.audit.repair.proof import Proof, Proposal, prove
+from spfcheck.audit.replay import replay
 from spfcheck.audit.report.model import Report, as_json
 from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.audit.thorough import examine_thoroughly
@@ -184,6 +185,30 @@ async def test_an_include_that_changes_is_read_again() -> None:
     assert first.authorised_v4 == 512
     wider = Cached(ZoneLookup(Zone.parse(zone.replace("192.0.2.0/24", "198.51.0.0/16"))))
     assert (await examine("customer.example", wider, ours)).authorised_v4 == 65_536 + 256
+
+
+async def test_a_repair_that_is_no_flat_record_is_left_to_the_long_way() -> None:
+    """A mail host that an answer lists twice: the quick way would rest the same record on fewer answers."""
+    zone = """
+    _spf.mail.example TXT "v=spf1 ip4:203.0.113.0/24 -all"
+    customer.example MX 10 a.example
+    customer.example MX 20 a.example
+    a.example TXT "no address"
+    """
+    lookup = Cached(ZoneLookup(Zone.parse(zone)))
+    ours = await prepare(OURS, lookup)
+    for hypothetical in (False, True):
+        check = Check("customer.example", "customer.example", "a@customer.example", "h", hypothetical=hypothetical)
+        attempt = Attempt(lookup, check, ours, "" if hypothetical else None)
+        assert attempt.report(lambda: 1.0, lambda: "id") is None
+        assert attempt.missing == []
+    report = await examine("customer.example", lookup, ours, record="")
+    assert report.remedy.value == "v=spf1 mx include:_spf.mail.example ?all"
+    assert [(one.name, one.type) for one in report.evidence if one.name == "a.example"] == [
+        ("a.example", "A"),
+        ("a.example", "AAAA"),
+    ]
+    assert text(await replay(json.loads(text(report)), OURS)) == text(report)
 
 
 async def test_an_answer_that_comes_later_is_used() -> None:

@@ -82,7 +82,6 @@ class Wild:
 @settings(
     max_examples=scale(150, 3_000),
     deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 def test_there_is_always_a_report(data: st.DataObject, opinion: bool) -> None:

@@ -1,4 +1,4 @@
-"""Includes that are remembered, and what they may be remembered for."""
+"""Includes that are remembered, what they may be remembered for, and what they may not decide."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from tests.mutate.mutation import Mutation
 INCLUDE = "spfcheck/audit/flat/include.py"
 UNION = "spfcheck/audit/flat/union.py"
 RECORD = "spfcheck/audit/flat/record.py"
+QUICK = "spfcheck/audit/quick.py"
 TESTS = ("tests/audit/flat/test_include.py",)
+NOT_FLAT = ("tests/audit/test_quick.py::test_a_repair_that_is_no_flat_record_is_left_to_the_long_way",)
 
 MUTATIONS = (
     Mutation("odd-includes-are-remembered", INCLUDE, " or next(answer_findings(answers), None) is not None", "", TESTS),
@@ -17,4 +19,5 @@ MUTATIONS = (
     Mutation("stale-answers-are-quiet", RECORD, "        and not answer.stale\n", "", TESTS),
     Mutation("alias-conflicts-are-quiet", RECORD, "        and not answer.illegal_cname\n", "", TESTS),
     Mutation("slow-answers-are-quiet", RECORD, "        and answer.took_ms <= SLOW_MS\n", "", TESTS),
+    Mutation("no-flat-repair-the-quick-way", QUICK, "None in case.plains.values() or ", "", NOT_FLAT),
 )
