@@ -1,20 +1,13 @@
 """The command line. Each command is imported when it is asked for: `check` must start in the blink of an eye."""
-# ruff: noqa: PLC0415, T201 - a command prints, and imports a room only when it is asked for
+# ruff: noqa: PLC0415 - a room is imported only when it is asked for
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-FINE = 0
-FOUND = 1
-"""A finding at or above `--fail-on`."""
-WRONG_USAGE = 2
-"""The command, a setting or a file cannot be used; nothing was done."""
-COULD_NOT_CHECK = 3
-"""DNS or another service did not answer."""
+from spfcheck.cli.ending import ended
 
 COMMANDS = {
     "check": ("spfcheck.cli.check:check", "What is wrong with a domain's SPF record, and what to publish instead."),
@@ -44,7 +37,8 @@ Examples:
     spfcheck check --ndjson - < domains.txt
     spfcheck check-host --ip 192.0.2.7 --sender jane@example.com
 
-Exit codes: 0 fine, 1 a finding at or above --fail-on, 2 wrong usage or settings, 3 could not check.
+Exit codes: 0 fine, 1 a finding at or above --fail-on, 2 wrong usage or settings, 3 could not check, 70 a fault of
+spfcheck itself, 74 input or output failed, 130 Ctrl-C, 141 nobody reads the output any more.
 """
 
 
@@ -75,51 +69,5 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command that *argv* says; its exit code comes back. Faults are one sentence on standard error."""
-    from cyclopts import CycloptsError
-
-    try:
-        outcome = build()(list(argv), exit_on_error=False, print_error=False, result_action="return_value")
-    except CycloptsError as error:
-        return _complain(f"{error} See `spfcheck --help`.")
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has enough; the interpreter must not try to flush the rest.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINE
-    except Exception as error:
-        sentence = _sentence(error)
-        if sentence is None:
-            raise
-        return _complain(sentence)
-    return outcome if isinstance(outcome, int) else FINE
-
-
-def _complain(sentence: str) -> int:
-    print(f"spfcheck: {' '.join(sentence.split())}", file=sys.stderr)
-    return WRONG_USAGE
-
-
-def _sentence(error: Exception) -> str | None:
-    """What to tell the user of *error*, where it is a fault that the user can mend; None for a fault of ours."""
-    from spfcheck.names import NotADomainName
-    from spfcheck.settings import SettingsError
-
-    if isinstance(error, NotADomainName):
-        return f"{error.sentence} Did you mean {error.likely}?" if error.likely else error.sentence
-    if isinstance(error, SettingsError | UsageError):
-        return str(error)
-    # The other rooms' own exceptions, each one sentence; by name, so that `check` need not import those rooms.
-    known = {
-        "AddressError", "KeyFormatError", "NotifyError", "RefusedError", "ServeError", "ResolverError",
-        "StoreError",
-        "ZoneError", "ApiError",
-    }  # fmt: skip
-    if any(kind.__name__ in known and kind.__module__.startswith("spfcheck.") for kind in type(error).__mro__):
-        return str(error)
-    return None
-
-
-class UsageError(Exception):
-    """The command cannot be run as it was given; the message is one clear sentence."""
+    """Run the command that *argv* says; its exit code comes back. Whatever ends it is one sentence at most."""
+    return ended(lambda: build()(list(argv), exit_on_error=False, print_error=False, result_action="return_value"))

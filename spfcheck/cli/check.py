@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TextIO
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -19,8 +19,9 @@ from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Report, Severity, Status, as_json
 from spfcheck.audit.senders import Ours
 from spfcheck.checking.senders import one_check, profiles_of
-from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, WRONG_USAGE, UsageError
+from spfcheck.cli.ending import COULD_NOT_CHECK, FINE, FOUND, WRONG_USAGE, UsageError
 from spfcheck.cli.lookups import lookup_for
+from spfcheck.cli.typed import lines
 from spfcheck.names import NotADomainName, domain_name, shown
 from spfcheck.resolver.types import Lookup
 from spfcheck.settings import Settings, load
@@ -91,10 +92,7 @@ def check(
         output="ndjson" if ndjson else "json" if as_json_ else "text",
         fail_on=None if fail_on == "never" else Severity(fail_on),
     )
-    try:
-        return asyncio.run(job.watch(names[0]) if watch else job.run(names, zone))
-    except KeyboardInterrupt:
-        return 130
+    return asyncio.run(job.watch(names[0]) if watch else job.run(names, zone))
 
 
 class _Job:
@@ -223,15 +221,11 @@ async def _texts(names: Iterable[str]) -> AsyncIterator[tuple[int, str]]:
             number += 1
             yield number, name
             continue
-        while line := await asyncio.to_thread(_line, sys.stdin):
+        async for line in lines(sys.stdin):
             number += 1
             text = line.strip()
             if text and not text.startswith("#"):
                 yield number, text
-
-
-def _line(stream: TextIO) -> str:
-    return stream.readline(65_536)
 
 
 class _progress:  # noqa: N801 - used as a function
@@ -248,9 +242,9 @@ class _progress:  # noqa: N801 - used as a function
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
-            self._bar = Progress(
-                "Checking", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True)
-            )
+            columns = "Checking", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+            # What goes to standard output is for whoever reads it there, and no line above the bar.
+            self._bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False)
             self._task = self._bar.add_task("check", total=self._total)
             self._bar.start()
         return self._advance

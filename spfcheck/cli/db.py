@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from cyclopts import App
 
-from spfcheck.cli import FINE
+from spfcheck.cli.ending import FINE
 from spfcheck.settings import load
 
 app = App(name="db", help="The database: bring it up to date, delete what is old.")
@@ -48,7 +48,7 @@ def prune(*, report_days: int | None = None) -> int:
     """
     from spfcheck.api.quota import shared
     from spfcheck.api.reports import stored
-    from spfcheck.cli import UsageError
+    from spfcheck.cli.ending import UsageError
     from spfcheck.notify.ledger import migration
     from spfcheck.notify.ledger import prune as ledger
     from spfcheck.store import database

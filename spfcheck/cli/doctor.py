@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from spfcheck.audit.prepare import prepare
 from spfcheck.checking.senders import one_check, profiles_of
-from spfcheck.cli import COULD_NOT_CHECK, FINE
+from spfcheck.cli.ending import COULD_NOT_CHECK, FINE
 from spfcheck.cli.lookups import look_at_resolver, lookup_for
 from spfcheck.resolver.stub import Resolver
 from spfcheck.settings import Settings, load
@@ -40,7 +40,7 @@ async def _examine(settings: Settings) -> int:
         try:
             word, sentence = await look(settings)
         except Exception as error:  # noqa: BLE001 - one thing that fails must not hide the others
-            from spfcheck.cli import _sentence
+            from spfcheck.cli.ending import _sentence
 
             word, sentence = "bad", _sentence(error) or f"Unexpected: {type(error).__name__}."
         print(f"{word:<5} {name:<10} {sentence}", flush=True)

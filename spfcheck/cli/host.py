@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from spfcheck.checking.connection import HostQuestion, host_question, judge, verdict_document
 from spfcheck.checking.senders import one_check
-from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, UsageError
+from spfcheck.cli.ending import COULD_NOT_CHECK, FINE, FOUND, UsageError
 from spfcheck.cli.lookups import lookup_for
 from spfcheck.names import shown
 from spfcheck.rfc7208.verdict import Event, Result, Verdict

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from spfcheck.api.keys import Scope, new_key, parse_line
-from spfcheck.cli import FINE, UsageError
+from spfcheck.cli.ending import FINE, UsageError
 from spfcheck.settings import load
 
 app = App(name="keys", help="Access keys of the service.")

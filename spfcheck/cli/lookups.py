@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from spfcheck.cli import UsageError
+from spfcheck.cli.ending import UsageError
 from spfcheck.resolver.types import Lookup
 from spfcheck.settings import Settings
 

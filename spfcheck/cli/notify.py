@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, UsageError
+from spfcheck.cli.ending import COULD_NOT_CHECK, FINE, FOUND, UsageError
 from spfcheck.cli.lookups import look_at_resolver, lookup_for, nameservers
 from spfcheck.names import domain_name, shown
 from spfcheck.notify.model import NotifyStatus, Plan, Progress, SendSummary

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from spfcheck.cli import COULD_NOT_CHECK, FINE, UsageError
+from spfcheck.cli.ending import COULD_NOT_CHECK, FINE, UsageError
 from spfcheck.cli.lookups import lookup_for, nameservers
 from spfcheck.settings import Settings, load
 

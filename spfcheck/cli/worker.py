@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from spfcheck.cli import COULD_NOT_CHECK, FINE, FOUND, UsageError
+from spfcheck.cli.ending import COULD_NOT_CHECK, FINE, FOUND, UsageError
 from spfcheck.names import shown
 from spfcheck.settings import Settings, load
 
