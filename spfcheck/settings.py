@@ -5,14 +5,16 @@ Unknown keys are refused, in the file and in the environment: a typing slip must
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -32,43 +34,76 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from spfcheck import values
+
 PREFIX = "SPFCHECK_"
 CONFIG_VARIABLE = "SPFCHECK_CONFIG"
 SECRETS_VARIABLE = "SPFCHECK_SECRETS_DIR"
+SESSION_KEY_CHARACTERS = 32
+"""Characters of a session key at least: 128 bits even when they are hexadecimal."""
 
 
 class SettingsError(Exception):
     """The settings cannot be used; the message is one clear sentence for each fault."""
 
 
-def _split(value: object) -> object:
-    """A comma-separated text as the list that a variable means by it."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
+def _listed(value: object) -> object:
+    """A text as the list that a variable means by it: parts between commas, or JSON."""
+    if not isinstance(value, str):
+        return value
+    # A resolver may stand in brackets too, as [::1]:53 does.
+    if value.replace(" ", "").startswith(('["', "[]")):
+        return _json(value)
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
-Texts = Annotated[list[str], NoDecode, BeforeValidator(_split)]
-"""A list of texts; a variable gives it separated by commas."""
+def _json(value: object) -> object:
+    """A text as the JSON that it has to be."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise ValueError(f"must be JSON, such as [{{...}}]: {error}") from None
+
+
+def _unless_empty(read: Callable[[str], str]) -> AfterValidator:
+    """A check of *read*, for a setting that may be left empty."""
+    return AfterValidator(lambda text: read(text) if text else text)
+
+
+_LISTED = BeforeValidator(_listed)
+_TABLES = BeforeValidator(_json)
+Texts = Annotated[list[str], NoDecode, _LISTED]
+"""A list of texts; a variable gives it separated by commas, or as JSON. So do the lists below."""
+Domain = Annotated[str, AfterValidator(values.domain)]
+Networks = Annotated[list[Annotated[str, AfterValidator(values.network)]], NoDecode, _LISTED]
+Nameservers = Annotated[list[Annotated[str, AfterValidator(values.nameserver)]], NoDecode, _LISTED]
+Days = Annotated[list[Annotated[str, AfterValidator(values.day)]], NoDecode, _LISTED]
+Roles = Annotated[list[Annotated[str, AfterValidator(values.role)]], NoDecode, _LISTED]
+WebAddress = Annotated[str, _unless_empty(values.web_address)]
+Cron = Annotated[str, _unless_empty(values.cron)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SenderSettings(_Section):
     """One set of servers that sends for customers."""
 
     name: str = Field(default="", description="What people call it; the include where it has no name.")
-    include: str = Field(description="What a customer includes, such as `_spf.mail.example`.")
-    networks: Texts = Field(default_factory=list, description="CIDR networks; empty: read from the include.")
+    include: Domain = Field(description="What a customer includes, such as `_spf.mail.example`.")
+    networks: Networks = Field(default_factory=list, description="CIDR networks; empty: read from the include.")
 
 
 class IntercomSettings(_Section):
     """The messaging API."""
 
     token: SecretStr = Field(default=SecretStr(""), description="Access token of a private app in the workspace.")
-    url: str = Field(default="https://api.intercom.io", description="The region's base address, or the sandbox's.")
+    url: WebAddress = Field(
+        default="https://api.intercom.io", description="The region's base address, or the sandbox's."
+    )
     version: str = Field(default="2.16", description="Sent as `Intercom-Version`.")
     workspace: str = Field(default="", description="The workspace's id code; a token of another one is refused.")
     admin_id: int = Field(default=0, description="The admin in whose name messages are sent.")
@@ -85,16 +120,16 @@ class DomainSource(_Section):
 class AudienceSettings(_Section):
     """Who is asked for, and where their sending domains stand."""
 
-    domain_sources: list[DomainSource] = Field(
+    domain_sources: Annotated[list[DomainSource], NoDecode, _TABLES] = Field(
         default_factory=lambda: [DomainSource(path="custom_attributes.sending_domain")],
         description="Read in order; the first that yields a domain wins.",
     )
-    filters: list[dict[str, Any]] = Field(
+    filters: Annotated[list[dict[str, Any]], NoDecode, _TABLES] = Field(
         default_factory=lambda: [{"field": "role", "operator": "=", "value": "user"}],
         description="Filters of the messaging API's search, all of which must hold.",
     )
     exclude_tags: Texts = Field(default_factory=lambda: ["spf-no-notify"], description="Tags that opt out.")
-    roles: list[str] = Field(default_factory=lambda: ["user"], description="Roles of contacts that are messaged.")
+    roles: Roles = Field(default_factory=lambda: ["user"], description="Roles of contacts that are messaged.")
     max_domains_per_contact: int = Field(default=20, ge=1, le=1000, description="More are reported, not guessed.")
 
 
@@ -117,8 +152,10 @@ class NotifySettings(_Section):
     min_hours_between_runs: float = Field(default=20.0, ge=0, description="Hours between the first and the last.")
     ceiling_per_run: int = Field(default=50, ge=0, description="Messages a run; the rest waits for the next.")
     cool_off_days: int = Field(default=30, ge=0, description="Days between the episodes of one person and domain.")
-    quiet_hours: str = Field(default="", description="Such as `17:00-09:00`, in the workspace's zone; empty: none.")
-    quiet_days: list[str] = Field(default_factory=list, description="Days without messages, such as `saturday`.")
+    quiet_hours: Annotated[str, _unless_empty(values.hours_text)] = Field(
+        default="", description="Such as `17:00-09:00`, in the workspace's zone; empty: none."
+    )
+    quiet_days: Days = Field(default_factory=list, description="Days without messages, such as `saturday`.")
     stage: Literal["self", "cohort", "everyone"] = Field(default="self", description="How far the roll-out has come.")
     allow: Texts = Field(default_factory=list, description="Domains and contact ids messaged in stage self.")
     percent: int = Field(default=0, ge=0, le=100, description="Share of domains, by stable hash, in stage cohort.")
@@ -149,8 +186,8 @@ class NotifySettings(_Section):
 class NightSettings(_Section):
     """Nights that many workers share."""
 
-    at: str = Field(default="0 2 * * *", description="When `spfcheck worker` begins a night: cron, in UTC.")
-    send_at: str = Field(
+    at: Cron = Field(default="0 2 * * *", description="When `spfcheck worker` begins a night: cron, in UTC.")
+    send_at: Cron = Field(
         default="", description="When its plan is sent: cron, in UTC; empty: as soon as the plan stands."
     )
     stalled_seconds: float = Field(
@@ -167,14 +204,17 @@ class Settings(BaseSettings):
         env_nested_max_split=1,
         extra="forbid",
         frozen=True,
+        allow_inf_nan=False,
         validate_default=False,
     )
 
     host: str = Field(default="127.0.0.1", description="Address that `serve` listens on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port that `serve` listens on.")
-    public_url: str = Field(default="", description="Where people reach the service; links in messages begin with it.")
-    nameservers: Texts = Field(default_factory=list, description="`ip[:port],...`; empty: the system's.")
-    second_nameservers: Texts = Field(default_factory=list, description="Asked again before a message.")
+    public_url: WebAddress = Field(
+        default="", description="Where people reach the service; links in messages begin with it."
+    )
+    nameservers: Nameservers = Field(default_factory=list, description="`ip[:port],...`; empty: the system's.")
+    second_nameservers: Nameservers = Field(default_factory=list, description="Asked again before a message.")
     zone_rate: float = Field(default=200.0, gt=0, description="Questions a second for one registrable zone.")
     cache_mb: int = Field(default=128, ge=1, description="Memory for DNS answers, in MB.")
     cold_lane: int = Field(default=64, ge=1, description="New checks under way at once; more are answered 503.")
@@ -192,12 +232,22 @@ class Settings(BaseSettings):
     session_key: SecretStr = Field(
         default=SecretStr(""), description="Signs sign-in cookies, at least 32 characters; empty: made at each start."
     )
-    identity_header: str = Field(default="", description="Header in which a trusted proxy names who has signed in.")
-    trusted_proxies: Texts = Field(default_factory=list, description="Networks from which identity_header is believed.")
-    mail_from: str = Field(default="postmaster@{domain}", description="The MAIL FROM that we send with.")
-    helo: str = Field(default="mail.invalid", description="The HELO name of our servers.")
-    sender_include: str = Field(default="", description="What a customer includes: the short form of one sender.")
-    sender_networks: Texts = Field(
+    identity_header: Annotated[str, _unless_empty(values.field_name)] = Field(
+        default="", description="Header in which a trusted proxy names who has signed in."
+    )
+    trusted_proxies: Networks = Field(
+        default_factory=list, description="Networks from which identity_header is believed."
+    )
+    mail_from: Annotated[str, AfterValidator(values.mail_from)] = Field(
+        default="postmaster@{domain}", description="The MAIL FROM that we send with."
+    )
+    helo: Annotated[str, AfterValidator(values.host)] = Field(
+        default="mail.invalid", description="The HELO name of our servers."
+    )
+    sender_include: Annotated[str, _unless_empty(values.domain)] = Field(
+        default="", description="What a customer includes: the short form of one sender."
+    )
+    sender_networks: Networks = Field(
         default_factory=list, description="CIDR networks of that sender; empty: read from the include."
     )
     senders: list[SenderSettings] = Field(default_factory=list, description="Several senders, in the file.")
@@ -211,11 +261,11 @@ class Settings(BaseSettings):
     notify: NotifySettings = Field(default_factory=NotifySettings)
     night: NightSettings = Field(default_factory=NightSettings)
 
-    @field_validator("mail_from")
+    @field_validator("session_key")
     @classmethod
-    def _mail_from_names_the_domain(cls, value: str) -> str:
-        if "@" not in value or "{domain}" not in value:
-            raise ValueError("must be an address with {domain} in it, such as postmaster@{domain}")
+    def _session_key_is_long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < SESSION_KEY_CHARACTERS:
+            raise ValueError(f"must have at least {SESSION_KEY_CHARACTERS} characters")
         return value
 
     @model_validator(mode="after")
@@ -309,4 +359,7 @@ def _sentence(fault: Any) -> str:
     if fault["type"] == "extra_forbidden":
         return f"No setting is called {where}."
     message = fault["msg"].removeprefix("Value error, ")
-    return f"The setting {where} cannot be used: {message}." if where else f"The settings cannot be used: {message}."
+    if not where:
+        return f"The settings cannot be used: {message}."
+    variable = next((name for name, field in known_variables().items() if field == fault["loc"][: len(field)]), "")
+    return f"The setting {where}{f' ({variable})' if variable else ''} cannot be used: {message}."

@@ -44,9 +44,13 @@ def test_options_stand_over_variables_over_secrets_over_the_file(
 @pytest.mark.parametrize(
     ("variables", "file", "sentence"),
     [
-        ({"SPFCHECK_PORT": "many"}, "", "The setting port cannot be used: "),
+        ({"SPFCHECK_PORT": "many"}, "", "The setting port (SPFCHECK_PORT) cannot be used: "),
         ({"SPFCHECK_PROT": "1"}, "", "No setting is called SPFCHECK_PROT; "),
-        ({"SPFCHECK_NOTIFY_PERCENT": "101"}, "", "The setting notify.percent cannot be used: "),
+        (
+            {"SPFCHECK_NOTIFY_PERCENT": "101"},
+            "",
+            "notify.percent (SPFCHECK_NOTIFY_PERCENT) cannot be used: ",
+        ),
         ({"SPFCHECK_MAIL_FROM": "bounce@mail.example"}, "", "must be an address with {domain} in it"),
         ({"SPFCHECK_SENDER_NETWORKS": "192.0.2.0/24"}, "", "sender_networks needs sender_include"),
         ({"SPFCHECK_CONFIG": "."}, "", "is no file."),

@@ -68,8 +68,8 @@ class _Closed(io.TextIOBase):
         """As a stream says it that is written to."""
         return True
 
-    def write(self, text: str, /) -> int:
-        """Refuse *text* as the system would; the interpreter would drop it without a word."""
+    def write(self, _: str, /) -> int:
+        """Refuse it as the system would; the interpreter would drop it without a word."""
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
 

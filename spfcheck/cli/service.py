@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from spfcheck.api.observe.fleet import Fleet
 
-SESSION_KEY_CHARACTERS = 32
-"""Characters of a session key at least: 128 bits even when they are hexadecimal."""
-
 HEALTH_SECONDS = 2.0
 
 MAX_WORKERS = 64
@@ -158,11 +155,8 @@ async def _open(
 
 
 def session_key(settings: Settings) -> bytes | None:
-    """The key that signs sessions, or None for one of the process's own. Raises `UsageError` for a short one."""
-    text = settings.session_key.get_secret_value()
-    if text and len(text) < SESSION_KEY_CHARACTERS:
-        raise UsageError(f"The setting session_key needs at least {SESSION_KEY_CHARACTERS} characters.")
-    return text.encode() or None
+    """The key that signs sessions, or None for one of the process's own."""
+    return settings.session_key.get_secret_value().encode() or None
 
 
 def _notices(settings: Settings, engine: Any) -> Any:

@@ -6,7 +6,8 @@ import ipaddress
 from pathlib import Path
 from typing import Final
 
-DNS_PORT: Final = 53
+from spfcheck.values import DNS_PORT, resolver
+
 MOST_SYSTEM_SERVERS: Final = 3
 """The C library reads no more from /etc/resolv.conf either (resolv.conf(5), MAXNS)."""
 
@@ -17,32 +18,10 @@ class ResolverError(Exception):
 
 def parse_nameservers(text: str) -> list[tuple[str, int]]:
     """The resolvers in ``ip[:port],[v6]:port,...``; raises ValueError with one sentence for anything else."""
-    servers = [_server(part.strip()) for part in text.split(",") if part.strip()]
+    servers = [resolver(part.strip()) for part in text.split(",") if part.strip()]
     if not servers:
         raise ValueError("no resolver is given: write an address such as 127.0.0.1 or [::1]:5353")
     return list(dict.fromkeys(servers))
-
-
-def _server(text: str) -> tuple[str, int]:
-    host, port = text, ""
-    if text.startswith("["):
-        host, bracket, port = text[1:].partition("]")
-        if not bracket or (port and not port.startswith(":")):
-            raise ValueError(f"{text!r} is no resolver: write [address]:port")
-        port = port[1:] if port else ""
-        if text.endswith(":"):
-            raise ValueError(f"{text!r} is no resolver: the port is missing")
-    elif text.count(":") == 1:
-        host, _, port = text.partition(":")
-        if not port:
-            raise ValueError(f"{text!r} is no resolver: the port is missing")
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        raise ValueError(f"{text!r} is no resolver: {host!r} is no IP address (a name cannot be used here)") from None
-    if port and not (port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) < 65536):
-        raise ValueError(f"{text!r} is no resolver: a port is a number from 1 to 65535")
-    return host, int(port) if port else DNS_PORT
 
 
 def system_nameservers(path: Path = Path("/etc/resolv.conf")) -> list[tuple[str, int]]:

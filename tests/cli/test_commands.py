@@ -116,7 +116,7 @@ BAD = [
     (("chekc", "x.example"), 'Did you mean "check"?'),
     (("serve", "--host", "0.0.0.0", "--port", "0"), "no access keys are set"),
     (("serve", "--host", "nowhere.invalid"), "no address to listen on"),
-    (("serve", "--port", "99999"), "port cannot be used"),
+    (("serve", "--port", "99999"), "(SPFCHECK_PORT) cannot be used"),
     (("keys", "new", "--scope", "root"), "Choose from"),
     (("keys", "revoke", "00000000"), "no valid key of that id"),
     (("notify", "plan"), "No token"),
@@ -138,7 +138,7 @@ def test_bad_input_gets_one_clear_sentence(tmp_path: Path, arguments: tuple[str,
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
-        ({"SPFCHECK_CACHE_MB": "many"}, "cache_mb cannot be used"),
+        ({"SPFCHECK_CACHE_MB": "many"}, "(SPFCHECK_CACHE_MB) cannot be used"),
         ({"SPFCHECK_PROT": "1"}, "No setting is called SPFCHECK_PROT"),
         ({"SPFCHECK_CONFIG": "missing.toml"}, "missing.toml"),
         ({"SPFCHECK_CONFIG": "bad.toml"}, "not valid TOML"),

@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.ledger.archive import BaselineChange
 from spfcheck.notify.model import Brake, NotifyError
-
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+from spfcheck.values import DAYS, hours
 
 LEAST_LIMIT = 10
 """A rate limit of fewer requests a window is no limit that a night can be done under: somebody shut us off."""
@@ -54,10 +53,9 @@ def quiet(guards: Guards, now: float, zone_name: str) -> bool:
 def quiet_span(text: str) -> tuple[time, time]:
     """``17:00-09:00`` as two times of the day; raises `NotifyError` for anything else."""
     try:
-        begin, end = (time.fromisoformat(part.strip()) for part in text.split("-"))
+        return hours(text)
     except ValueError as error:
-        raise NotifyError(f"The quiet hours {text!r} cannot be read; write them as 17:00-09:00.") from error
-    return begin, end
+        raise NotifyError(f"The quiet hours {error}.") from error
 
 
 def zone(name: str) -> tzinfo:
