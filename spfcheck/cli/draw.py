@@ -86,6 +86,11 @@ def _remedy(report: Report, out: Console) -> None:
         for row in manual.table:
             vendor = f"  {row['vendor']}" if row["vendor"] else ""
             out.print(Text(f"    +{row['cost']}  {row['term']}{vendor}"))
+        if manual.choices:
+            out.print("  What would make room. Each is for the customer to decide:")
+        for choice in manual.choices:
+            source = f" ({choice.source})" if choice.source else ""
+            out.print(Text(f"  - {choice.sentence}{source}"))
         return
     verb = "Publish" if remedy.kind is RemedyKind.PUBLISH else "Replace"
     old = "all SPF records" if len(remedy.delete) > 1 else "the SPF record"

@@ -37,6 +37,14 @@ def _character(found: re.Match[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing that a customer may do, in words; *source* is where a vendor documents that it is safe."""
+
+    sentence: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Manual:
     """Why no record is proposed, in words; *table* has the terms that cost most, where that is the reason."""
 
@@ -44,6 +52,8 @@ class Manual:
     ask: str = ""
     """The same as a question to the customer."""
     table: tuple[dict[str, Any], ...] = ()
+    choices: tuple[Choice, ...] = ()
+    """What the customer may do about it, the first ones first."""
 
 
 def manual_words(certificate: Mapping[str, Any] | None) -> Manual:
@@ -56,7 +66,14 @@ def manual_words(certificate: Mapping[str, Any] | None) -> Manual:
     values["meant"] = _meant(certificate)
     sentence, ask = (_words_for(certificate, words()[part]).format_map(values) for part in ("manual", "ask"))
     table = tuple({**row, "term": shown(row["term"], 300)} for row in certificate.get("table", ()))
-    return Manual(sentence.replace("  ", " "), ask.replace("  ", " "), table)
+    choices = tuple(_choice(one) for one in certificate.get("choices", ()))
+    return Manual(sentence.replace("  ", " "), ask.replace("  ", " "), table, choices)
+
+
+def _choice(one: Mapping[str, Any]) -> Choice:
+    saves = f"{one['saves']} lookup{'s' if one['saves'] != 1 else ''}"
+    values = {"term": shown(one["term"], 300), "vendor": one.get("vendor", ""), "saves": saves}
+    return Choice(words()["choice"][one["why"]].format_map(values), one.get("source", ""))
 
 
 def _meant(certificate: Mapping[str, Any]) -> str:

@@ -121,8 +121,14 @@ def _certificate(facts: dict[str, object]) -> str:
     rest = {name: value for name, value in facts.items() if name not in ("code", "table", "choices")}
     words = [f"{name}={shlex.quote(_shown(_plain(value)))}" for name, value in rest.items()]
     table = [f"{row['term']}={row['cost']}" for row in facts.get("table", [])]  # type: ignore[attr-defined]
-    choices = [f"without {row['term']}" for row in facts.get("choices", [])]  # type: ignore[attr-defined]
+    choices = [_choice(row) for row in facts.get("choices", [])]  # type: ignore[attr-defined]
     return " ".join([str(facts["code"]), *words]) + (f" | {', '.join([*table, *choices])}" if table else "")
+
+
+def _choice(row: dict[str, object]) -> str:
+    return {"return-path": f"never needs {row['term']}", "subdomain": "a subdomain"}.get(
+        str(row["why"]), f"without {row['term']}"
+    )
 
 
 def _plain(value: object) -> str:

@@ -1,15 +1,18 @@
-"""Who stands behind a well-known include, and which mailbox provider a domain's MX records belong to."""
+"""Who stands behind a well-known include, what its mail's return-path is, and whose mailboxes a domain's MX are."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["Mailbox", "mailbox_of", "vendor_of"]
+__all__ = ["Mailbox", "ReturnPath", "mailbox_of", "return_path_of", "vendor_of"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,19 @@ class Mailbox:
     mx: str
     include: str
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnPath:
+    """Which name SPF judges for a vendor's mail, as the vendor documents it.
+
+    *own*: one of the vendor's, or one that it is handed over; then its include in a customer's record does nothing.
+    """
+
+    own: bool
+    source: str
+    """The page of the vendor's documentation."""
+    read_on: date
 
 
 @cache
@@ -40,18 +56,36 @@ def _mailboxes() -> dict[str, Mailbox]:
     return {item["mx"]: Mailbox(item["mx"], item["include"], item["share"]) for item in _data()["mailbox"]}
 
 
+@cache
+def _return_paths() -> dict[str, ReturnPath]:
+    return {
+        name: ReturnPath(item["own"], item["source"], item["date"])
+        for item in _data()["return-path"]
+        for name in item["includes"]
+    }
+
+
 def vendor_of(target: str) -> str:
     """The well-known name behind the include target *target* (lower case), or an empty text.
 
     A name below a listed one belongs to the same vendor (``spf-00a9a302.pphosted.com``).
     """
-    names = _names()
+    return _at_or_above(target, _names()) or ""
+
+
+def return_path_of(target: str) -> ReturnPath | None:
+    """What is documented of the mail that the include target *target* (lower case) is for; None where nothing is."""
+    return _at_or_above(target, _return_paths())
+
+
+def _at_or_above(target: str, listed: dict[str, T]) -> T | None:
     name = target
     while name:
-        if vendor := names.get(name):
-            return vendor
+        found = listed.get(name)
+        if found is not None:
+            return found
         _, _, name = name.partition(".")
-    return ""
+    return None
 
 
 def mailbox_of(exchanges: Iterable[str]) -> Mailbox | None:
@@ -70,10 +104,4 @@ def mailbox_of(exchanges: Iterable[str]) -> Mailbox | None:
 
 
 def _mailbox(exchange: str) -> Mailbox | None:
-    mailboxes = _mailboxes()
-    name = exchange.rstrip(".").lower()
-    while name:
-        if mailbox := mailboxes.get(name):
-            return mailbox
-        _, _, name = name.partition(".")
-    return None
+    return _at_or_above(exchange.rstrip(".").lower(), _mailboxes())

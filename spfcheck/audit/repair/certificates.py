@@ -10,7 +10,7 @@ from typing import Any
 from spfcheck.audit.flat.record import Plain
 from spfcheck.audit.judgement.networks import FAMILIES
 from spfcheck.audit.judgement.tree import RecordState
-from spfcheck.audit.judgement.vendors import vendor_of
+from spfcheck.audit.judgement.vendors import ReturnPath, return_path_of, vendor_of
 from spfcheck.audit.repair.case import Case, Missing
 from spfcheck.audit.repair.claims import LOOKUPS
 from spfcheck.audit.repair.deletion import deletable
@@ -108,12 +108,13 @@ def no_room(case: Case, record: Record, needed: Sequence[str]) -> dict[str, Any]
         assert found.root is not None
         costs = list(_costs(found.root))
     dearest = sorted((one for one in costs if one.cost), key=lambda one: -one.cost)
+    cost = _cost(case, record, needed)
     return {
         "code": "no-room",
         "lookups": sum(one.cost for one in costs),
-        "cost": _cost(case, record, needed),
+        "cost": cost,
         "table": [one.row() for one in dearest],
-        "choices": list(_choices(case, shortest, plain, {one.term: one.cost for one in dearest})),
+        "choices": list(_choices(case, shortest, plain, {one.term: one.cost for one in dearest}, cost)),
     }
 
 
@@ -125,15 +126,43 @@ def _costs(root: TreeNode) -> Iterator[_Cost]:
         before = node.total
 
 
-def _choices(case: Case, record: Record, plain: Plain | None, costs: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    """What the owner might do without: never done by us, since it is proven for today only or not at all."""
-    for term in live_terms(record):
-        if not term.cost or term.result is not Result.PASS or term.is_modifier:
+def _choices(
+    case: Case, record: Record, plain: Plain | None, costs: Mapping[str, int], cost: int
+) -> Iterator[dict[str, Any]]:
+    """What the owner might do: never done by us, since it is documented, or proven for today only, or not at all.
+
+    First the includes that do nothing for their own mail; then a name of its own for ours, which *cost* lookups here.
+    """
+    costly = [term for term in live_terms(record) if term.cost and term.result is Result.PASS and not term.is_modifier]
+    for term in costly:
+        known = _needless(case, term)
+        if known is not None:
+            yield {
+                "term": term.text,
+                "saves": costs.get(term.text, 1),
+                "why": "return-path",
+                "vendor": vendor_of(term.target or ""),
+                "source": known.source,
+            }
+    yield {"term": "", "saves": cost, "why": "subdomain"}
+    for term in costly:
+        if _needless(case, term) is not None:
             continue
         if term.name == "ptr":
             yield {"term": term.text, "saves": 1, "why": "ptr"}
         elif _is_spare(plain, term) if plain is not None else _is_redundant(case, record, term):
             yield {"term": term.text, "saves": costs.get(term.text, 1), "why": "redundant-today"}
+
+
+def _needless(case: Case, term: Term) -> ReturnPath | None:
+    """What is documented of the vendor whose mail is judged by another name, so that *term* does nothing for it.
+
+    Below the registered domain it may: a name there can be the very one that was handed over to the vendor.
+    """
+    if term.name != "include" or term.target is None or case.domain != registrable(case.domain):
+        return None
+    known = return_path_of(term.target)
+    return known if known is not None and known.own else None
 
 
 def _is_redundant(case: Case, record: Record, term: Term) -> bool:
