@@ -67,7 +67,7 @@ class Hint:
     reason: str = ""
     """Why there is no answer: ``open``, ``full``, ``timeout``, ``unreachable``, ``refused``, ``invalid``."""
     likely: str = ""
-    """With ``invalid``: the domain that was probably meant."""
+    """The domain that was probably meant: with ``invalid``, or where this one is a host without any mail."""
 
 
 class Breaker:
@@ -157,6 +157,7 @@ class _Common:
             record_name=_text(remedy.get("name")),
             remaining=_messages(remedy.get("remaining")),
             report=document,
+            likely=_text(document.get("likely")),
         )
 
 

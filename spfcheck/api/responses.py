@@ -154,6 +154,7 @@ def pending_document(domain: str, service: Service) -> dict[str, Any]:
         "authorised_v4": -1,
         "hypothetical": False,
         "stale": False,
+        "likely": "",
         "checked_at": service.clock(),
         "expires_at": service.clock(),
         "retry_after_s": RETRY_SECONDS,

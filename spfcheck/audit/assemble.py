@@ -50,6 +50,7 @@ class Conclusion:
     status: Status
     findings: list[Finding]
     remedy: Remedy = NONE
+    likely: str = ""
 
 
 @dataclass(slots=True)
@@ -132,4 +133,5 @@ def assemble(
         lookups_at_least=picture.at_least,
         hypothetical=check.hypothetical,
         stale=basis.stale,
+        likely=conclusion.likely,
     )

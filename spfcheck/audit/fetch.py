@@ -85,6 +85,12 @@ class Witness:
             for question, answer in found.items():
                 self.answers.setdefault(question, answer)
 
+    def reserve(self, number: int) -> int:
+        """How many of *number* questions may be asked beside this check; they count against its ceiling."""
+        room = max(0, min(number, self._ceiling - len(self.answers) - len(self._asking)))
+        self._ceiling -= room
+        return room
+
     def _full(self) -> bool:
         return len(self.answers) + len(self._asking) >= self._ceiling
 

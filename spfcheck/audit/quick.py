@@ -181,7 +181,8 @@ class Attempt:
         none = Result.NONE
         networks = tuple([remembered(place, none, "", memory) for place in range(len(memory.places))])
         stands = Standing(networks, none, none, {})
-        concluded = conclude(domain, stands, apex_findings(domain, answer, (), (), ()), None, self._ours)
+        said = apex_findings(domain, answer, (), (), (), domain if answer.nxdomain else "")
+        concluded = conclude(domain, stands, said, None, self._ours)
         concluded = yield from self._repaired(case, stands, concluded)
         return stands, concluded, Picture(), _basis_of(case, memory)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from spfcheck.audit.assemble import Check
 from spfcheck.audit.fetch import Witness
 from spfcheck.audit.prepare import prepare
+from spfcheck.audit.report.catalogue import Code
 from spfcheck.audit.report.evidence import answer_of
 from spfcheck.audit.report.model import SCHEMA, Report
 from spfcheck.audit.second_opinion import completed
@@ -28,6 +30,10 @@ class _Recorded:
 
     def __init__(self, answers: Iterable[Answer]) -> None:
         self._answers = {answer.question: answer for answer in answers}
+
+    def recorded(self, question: Question) -> Answer | None:
+        """The recorded answer, or None."""
+        return self._answers.get(question)
 
     def cached(self, question: Question) -> Answer | None:
         """The recorded answer; raises `Unrecorded` where there is none."""
@@ -85,8 +91,21 @@ async def replay(stored: Mapping[str, Any], profiles: Sequence[SenderProfile]) -
         record=parse(record).text if record is not None else None,
         clock=lambda: now,
         new_id=lambda: str(stored["report_id"]),
+        aside=partial(_recorded, lookup) if _was_searched(stored) else None,
     )
     return await completed(report, witness, ours) if stored["opinion"]["asked"] else report
+
+
+async def _recorded(lookup: _Recorded, questions: Sequence[Question]) -> Mapping[Question, Answer]:
+    """What the evidence has of *questions*: what is not in it is what nothing was concluded from."""
+    return {question: answer for question in questions if (answer := lookup.recorded(question)) is not None}
+
+
+def _was_searched(stored: Mapping[str, Any]) -> bool:
+    """Whether a search for the wrong place went into the report, and found something."""
+    said = {Code.RECORD_MISPLACED, Code.RECORD_ELSEWHERE}
+    listed = any(one["code"] in said or one["params"].get("listed") for one in stored["findings"])
+    return listed or bool(stored.get("likely"))
 
 
 def _given(stored: Mapping[str, Any], answers: Iterable[Answer]) -> str:

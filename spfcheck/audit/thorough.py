@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from spfcheck.audit.assemble import Check, Conclusion, Picture, assemble, basis_of, published_record
 from spfcheck.audit.conclude import conclude, repair
+from spfcheck.audit.elsewhere import Ask, look_elsewhere
 from spfcheck.audit.fetch import Sleep, Witness, fetch, fetch_all
 from spfcheck.audit.judgement.everybody import everybody_findings
 from spfcheck.audit.judgement.networks import judge
+from spfcheck.audit.judgement.places import NOWHERE, Elsewhere, below_findings, elsewhere_findings
 from spfcheck.audit.judgement.review import answer_findings, apex_findings, record_findings, tree_findings
 from spfcheck.audit.judgement.samples import MessageIdentity
 from spfcheck.audit.judgement.status import Standing, standing_of
@@ -20,6 +22,7 @@ from spfcheck.audit.report.catalogue import Code, finding
 from spfcheck.audit.report.model import Finding, Remedy, Report, Severity, Status, TreeNode
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.text.near_miss import near_misses
+from spfcheck.names import registrable
 from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
@@ -44,6 +47,15 @@ class _Look:
     found: Survey = field(default_factory=Survey)
     everybody: Sequence[Finding] = ()
     """What the record does to everybody, whoever sends."""
+    missing: str = ""
+    """The name that would have to exist and does not."""
+    elsewhere: Elsewhere = NOWHERE
+    """What stands at other names, where nothing stands at this one."""
+
+    @property
+    def empty(self) -> bool:
+        """Nothing that is, or is meant as, a policy is published at the name, as far as the DNS says."""
+        return not (self.answer.failed or self.texts or self.near or self.typed)
 
     @property
     def name(self) -> str:
@@ -71,13 +83,23 @@ async def examine_thoroughly(
     clock: Callable[[], float],
     new_id: Callable[[], str],
     sleep: Sleep = asyncio.sleep,
+    aside: Ask | None = None,
 ) -> Report:
-    """The Report of *check* by the answers that *witness* has and gets; *record* is the text of a hypothetical one."""
+    """The Report of *check* by the answers that *witness* has and gets; *record* is the text of a hypothetical one.
+
+    Where nothing is published, *aside* is asked what stands elsewhere; None: that is not looked for.
+    """
     witness.answers.update(ours.answers)
     if record is not None:
         proposed = published_as(check.judged_domain, record)
         witness.answers[proposed.question] = proposed
     look = await _look(check, witness, ours, sleep)
+    if aside is not None and look.empty and ours.ready and not check.hypothetical:
+        exists = not look.answer.nxdomain
+        found = await look_elsewhere(check.domain, check.judged_domain, ours.names, exists=exists, ask=aside)
+        look.elsewhere = found.elsewhere
+        for question, answer in found.answers.items():
+            witness.answers.setdefault(question, answer)
     said = list(_said(look))
     if not ours.ready:
         standing = Standing((), Result.TEMPERROR, Result.TEMPERROR, {})
@@ -102,6 +124,8 @@ async def _look(check: Check, witness: Witness, ours: Ours, sleep: Sleep) -> _Lo
         # Beside the mail hosts, which a first record hangs on.
         await witness.ask_all([typed, Question(check.judged_domain, Rtype.MX)] if ours.ready else [typed], sleep)
         look.typed = spf_texts(witness.answers[typed])
+    if answer.nxdomain:
+        look.missing = await _missing(check, witness)
     if len(look.texts) == 1:
         look.record = parse(look.texts[0])
         if look.record.valid:
@@ -112,10 +136,23 @@ async def _look(check: Check, witness: Witness, ours: Ours, sleep: Sleep) -> _Lo
     return look
 
 
+async def _missing(check: Check, witness: Witness) -> str:
+    """Which name would have to exist, where the judged one does not; empty where a record would make it exist.
+
+    A return-path below the domain needs nothing but its record, as long as the domain itself is there.
+    """
+    if not check.judged_domain.endswith(f".{check.domain}") or registrable(check.judged_domain) == check.judged_domain:
+        return check.judged_domain
+    question = Question(check.domain, Rtype.TXT)
+    answer = witness.cached(question) or await witness.ask(question)
+    return check.domain if answer.nxdomain else ""
+
+
 def _said(look: _Look) -> Iterator[Finding]:
     """Everything that holds of the record, whoever sends."""
     domain = look.check.judged_domain
-    yield from apex_findings(domain, look.answer, look.texts, look.near, look.typed)
+    yield from apex_findings(domain, look.answer, look.texts, look.near, look.typed, look.missing)
+    yield from elsewhere_findings(domain, look.elsewhere)
     if look.record is not None:
         yield from record_findings(look.record, domain, look.strings)
         yield from tree_findings(look.found, domain)
@@ -134,6 +171,7 @@ async def _conclude(
         typed=() if published else look.typed,
         ours=ours,
         answers=witness.answers,
+        places=look.elsewhere.attempts,
     )
     terms = tuple(live_terms(look.record)) if look.record is not None and look.record.valid else None
     concluded = conclude(case.domain, standing, said, terms, ours, list(answer_findings(witness.answers)))
@@ -152,7 +190,10 @@ async def _conclude(
     if concluded.status is not Status.UNKNOWN:
         answers = {one: answer for one, answer in answers.items() if one in known or not answer.failed}
     remedy = await _with_everybody(concluded.remedy, look.check, witness, ours)
-    return Conclusion(concluded.status, [*concluded.findings, *answer_findings(answers)], remedy)
+    findings = [*concluded.findings, *answer_findings(answers)]
+    if standing.result is not Result.PASS and not look.missing:
+        findings += below_findings(case.domain, look.check.domain, look.elsewhere)
+    return Conclusion(concluded.status, findings, remedy, look.elsewhere.likely)
 
 
 async def _repaired(case: Case, look: _Look, standing: Standing, concluded: Conclusion, witness: Witness) -> Conclusion:

@@ -116,7 +116,7 @@ class _Job:
         async with lookup_for(self._settings, zone) as lookup:
             ours = await self._ours(lookup)
             if len(names) == 1 and names[0] != "-":
-                self._emit(await self._examine(names[0], lookup, ours))
+                self._emit(await self._examine(names[0], lookup, ours, search=True))
             else:
                 await self._many(names, lookup, ours)
         if self._output == "json":
@@ -130,7 +130,7 @@ class _Job:
         async with lookup_for(self._settings) as lookup:
             while True:
                 self._code = FINE
-                report = await self._examine(name, lookup, await self._ours(lookup), fresh=True)
+                report = await self._examine(name, lookup, await self._ours(lookup), fresh=True, search=True)
                 seen = (report.status, report.headline, report.record.text if report.record else None)
                 if seen != last:
                     self._emit(report)
@@ -143,7 +143,9 @@ class _Job:
     async def _ours(self, lookup: Lookup) -> Ours:
         return await prepare(profiles_of(self._settings), one_check(lookup))
 
-    async def _examine(self, name: str, lookup: Lookup, ours: Ours, *, fresh: bool = False) -> Report:
+    async def _examine(
+        self, name: str, lookup: Lookup, ours: Ours, *, fresh: bool = False, search: bool = False
+    ) -> Report:
         return await examine(
             name,
             one_check(lookup, fresh=fresh),
@@ -152,6 +154,7 @@ class _Job:
             helo=self._settings.helo,
             record=self._record,
             opinion=self._opinion,
+            search=search,
             clock=time.time,
             new_id=lambda: secrets.token_urlsafe(16),
         )

@@ -63,6 +63,8 @@ def _heading(report: Report, out: Console) -> None:
         line.append(" (with the record that you gave)")
     out.print(line)
     out.print(Text(_safe(report.headline)))
+    if report.likely:
+        out.print(Text(f"Did you mean {report.likely}?", style="bold"))
 
 
 def _title(text: str, out: Console, note: str = "") -> None:

@@ -65,6 +65,7 @@ class Reason(StrEnum):
     FILTERED = "filtered"
     NO_SUCH_DOMAIN = "no-such-domain"
     SENDS_NO_MAIL = "sends-no-mail"
+    ANOTHER_DOMAIN = "another-domain"
     NEEDS_A_PERSON = "needs-a-person"
     NOT_PROVEN = "not-proven"
     ENGINES_DIFFER = "engines-differ"
@@ -113,6 +114,7 @@ _SENTENCES: Mapping[Reason, str] = {
     Reason.FILTERED: "The resolver blocks or censors a name that the verdict needs.",
     Reason.NO_SUCH_DOMAIN: "The domain does not exist: support should ask for the right one.",
     Reason.SENDS_NO_MAIL: "The domain declares that it sends no mail at all.",
+    Reason.ANOTHER_DOMAIN: "The name has no mail, and the domain above it has: support should ask which is meant.",
     Reason.NEEDS_A_PERSON: "No edit could be proven to repair the record: a person has to look.",
     Reason.NOT_PROVEN: "The remedy carries no proof.",
     Reason.ENGINES_DIFFER: "The second engine does not agree.",

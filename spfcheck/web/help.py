@@ -38,6 +38,9 @@ STAND_INS = {
     "character": "a typographic character",
     "slip": "a slip at its beginning",
     "reason": "it cannot be read",
+    "found_at": "another name",
+    "above": "your domain",
+    "listed": "",
 }
 """What stands for a finding's parameters where no domain is meant."""
 

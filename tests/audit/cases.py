@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from spfcheck.audit.judgement.places import candidates, placed
 from spfcheck.audit.repair.case import Case, published_as
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.text.near_miss import near_misses
@@ -34,11 +35,13 @@ class Everything(Mapping[Question, Answer]):
         raise NotImplementedError
 
 
-def case_of(domain: str, lookup: Lookup, ours: Ours, *, record: str | None = None) -> Case:
-    """The case of *domain*; with *record* as if that were published."""
+def case_of(domain: str, lookup: Lookup, ours: Ours, *, record: str | None = None, search: bool = False) -> Case:
+    """The case of *domain*; with *record* as if that were published, with *search* as a search finds it."""
     answers = Everything(lookup, published_as(domain, record) if record is not None else None)
     answer = answers[Question(domain, Rtype.TXT)]
     texts = spf_texts(answer)
+    names = candidates(domain, exists=not answer.nxdomain) if search else []
+    found = [placed(one, answers, ours.names, domain) for one in names]
     return Case(
         domain=domain,
         texts=texts,
@@ -46,4 +49,5 @@ def case_of(domain: str, lookup: Lookup, ours: Ours, *, record: str | None = Non
         typed=() if texts else spf_texts(answers[Question(domain, Rtype.SPF)]),
         ours=ours,
         answers=answers,
+        places=tuple(one for one in found if one is not None and one.names_us),
     )

@@ -64,6 +64,7 @@ class Golden:
             mail_from=self.ask.get("mail_from", "postmaster@{domain}"),
             record=self.ask.get("record"),
             opinion=opinion,
+            search="search" in self.ask,
             clock=lambda: 1_000.0,
             new_id=lambda: "golden",
         )
@@ -89,6 +90,8 @@ def outcome(report: Report) -> dict[str, list[str]]:
             text = texts.get(found.domain) or str(found.params.get("text", ""))
             line += f" {found.domain} {shlex.quote(_shown(text[slice(*found.span)]))}"
         said.setdefault("finding", []).append(line)
+    if report.likely:
+        said["likely"] = [report.likely]
     remedy = report.remedy
     said["remedy"] = [remedy.kind.value + (f" at {remedy.name}" if remedy.name else "")]
     if remedy.value:
@@ -96,7 +99,9 @@ def outcome(report: Report) -> dict[str, list[str]]:
     if len(remedy.strings) > 1:
         said["string"] = [f'"{one}"' for one in remedy.strings]
     if remedy.delete:
-        said["delete"] = [_shown(one.value) for one in remedy.delete]
+        said["delete"] = [
+            _shown(one.value) + (f" at {one.name}" if one.name != remedy.name else "") for one in remedy.delete
+        ]
     if remedy.newly_authorised:
         said["newly authorised"] = list(remedy.newly_authorised)
     if remedy.proof and remedy.proof["assumes"]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from spfcheck.api.observe.telemetry import Tracing
 from spfcheck.api.reports.entries import Entry, Shelf, Summaries, entry_of, fresh_until, summary_bytes
 from spfcheck.api.reports.opinions import Opinions
-from spfcheck.audit.examine import examine
+from spfcheck.audit.examine import examine, unsearched
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.second_opinion import completed
 from spfcheck.audit.senders import Ours
@@ -223,7 +223,8 @@ class Checks:
             self._bulk -= 1
         if full:
             entry = entry_of(report)
-            self.shelf.put(entry)
+            # Who is shown the domain alone is shown where else its record may stand, too.
+            self.shelf.put(entry, latest=not unsearched(report))
             return entry.full
         summary = summary_bytes(report)
         self._summaries.put(domain, summary, fresh_until(report))
@@ -283,11 +284,13 @@ class Checks:
             task.exception()  # whoever waits for the flight gets it; nobody may be waiting any more
 
     async def _audit(self, domain: str, *, record: str | None = None, fresh: bool = False) -> Report:
-        work = self._examine(domain, record=record, fresh=fresh)
+        work = self._examine(domain, record=record, fresh=fresh, search=True)
         async with asyncio.timeout(FINAL_SECONDS):
             return await (work if self._tracing is None else self._tracing.check(work))
 
-    async def _examine(self, domain: str, *, record: str | None = None, fresh: bool = False) -> Report:
+    async def _examine(
+        self, domain: str, *, record: str | None = None, fresh: bool = False, search: bool = False
+    ) -> Report:
         bench = self.bench
         return await examine(
             domain,
@@ -296,6 +299,7 @@ class Checks:
             mail_from=bench.mail_from,
             helo=bench.helo,
             record=record,
+            search=search,
             clock=bench.clock,
             new_id=bench.new_id,
         )

@@ -77,18 +77,23 @@ def failure_code(outcome: Outcome) -> Code:
 
 
 def apex_findings(
-    domain: str, answer: Answer, texts: tuple[bytes, ...], near: tuple[bytes, ...], typed: tuple[bytes, ...]
+    domain: str,
+    answer: Answer,
+    texts: tuple[bytes, ...],
+    near: tuple[bytes, ...],
+    typed: tuple[bytes, ...],
+    missing: str = "",
 ) -> Iterator[Finding]:
-    """The findings on the domain's TXT answer itself."""
-    if answer.nxdomain:
-        yield finding(Code.DOMAIN_NOT_FOUND, domain)
+    """The findings on the domain's TXT answer itself; *missing* is the name that had to exist and does not."""
+    if missing:
+        yield finding(Code.DOMAIN_NOT_FOUND, missing)
     if not texts and not answer.failed:
         if typed:
             yield finding(Code.TYPE_SPF_ONLY, domain, text=typed[0].decode("latin-1"))
         for text in near:
             shown = text.decode("latin-1")
             yield finding(Code.NEAR_MISS_RECORD, domain, (0, len(shown)), slip=slip_of(text).value, text=shown)
-        if not near and not typed and not answer.nxdomain:
+        if not near and not typed and not missing:
             yield finding(Code.NO_RECORD, domain)
     if len(texts) > 1:
         yield finding(Code.MULTIPLE_RECORDS, domain, count=len(texts))

@@ -116,6 +116,7 @@ _MAIN_FIRST: Final = (
     Code.SYNTAX_ERROR,
     Code.NEAR_MISS_RECORD,
     Code.TYPE_SPF_ONLY,
+    Code.RECORD_MISPLACED,
     Code.NO_RECORD,
     Code.SENDER_DENIED,
     Code.INCLUDE_MISSPELT,

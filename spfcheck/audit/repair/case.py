@@ -10,6 +10,7 @@ from typing import Any, Final
 from spfcheck.audit.flat.memory import memory_of
 from spfcheck.audit.flat.record import NotPlain, Plain
 from spfcheck.audit.flat.record_text import read_plain
+from spfcheck.audit.judgement.places import Place
 from spfcheck.audit.judgement.tree import Survey, survey
 from spfcheck.audit.report.strings import split_strings
 from spfcheck.audit.senders import Ours
@@ -58,6 +59,8 @@ class Case:
     typed: tuple[bytes, ...]
     ours: Ours
     answers: Mapping[Question, Answer]
+    places: tuple[Place, ...] = ()
+    """Where the record stands that was meant for *domain*, where nothing at all is published there."""
     found: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
     """Conclusions, cached for the next caller; answers come in, but never change."""
     plains: dict[str, Plain | None] = field(default_factory=dict, compare=False, repr=False)

@@ -32,6 +32,7 @@ class Origin(StrEnum):
     MENDED = "mended"
     MERGED = "merged"
     TYPE_SPF = "type-spf"
+    MISPLACED = "misplaced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +71,19 @@ def base_of(case: Case) -> Base | NoBase | None:
 
 
 def _base_of(case: Case) -> Base | NoBase | None:
-    meant = case.texts or case.typed or case.near
+    meant = case.texts or case.typed or case.near or _misplaced(case)
     if not meant:
         return None
     if len(meant) == 1:
         return _split(case, meant[0]) or _single(case, meant[0])
-    if not case.texts and not case.typed:
+    if not select([(text,) for text in meant]):
         return NoBase(_no_reading(Span(0, 0), "several-near-misses", ""))
     return _several(case, meant)
+
+
+def _misplaced(case: Case) -> tuple[bytes, ...]:
+    """The texts that were meant for the domain and stand elsewhere; one that stands at two names is one text."""
+    return tuple(dict.fromkeys(text for place in case.places for text in place.texts))
 
 
 def _single(case: Case, text: bytes) -> Base | NoBase:
@@ -98,7 +104,7 @@ def _read(case: Case, text: bytes, named: AskedNames) -> Base | NoBase:
         if parted is None:
             healed, changes = heal(record, named)
             if not changes:
-                return Base(record.text, Origin.PUBLISHED if case.texts else Origin.TYPE_SPF)
+                return Base(record.text, _origin(case))
             return _healed(case, written, healed, changes)
         return _then_healed(case, written, *parted, named)
     lacking = without_version(text, case.ours.names, case.domain)
@@ -106,6 +112,13 @@ def _read(case: Case, text: bytes, named: AskedNames) -> Base | NoBase:
     if isinstance(found, Unclear):
         return NoBase(_no_reading(found.span, found.slip.value, found.words, found.readings))
     return _then_healed(case, written, found.text, found.changes, named)
+
+
+def _origin(case: Case) -> Origin:
+    """Where a base comes from that stands somewhere just as it is meant."""
+    if case.texts:
+        return Origin.PUBLISHED
+    return Origin.MISPLACED if case.places else Origin.TYPE_SPF
 
 
 def _is_sound(case: Case, text: str) -> bool:
@@ -126,8 +139,10 @@ def _parted(
 
 def _boundaries(case: Case, text: bytes) -> tuple[int, ...]:
     """The offsets at which one character-string of *text* ends and the next begins, as it is published."""
-    answer = case.answers.get(Question(case.domain, Rtype.TXT))
-    strings = next((one for one in answer.records if b"".join(one) == text), ()) if answer is not None else ()
+    names = (case.domain, *(place.name for place in case.places))
+    answers = [case.answers.get(Question(name, Rtype.TXT)) for name in names]
+    written = (one for answer in answers if answer is not None for one in answer.records if b"".join(one) == text)
+    strings = next(written, ())
     found: list[int] = []
     for string in strings[:-1]:
         found.append((found[-1] if found else 0) + len(string))

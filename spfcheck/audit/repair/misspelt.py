@@ -29,8 +29,15 @@ def with_misspelt(case: Case, findings: Sequence[Finding]) -> list[Finding]:
         span = _place(case, change)
         meant = change.becomes or f"include:{_own(case, change.words)}"
         said = [one for one in said if one.code not in _SAID_ALREADY or one.span != span or one.domain != case.domain]
-        said.append(finding(Code.INCLUDE_MISSPELT, case.domain, span, written=change.words, meant=meant))
+        said.append(finding(Code.INCLUDE_MISSPELT, _where(case, change), span, written=change.words, meant=meant))
     return said
+
+
+def _where(case: Case, change: Correction) -> str:
+    """The name at which the record with these words stands."""
+    words = change.words.encode("latin-1", "replace")
+    places = (place.name for place in case.places if any(words in text for text in place.texts))
+    return next(places, case.domain)
 
 
 def _place(case: Case, change: Correction) -> tuple[int, int] | None:

@@ -204,8 +204,8 @@ def _remedy(case: Case, base: Base, name: str, candidate: _Candidate, made: Proo
         name=name,
         value=candidate.text,
         strings=split_strings(candidate.text),
-        delete=tuple(DeleteRecord(name=name, type="TXT", value=value) for value in _delete(case)),
-        edits=(*candidate.edits, *_shared_target(case, base)),
+        delete=(*(_gone(name, value) for value in _delete(case)), *_gone_elsewhere(case)),
+        edits=(*_moved(case), *candidate.edits, *_shared_target(case, base)),
         newly_authorised=() if base.origin is Origin.PUBLISHED else newly_authorised(case, base),
         proof=made.facts(),
     )
@@ -228,6 +228,20 @@ def _delete(case: Case) -> tuple[str, ...]:
     base = base_of(case)
     beside = base.beside if isinstance(base, Base) else ()
     return (*(raw.decode("latin-1") for raw in case.texts or case.near), *beside)
+
+
+def _gone(name: str, value: str) -> DeleteRecord:
+    return DeleteRecord(name=name, type="TXT", value=value)
+
+
+def _gone_elsewhere(case: Case) -> Iterator[DeleteRecord]:
+    """What stands in a wrong place and is published in the right one now."""
+    for place in case.places:
+        yield from (_gone(place.name, text.decode("latin-1")) for text in place.texts)
+
+
+def _moved(case: Case) -> tuple[str, ...]:
+    return tuple(f"The record at {place.name} moves to {case.domain}." for place in case.places)
 
 
 def _manual(name: str, certificate: dict[str, Any]) -> Remedy:

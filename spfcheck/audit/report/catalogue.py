@@ -23,6 +23,9 @@ class Code(StrEnum):
     """Every finding there is. Stable: programs, translations and help pages hang on these words."""
 
     NO_RECORD = "no-record"
+    RECORD_MISPLACED = "record-misplaced"
+    RECORD_ELSEWHERE = "record-elsewhere"
+    JUDGED_BELOW = "judged-below"
     NEAR_MISS_RECORD = "near-miss-record"
     STRAY_RECORD = "stray-record"
     MULTIPLE_RECORDS = "multiple-records"

@@ -222,6 +222,8 @@ class Report:
     hypothetical: bool = False
     """True when the record was given (what if?) and is not what is published."""
     stale: bool = False
+    likely: str = ""
+    """The domain that was probably meant: *domain* is a host without any mail, and this one above it has some."""
     checked_at: float
     """Unix time."""
     expires_at: float

@@ -101,17 +101,18 @@ class DnsChecks:
 
     async def night(self, domain: str, *, opinion: bool) -> Report:
         """The verdict on *domain*; answers within their TTL may come from a cache."""
-        return await self._examine(domain, self._night(), opinion=opinion)
+        # Where an opinion is asked for, a message may follow.
+        return await self._examine(domain, self._night(), opinion=opinion, search=opinion)
 
     async def again(self, domain: str) -> Report:
         """The verdict from answers that were asked for just now, with the second engine's opinion."""
-        return await self._examine(domain, self._fresh(), opinion=True)
+        return await self._examine(domain, self._fresh(), opinion=True, search=True)
 
     async def second(self, domain: str) -> Report | None:
         """The verdict through a second resolver; None where there is none."""
-        return None if self._second is None else await self._examine(domain, self._second(), opinion=False)
+        return None if self._second is None else await self._examine(domain, self._second(), opinion=False, search=True)
 
-    async def _examine(self, domain: str, lookup: Lookup, *, opinion: bool) -> Report:
+    async def _examine(self, domain: str, lookup: Lookup, *, opinion: bool, search: bool) -> Report:
         return await examine(
             domain,
             lookup,
@@ -119,6 +120,7 @@ class DnsChecks:
             mail_from=self._mail_from,
             helo=self._helo,
             opinion=opinion,
+            search=search,
             clock=self._clock,
             new_id=self._new_id,
         )

@@ -14,6 +14,7 @@ from spfcheck.audit.report.model import RemedyKind, Report, Severity, Status
 from spfcheck.notify.guards import HOUR, Guards
 from spfcheck.notify.ledger.archive import DomainState
 from spfcheck.notify.model import Reason
+from spfcheck.rfc7208.message import identity
 
 RECORD = re.compile(r"v=spf1(?: [!-~]+)*")
 """The characters that the grammar of a record has (RFC 7208 12): visible ASCII, and single spaces between terms."""
@@ -63,11 +64,15 @@ def _status(report: Report, now: float, guards: Guards) -> Judgement:
 
 def _kind_of_domain(report: Report, now: float, guards: Guards) -> Judgement:
     del now, guards
-    codes = {found.code for found in report.findings if found.domain == report.domain}
+    # What SPF judges may be a name below the domain (RFC 7208 2.4), and speaks for its mail.
+    names = {report.domain, identity(report.identity.mail_from, report.identity.helo).domain}
+    codes = {found.code for found in report.findings if found.domain in names}
     if Code.DOMAIN_NOT_FOUND in codes:
         return _left(Reason.NO_SUCH_DOMAIN)
     if Code.DECLARED_NO_MAIL in codes:
         return _left(Reason.SENDS_NO_MAIL)
+    if report.likely:
+        return _left(Reason.ANOTHER_DOMAIN)
     # RFC 2181 10.1: with a CNAME beside the record, resolvers differ in what they answer.
     if any(answer.illegal_cname for answer in report.evidence):
         return Judgement(Reason.NEEDS_A_PERSON, "A CNAME stands beside other records; resolvers answer differently.")
