@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from spfcheck.audit.report.catalogue import Code
 from spfcheck.audit.report.others import remaining_sentences
 from spfcheck.names import shown, unicode_name
+from spfcheck.rfc7208.message import identity as split_identity
 from spfcheck.web.words import LOOKUPS, manual_words, readable
 
 LONGEST = 8_000
@@ -135,11 +137,17 @@ def changes(before: str, after: str) -> list[TermChange]:
     return found
 
 
+def judged_name(document: Document) -> str:
+    """The name whose record is judged: that of the return-path, or of HELO without one (RFC 7208 2.4)."""
+    identity = document["identity"]
+    return split_identity(identity["mail_from"], identity["helo"]).domain
+
+
 def spf_texts(document: Document) -> list[str]:
     """The SPF records that the domain publishes, where there are several and so none counts (RFC 7208 4.5)."""
     texts = []
     for item in document["evidence"]:
-        if item["type"] == "TXT" and item["name"] == document["domain"]:
+        if item["type"] == "TXT" and item["name"] == judged_name(document):
             joined = ("".join(str(part) for part in strings) for strings in item["data"])
             texts += [safe(text) for text in joined if text.lower().startswith("v=spf1")]
     return texts if len(texts) > 1 else []
@@ -209,6 +217,11 @@ def report_view(document: Document, *, now: float, everything: bool = False) -> 
         "remaining": remaining_sentences(
             (left["code"], left["params"]) for left in document["remedy"].get("remaining", ())
         ),
+        # What is said to the customer too: that another record is not the one that is judged.
+        "beside": [
+            f"{finding['message']} {finding['advice']}" for finding in findings if finding["code"] == Code.JUDGED_BELOW
+        ],
+        "likely": document.get("likely", ""),
         "manual": manual_words(document["remedy"]["certificate"]),
         "deleted": [
             gone

@@ -271,6 +271,41 @@ async def test_batch_answers_every_line_in_its_place(count: int) -> None:
         assert (by_line[2]["status"], by_line[3]["status"]) == ("action_needed", "action_needed")
 
 
+PLACES = (
+    ZONE
+    + """
+lost.example MX 10 mx.bare.example
+_spf.lost.example TXT "v=spf1 mx include:_spf.mail.example ~all"
+www.other.example A 198.51.100.7
+"""
+)
+
+
+@pytest.mark.parametrize("view", ["full", "summary"])
+async def test_a_batch_looks_in_no_wrong_place_and_who_asks_for_one_domain_is_told(view: str) -> None:
+    lookup = SlowLookup(PLACES)
+    async with running(lookup=lookup) as client:
+        body = "lost.example\nwww.other.example"
+        for _ in range(2):
+            async with client.post(
+                f"/v1/check/batch?view={view}", data=body, headers={"Content-Type": "text/plain"}
+            ) as answer:
+                told = [json.loads(line) async for line in answer.content]
+            assert {finding["code"] for line in told for finding in line["findings"]} >= {"no-record"}
+            assert not [one for line in told for one in line["findings"] if one["code"] == "record-misplaced"]
+            assert [line["likely"] for line in told] == ["", ""]
+        assert "_spf.lost.example" not in {question.name for question in lookup.asked}
+        for one in ("full", "summary"):
+            async with client.get(f"/v1/check/lost.example?view={one}") as answer:
+                lost = await answer.json()
+            assert "record-misplaced" in {finding["code"] for finding in lost["findings"]}
+            assert lost["remedy"]["value"] == "v=spf1 mx include:_spf.mail.example ~all"
+            async with client.get(f"/v1/check/www.other.example?view={one}") as answer:
+                assert (await answer.json())["likely"] == "other.example"
+        async with client.get(f"/v1/reports/{told[0]['report_id']}") as answer:
+            assert answer.status == (200 if view == "full" else 404)
+
+
 async def still(look: Callable[[], object]) -> None:
     """Wait until what *look* sees is the same for two thousand turns of the loop that both sides run in."""
     before, turns = look(), 0

@@ -132,6 +132,9 @@ def test_answers_are_hints() -> None:
         for _ in range(10):
             wrong = client.check("https://fine.example/")
             assert (wrong.status, wrong.reason, wrong.likely) == ("unknown", "invalid", "fine.example")
+        host = client.check("www.other.example")
+        assert (host.status, host.reason, host.likely) == ("action_needed", "", "other.example")
+        assert (good.likely, broken.likely, slow.likely) == ("", "", "")
         assert client.check("../../metrics?x=\r\n").reason == "invalid"
         assert not client.breaker.open
 

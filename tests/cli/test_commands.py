@@ -56,6 +56,25 @@ def test_check_tells_a_person_what_is_wrong_and_what_to_do(tmp_path: Path, zone:
     assert "\x1b" not in done.stdout
 
 
+def test_check_finds_what_stands_elsewhere_for_one_domain_and_not_for_many(tmp_path: Path) -> None:
+    zone = tmp_path / "places.zone"
+    zone.write_text(
+        '_spf.mail.example TXT "v=spf1 ip4:203.0.113.0/24 -all"\n'
+        "shop.example MX 10 mx.shop.example\nmx.shop.example A 198.51.100.2\nwww.shop.example A 198.51.100.1\n"
+        'shop.example.shop.example TXT "v=spf1 mx include:_spf.mail.example ~all"\n'
+    )
+    one = run(tmp_path, "check", "--zone", str(zone), "shop.example").stdout
+    assert "    v=spf1 mx include:_spf.mail.example ~all\n" in one
+    gone = "  Delete the TXT record at shop.example.shop.example: v=spf1 mx include:_spf.mail.example ~all\n"
+    assert gone in one
+    assert "Did you mean" not in one
+    host = run(tmp_path, "check", "--zone", str(zone), "www.shop.example").stdout
+    assert host.splitlines()[2] == "Did you mean shop.example?"
+    many = run(tmp_path, "check", "--zone", str(zone), "--ndjson", "shop.example", "www.shop.example").stdout
+    assert "record-misplaced" not in many
+    assert many.count('"likely":""') == 2
+
+
 @pytest.mark.parametrize(
     ("domain", "code"),
     [("bakery.example", 0), ("courier.example", 0), ("plumber.example", 1), ("lighthouse.example", 3)],

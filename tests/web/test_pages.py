@@ -160,7 +160,74 @@ async def test_several_records_are_all_shown_and_named_for_deletion() -> None:
         text = Page(await answer.text()).text
     assert "There are several SPF records" in text
     assert text.count("v=spf1 include:_spf.google.com -all") >= 3  # the record, what to delete, the customer's text
-    assert "and delete these records" in text
+    assert "and delete these TXT records" in text
+
+
+PLACES = (
+    ZONE
+    + """
+lost.example MX 10 mx.bare.example
+_spf.lost.example TXT "v=spf1 mx include:_spf.mail.example ~all"
+www.other.example A 198.51.100.7
+full.example TXT "v=spf1 include:f.example include:servers.mcsv.net include:sendgrid.net ~all"
+f.example TXT "v=spf1 a:h1.example a:h2.example a:h3.example a:h4.example a:h5.example a:h6.example a:h7.example ~all"
+servers.mcsv.net TXT "v=spf1 ip4:198.51.100.64/28 ?all"
+sendgrid.net TXT "v=spf1 ip4:198.51.100.32/28 ?all"
+"""
+    + "\n".join(f"h{n}.example A 198.51.100.{n}\nh{n}.example AAAA 2001:db8:9::{n}" for n in range(1, 8))
+)
+
+
+@pytest.mark.parametrize(
+    ("domain", "mail_from", "said", "unsaid"),
+    [
+        (
+            "lost.example",
+            "postmaster@{domain}",
+            [
+                "The SPF record for lost.example stands at _spf.lost.example, where no mail server looks for it.",
+                "publish one TXT record at lost.example with this text: v=spf1 mx include:_spf.mail.example ~all",
+                "and delete these TXT records: _spf.lost.example: v=spf1 mx include:_spf.mail.example ~all",
+            ],
+            ["Did you mean"],
+        ),
+        ("www.other.example", "postmaster@{domain}", ["Did you mean other.example?"], []),
+        ("other.example", "postmaster@{domain}", [], ["Did you mean", "judged at"]),
+        (
+            "other.example",
+            "bounce@bounce.{domain}",
+            [
+                "bounce.other.example publishes no SPF record",
+                "please publish one TXT record at bounce.other.example",
+                "The record of other.example itself is another matter and stays as it is. It takes effect",
+            ],
+            ["does not exist", "Did you mean"],
+        ),
+        (
+            "full.example",
+            "postmaster@{domain}",
+            [
+                "- Remove include:servers.mcsv.net. Mail from Mailchimp has a return-path that Mailchimp provides",
+                "This saves 1 lookup. - Remove include:sendgrid.net.",
+                "- Send our mail from a subdomain. It has an SPF record of its own, with ten lookups of its own.",
+                "Documented at https://support.sendgrid.com/",
+            ],
+            ["as proposed"],
+        ),
+    ],
+)
+async def test_what_stands_elsewhere_and_what_makes_room_is_said(
+    domain: str, mail_from: str, said: list[str], unsaid: list[str]
+) -> None:
+    lookup = zone_lookup(PLACES)
+    async with running(settings_of(mail_from=mail_from), lookup) as client, client.get(f"/domains/{domain}") as answer:
+        page = Page(await answer.text())
+    assert_nothing_runs(page)
+    shown_text = " ".join(page.text.split())
+    for words_ in said:
+        assert words_ in shown_text, words_
+    for words_ in unsaid:
+        assert words_ not in shown_text, words_
 
 
 async def page_of(domain: str) -> Page:

@@ -84,7 +84,7 @@ def candidates(judged: str, *, exists: bool) -> list[Candidate]:
     found = [Candidate(f"{judged}.{zone}", wild_name(zone))]
     if exists:
         found += [Candidate(f"{label}.{judged}", wild_name(judged)) for label in _LABELS]
-    return [one for one in found if len(one.name) <= MAX_NAME]
+    return [one for one in found if max(map(len, one)) <= MAX_NAME]
 
 
 def wild_name(parent: str) -> str:

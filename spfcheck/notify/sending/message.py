@@ -30,6 +30,7 @@ MOST_DOMAINS = 5
 
 SENTENCES: Mapping[str, str] = {
     Code.NO_RECORD: "there is no SPF record, so nobody is authorised to send as this domain.",
+    Code.RECORD_MISPLACED: "the SPF record stands at another name, where no mail server looks for it.",
     Code.NEAR_MISS_RECORD: "a TXT record is meant as SPF, but does not begin as one.",
     Code.MULTIPLE_RECORDS: "there are several SPF records; receivers then use none of them.",
     Code.TYPE_SPF_ONLY: "the policy stands in an obsolete record type that receivers do not read.",
@@ -65,7 +66,8 @@ class Named:
     """How many present records it takes the place of."""
     link: str
     remaining: tuple[str, ...] = ()
-    """What the proposed record still does to the mail of others, a sentence each."""
+    """What has to be known beside the proposed record, a sentence each: what else has to go, whose record is not meant,
+    and what the proposal still does to the mail of others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +110,17 @@ class Writer:
             raise NotifyError(f"The proposed record of {report.domain} cannot be mailed.")
         return Named(
             domain=report.domain,
-            shown=unicode_name(report.domain),
+            shown=unicode_name(remedy.name if remedy.name.endswith(f".{report.domain}") else report.domain),
             finding=SENTENCES.get(fault_of(report), OTHER_SENTENCE),
             name=remedy.name or report.domain,
             record=remedy.value,
             replaces=max(len(remedy.delete), 1) if remedy.kind is RemedyKind.REPLACE else 0,
             link=self._link(f"/help/{quote(fault_of(report))}") if fault_of(report) else self._link("/help"),
-            remaining=tuple(remaining_sentences((left.code, left.params) for left in remedy.remaining)),
+            remaining=(
+                *_removals(report),
+                *(f"{one.message} {one.advice}" for one in report.findings if one.code == Code.JUDGED_BELOW),
+                *remaining_sentences((left.code, left.params) for left in remedy.remaining),
+            ),
         )
 
     def fine(self, domain: str) -> Named:
@@ -149,6 +155,12 @@ class Writer:
 
     def _link(self, path: str) -> str:
         return f"{self._base}{path}" if self._base else ""
+
+
+def _removals(report: Report) -> list[str]:
+    """What has to go at other names; these are made by us, of the domain's own, and never a stranger's words."""
+    names = dict.fromkeys(gone.name for gone in report.remedy.delete if gone.name != report.remedy.name)
+    return [f"Then remove the SPF record at {name}, unless another record includes it." for name in names]
 
 
 @cache

@@ -53,16 +53,20 @@ ZONES = {
 }
 
 
-async def report(zone: str) -> Report:
+def checks_of(zone: str, mail_from: str = "postmaster@{domain}") -> DnsChecks:
     lookup = ZoneLookup(Zone.parse(OURS + zone))
-    checks = DnsChecks(
+    return DnsChecks(
         [SenderProfile(name="default", include="_spf.mail.example")],
-        mail_from="postmaster@{domain}",
+        mail_from=mail_from,
         helo="mail.invalid",
         night=lambda: lookup,
+        second=lambda: lookup,
         clock=lambda: MONDAY,
     )
-    return await checks.again("d.example")
+
+
+async def report(zone: str) -> Report:
+    return await checks_of(zone).again("d.example")
 
 
 @pytest.mark.parametrize("name", ZONES)
@@ -70,6 +74,53 @@ async def test_what_the_dns_says_and_what_follows(name: str) -> None:
     zone, reason = ZONES[name]
     judged = evidence.judge(await report(zone), now=MONDAY, guards=GUARDS)
     assert judged.reason is reason, judged.detail
+
+
+DOMAIN = 'd.example TXT "v=spf1 mx -all"\nd.example MX 10 m.d.example\nm.d.example A 198.51.100.1\n'
+
+
+@pytest.mark.parametrize(
+    ("zone", "domain", "reason"),
+    [
+        # what the return-path's own name says counts, whatever the domain itself does
+        ('bounce.d.example TXT "v=spf1 -all"', "d.example", Reason.SENDS_NO_MAIL),
+        ("", "d.example", None),
+        ("bounce.d.example A 192.0.2.1", "d.example", None),
+        ("", "nobody.example", Reason.NO_SUCH_DOMAIN),
+        ("", "typo.d.example", Reason.NO_SUCH_DOMAIN),
+        ("bounce.d.example TXT TIMEOUT", "d.example", Reason.DNS_FAILED),
+        # a host without mail of a domain that has some
+        ("www.d.example A 198.51.100.1", "www.d.example", Reason.ANOTHER_DOMAIN),
+    ],
+)
+async def test_the_guards_read_the_name_that_is_judged(zone: str, domain: str, reason: Reason | None) -> None:
+    found = await checks_of(DOMAIN + zone, "bounce@bounce.{domain}").again(domain)
+    assert evidence.judge(found, now=MONDAY, guards=GUARDS).reason is reason
+
+
+async def test_a_domain_that_sends_no_mail_may_hand_a_name_of_it_to_us() -> None:
+    zone = 'd.example TXT "v=spf1 -all"\nd.example MX 0 .\n'
+    found = await checks_of(zone, "bounce@bounce.{domain}").again("d.example")
+    assert evidence.judge(found, now=MONDAY, guards=GUARDS).reason is None
+
+
+async def test_a_host_is_never_written_about_for_the_domain_that_was_meant() -> None:
+    checks = checks_of(DOMAIN + "www.d.example A 198.51.100.1")
+    for found in (await checks.night("www.d.example", opinion=True), await checks.again("www.d.example")):
+        assert evidence.judge(found, now=MONDAY, guards=GUARDS).reason is Reason.ANOTHER_DOMAIN
+    assert Reason.ANOTHER_DOMAIN.sentence
+
+
+async def test_a_record_in_the_wrong_place_is_the_same_fault_for_all_who_look() -> None:
+    zone = "d.example MX 10 m.d.example\nm.d.example A 198.51.100.1\n"
+    checks = checks_of(f'{zone}_spf.d.example TXT "v=spf1 mx include:_spf.mail.example ~all"')
+    found, second = await checks.again("d.example"), await checks.second("d.example")
+    assert second is not None
+    assert evidence.fault_of(found) == evidence.fault_of(second) == "record-misplaced"
+    assert evidence.judge(found, now=MONDAY, guards=GUARDS).reason is None
+    assert evidence.confirm(found, second, now=MONDAY, guards=GUARDS).reason is None
+    plain = await checks.night("d.example", opinion=False)
+    assert evidence.fault_of(plain) == "no-record", "nothing is looked for where no message may follow"
 
 
 async def broken() -> Report:

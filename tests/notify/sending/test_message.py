@@ -161,6 +161,53 @@ async def test_a_strangers_text_stays_out_of_the_message() -> None:
         assert "alert" not in message.html
 
 
+MX = "d.example MX 10 mx.d.example\nmx.d.example A 198.51.100.1\n"
+
+
+@pytest.mark.parametrize(
+    ("mail_from", "zone", "said", "unsaid"),
+    [
+        (
+            "postmaster@{domain}",
+            MX + '_spf.d.example TXT "v=spf1 mx include:_spf.mail.example ~all"',
+            [
+                "d.example: the SPF record stands at another name, where no mail server looks for it.",
+                "Publish one TXT record at d.example with this text: v=spf1 mx include:_spf.mail.example ~all",
+                "Then remove the SPF record at _spf.d.example, unless another record includes it.",
+            ],
+            ["judged at"],
+        ),
+        (
+            "bounce@bounce.{domain}",
+            MX + 'd.example TXT "v=spf1 mx -all"',
+            [
+                "the SPF record of bounce.d.example",
+                "bounce.d.example: there is no SPF record",
+                "Publish one TXT record at bounce.d.example with this text: v=spf1 include:_spf.mail.example ?all",
+                "Mail that we send is judged at bounce.d.example (the return-path), and at no other name.",
+                "The record of d.example itself is another matter and stays as it is.",
+            ],
+            ["remove"],
+        ),
+    ],
+    ids=["wrong place", "return-path"],
+)
+async def test_a_message_names_what_is_judged_and_what_goes(
+    mail_from: str, zone: str, said: list[str], unsaid: list[str]
+) -> None:
+    lookup = ZoneLookup(Zone.parse(f'_spf.mail.example TXT "v=spf1 ip4:192.0.2.0/25 -all"\n{zone}'))
+    profiles = [SenderProfile(name="default", include="_spf.mail.example")]
+    checks = DnsChecks(profiles, mail_from=mail_from, helo="mail.invalid", night=lambda: lookup)
+    message = Writer().write(MessageStep.FIRST, [Writer().named(await checks.again("d.example"))], "spfref00")
+    reader = Reader()
+    reader.feed(message.html)
+    for text in (f"{message.subject} {message.text}", f"{message.subject} {' '.join(reader.words)}"):
+        flat = " ".join(text.split())
+        for words in said:
+            assert words in flat.replace(" :", ":"), words
+        assert not any(words in flat for words in unsaid)
+
+
 def test_every_sentence_belongs_to_a_code_and_every_fault_has_one() -> None:
     assert set(SENTENCES) <= {code.value for code in Code}
     ours = {
