@@ -37,6 +37,20 @@ ROWS = [
         **ODD,
         zone=BUERO,
     ),
+    # Windows-1252, read as Latin-1: what it has in the place of a control
+    Wild("v=spf1 mx \x96all", HARD, (MX,), **ODD, says="en dash of Windows-1252 (U+0096) becomes “-”"),
+    Wild("v=spf1 mx \x96al", HARD, (MX,), **ODD, says="\\u0096al” becomes “-all”"),
+    Wild("v=spf1 mx \x93-all\x94", HARD, (MX,), **ODD, says="Every left double quotation mark of Windows-1252"),
+    Wild("v=spf1 mx \x84-all\x93", HARD, (MX,), **ODD, says="Every double low-9 quotation mark of Windows-1252"),
+    # a character that looks the same is named
+    Wild("v=spf1 mx \u2011all", HARD, (MX,), **ODD, says="(U+2011, non-breaking hyphen) becomes “-”"),
+    Wild("v=spf1 mx in\u200bclude:spf.mailbox.example, -all", BOX, (MX, MAILBOX), **ODD, says="in\\u200bclude:"),
+    Wild(
+        "v=spf1 mx include:spf.mailbox.example\\; -all",
+        BOX,
+        (MX, MAILBOX),
+        says="Every backslash is left out: it is not part of the record.",
+    ),
     # kumo-spf: letters of another alphabet, a name that nobody owns, a letter in a word
     Wild("v=spf1 mx \u043fx -all", reason="foreign-letter", **ODD),
     Wild("v=spf1 include:spf.m\u0430ilbox.example -all", reason="unicode-name", **ODD),

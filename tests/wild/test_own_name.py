@@ -85,6 +85,7 @@ ROWS = [
         "v=spf1 include:_spf.mail.example include:_spf.post.example mx ~all",
         others="permerror",
         findings=("include-no-record",),
+        remains=("include-no-record",),
     ),
     # it turns us away
     Wild("v=spf1 -include:_spf.mial.example mx ~all", reason="denied-by-name", **WRONG),

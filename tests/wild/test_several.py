@@ -96,6 +96,7 @@ ROWS = [
         (MX,),
         result="fail",
         **PASTED,
+        remains=("terms-after-all",),
     ),
     Wild(
         "v=spf1 mx -all include:spf.tools.example",
@@ -103,6 +104,7 @@ ROWS = [
         (MX,),
         result="fail",
         **PASTED,
+        remains=("terms-after-all",),
     ),
     # a sender that is turned away, everybody let in, two redirects, two that are no record
     Wild(["v=spf1 -mx a -all", "v=spf1 include:spf.tools.example ~all"], reason="non-pass-term", **MANY),

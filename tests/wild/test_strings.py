@@ -72,13 +72,13 @@ ROWS = [
         result="neutral",
         findings=("no-all",),
     ),
-    # two lists: which of them belongs to it nobody can say, and neither authorises anybody today
+    # two lists: in which order they are meant, and which end counts, nobody can say
+    Wild(["v=spf1", "mx -all", "a ~all"], reason="split", result="neutral", findings=("stray-record",)),
+    Wild(["v=spf1", "ip4:198.51.100.9", "-all"], reason="split", result="neutral", findings=("stray-record",)),
+    Wild(["v=spf1 ", "-all", "mx"], reason="split", result="neutral", findings=("stray-record",)),
+    # a word alone that may be any word is not looked at
     Wild(
-        ["v=spf1", "mx -all", "a ~all"],
-        "v=spf1 include:_spf.mail.example",
-        others="neutral",
-        result="neutral",
-        findings=("stray-record",),
+        ["v=spf1", "mx"], "v=spf1 include:_spf.mail.example", others="neutral", result="neutral", findings=("no-all",)
     ),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from spfcheck.audit.examine import examine
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import SenderProfile
+from spfcheck.audit.text.characters import plain
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import check_host
@@ -53,6 +55,8 @@ class Wild:
     findings: tuple[str, ...] = ("syntax-error",)
     reason: str = ""
     """Of the certificate: its reason, else its code."""
+    remains: tuple[str, ...] = ()
+    """What the proposal leaves wrong for the mail of others."""
     zone: str = ""
     kind: str = ""
     says: str = ""
@@ -95,6 +99,12 @@ def result_for(address: str, value: str, more: str = "") -> str:
     return run(check_host(address, DOMAIN, f"postmaster@{DOMAIN}", "mail.invalid"), lookup.cached).result.value
 
 
+def _says_nothing(edit: str) -> bool:
+    """What the sentence says that a text becomes looks the same as the text."""
+    words, becomes, _ = (*re.split("“ becomes ”|” becomes “", edit.strip("“")), "", "")[:3]
+    return bool(becomes) and plain(words.encode().decode("latin-1"))[0].text == becomes.partition("”")[0]
+
+
 async def holds(wild: Wild) -> Report:
     """Assert all that *wild* says of its report; it comes back."""
     report = await report_of(wild)
@@ -102,11 +112,14 @@ async def holds(wild: Wild) -> Report:
     codes = [found.code for found in report.findings]
     assert report.result == wild.result
     assert set(wild.findings) <= set(codes), codes
+    assert not [edit for edit in remedy.edits if _says_nothing(edit)]
     if not wild.value:
         assert remedy.kind == (wild.kind or "manual"), remedy.value
         certificate = dict(remedy.certificate or {})
         assert certificate.get("reason", certificate.get("code", "")) == wild.reason
         return report
+    assert tuple(left.code for left in remedy.remaining) == wild.remains
+    assert all(left.severity == "error" for left in remedy.remaining)
     assert report.status == "action_needed"
     assert remedy.value == wild.value
     assert remedy.kind == (wild.kind or "replace")

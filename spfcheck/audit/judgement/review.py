@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from spfcheck.audit.judgement.tree import RecordState, Survey
 from spfcheck.audit.report.catalogue import Code, finding, printable
 from spfcheck.audit.report.model import Finding
+from spfcheck.audit.text.characters import character_name
+from spfcheck.audit.text.equals import meant_by
 from spfcheck.audit.text.hints import slip_at
 from spfcheck.audit.text.near_miss import is_continuation, slip_of
 from spfcheck.audit.text.slips import Slip
@@ -177,9 +178,10 @@ def _character(text: str, at: int) -> tuple[str, int]:
             char = text[at : at + length].encode("latin-1").decode("utf-8")
         except UnicodeDecodeError:
             continue
-        name = unicodedata.name(char[0], "").lower()
+        name = character_name(char[0])
         return f"U+{ord(char[0]):04X}" + (f" ({name})" if name else ""), len(char[0].encode())
-    return f"the byte 0x{ord(text[at]):02X}", 1
+    name = character_name(text[at])
+    return f"the byte 0x{ord(text[at]):02X}" + (f" ({name})" if name else ""), 1
 
 
 def _joint(strings: tuple[bytes, ...], begin: int, end: int) -> Slip | None:
@@ -214,8 +216,7 @@ def _terms(record: Record, domain: str) -> Iterator[Finding]:
 def _modifier(term: Term, span: tuple[int, int], domain: str) -> Iterator[Finding]:
     if term.name == "v":
         yield finding(Code.VERSION_REPEATED, domain, span, term=term.text)
-    elif term.name in ("include", "ip4", "ip6", "a", "mx", "exists", "ptr"):
-        meant = f"{term.name}:{term.domain_spec or ''}"
+    elif (meant := meant_by(term)) is not None:
         yield finding(Code.IGNORED_TERM, domain, span, term=term.text, meant=meant)
     elif term.name not in ("redirect", "exp"):
         yield finding(Code.UNKNOWN_MODIFIER, domain, span, term=term.text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -18,11 +18,11 @@ from spfcheck.audit.text.merge import NoMerge, Unmergeable, merge
 from spfcheck.audit.text.near_miss import without_version
 from spfcheck.audit.text.slips import Correction, Slip
 from spfcheck.audit.text.terms import ends_in
-from spfcheck.audit.text.wrapped import is_list
+from spfcheck.audit.text.wrapped import is_list, may_be_list
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Record, Result, Span, parse, select, spf_texts
 
-__all__ = ["Base", "NoBase", "Origin", "base_of"]
+__all__ = ["Base", "NoBase", "Origin", "base_of", "stray_lists"]
 
 
 class Origin(StrEnum):
@@ -102,7 +102,7 @@ def _read(case: Case, text: bytes, named: AskedNames) -> Base | NoBase:
     if record.valid:
         parted = _parted(record, boundaries, named)
         if parted is None:
-            healed, changes = heal(record, named)
+            healed, changes = heal(record, named, broken=len(case.texts) > 1)
             if not changes:
                 return Base(record.text, _origin(case))
             return _healed(case, written, healed, changes)
@@ -122,9 +122,11 @@ def _origin(case: Case) -> Origin:
 
 
 def _is_sound(case: Case, text: str) -> bool:
-    """The one record was read as a plain one, whose names all have records, and holds nothing else (`wrongly`)."""
+    """The one record was read as a plain one, whose names all exist, and holds nothing else (`wrongly`)."""
     plain = case.plains.get(text)
-    return plain is not None and plain.text == text and "=" not in text[len("v=") :] and bool(case.texts)
+    if plain is None or plain.text != text or "=" in text[len("v=") :] or not case.texts:
+        return False
+    return not plain.voids[4] or not plain.voids[6]
 
 
 def _parted(
@@ -152,7 +154,7 @@ def _boundaries(case: Case, text: bytes) -> tuple[int, ...]:
 def _then_healed(
     case: Case, published: str, text: str, changes: tuple[Correction, ...], named: AskedNames
 ) -> Base | NoBase:
-    healed, more = heal(parse(text), named)
+    healed, more = heal(parse(text), named, broken=True)
     return _healed(case, published, healed, (*changes, *more))
 
 
@@ -169,9 +171,12 @@ def _split(case: Case, text: bytes) -> Base | NoBase | None:
     """One record split over several TXT: a bare version beside the one text that lists terms."""
     if text.strip(b" ").lower() != b"v=spf1" or not case.texts:
         return None
-    lists = list(dict.fromkeys(_lists(case)))
-    if len(lists) != 1:
+    if not any(stray_lists(case)):
         return None
+    lists = sorted(set(stray_lists(case, may_be_list)), key=lambda one: (one[-3:].lower() == b"all", one))
+    if len(lists) > 1:  # in which order they are meant nobody knows
+        found_in = b" | ".join((text.strip(b" "), *lists)).decode("latin-1")
+        return NoBase(_no_reading(Span(0, 0), Slip.SPLIT.value, found_in))
     found = _single(case, text.strip(b" ") + b" " + lists[0])
     if isinstance(found, NoBase):
         return None
@@ -183,11 +188,12 @@ def _split(case: Case, text: bytes) -> Base | NoBase | None:
     )
 
 
-def _lists(case: Case) -> Iterator[bytes]:
+def stray_lists(case: Case, is_one: Callable[[str], bool] = is_list) -> Iterator[bytes]:
+    """The TXT texts that are lists of terms and no records."""
     answer = case.answers.get(Question(case.domain, Rtype.TXT))
     for strings in answer.records if answer is not None else ():
         text = b"".join(strings)
-        if not select([(text,)]) and is_list(text.decode("latin-1")):
+        if not select([(text,)]) and is_one(text.decode("latin-1")):
             yield text
 
 

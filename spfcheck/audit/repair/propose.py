@@ -19,7 +19,7 @@ from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
 from spfcheck.audit.repair.proof import Proof, Proposal, Refusal, deletable, prove
 from spfcheck.audit.repair.widening import newly_authorised
 from spfcheck.audit.report.model import DeleteRecord, Remedy, RemedyKind
-from spfcheck.audit.report.strings import split_strings
+from spfcheck.audit.report.strings import STRING_BYTES, split_strings
 from spfcheck.audit.text.edit import Word, before_all, insert, pieces, without, write
 from spfcheck.audit.text.terms import ignored_own, is_own
 from spfcheck.names import registrable
@@ -129,7 +129,7 @@ def candidates(case: Case, base: Base, needed: Sequence[str], dropped: Sequence[
     words = without(_words(case, base), dropped)
     said = (*base.edits, *(f"“{term.text}” is dropped: it can never decide." for term in dropped))
     if base.origin is not Origin.PUBLISHED or dropped:
-        yield _Candidate(write(base.text, words), said)
+        yield _candidate(base, words, said)
     names = frozenset(needed)
     soft = [word for word in before_all(words) if word.term is not None and is_own(word.term, names)]
     soft = [word for word in soft if word.text[0] in "~?"]
@@ -140,13 +140,17 @@ def candidates(case: Case, base: Base, needed: Sequence[str], dropped: Sequence[
     words = without(words, old)
     shown = " ".join([f"include:{one}" for one in needed])
     verb = "moves" if old else "is added"
-    yield _Candidate(
-        write(base.text, insert(words, needed, "end")),
-        (*said, f"“{shown}” {verb} behind the last term before the end."),
-    )
-    yield _Candidate(
-        write(base.text, insert(words, needed, "front")), (*said, f"“{shown}” {verb} to the front of the record.")
-    )
+    for place, where in (("end", "behind the last term before the end"), ("front", "to the front of the record")):
+        yield _candidate(base, insert(words, needed, place), (*said, f"“{shown}” {verb} {where}."))
+
+
+def _candidate(base: Base, words: Sequence[Word], said: tuple[str, ...]) -> _Candidate:
+    """*words* as a record; runs of spaces that no character-string can hold inside become one space each (I5)."""
+    text = write(base.text, words)
+    if len(text) > STRING_BYTES and any(one != one.strip(" ") for one in split_strings(text)):
+        text = write(base.text, [Word(" ", word.text, word.term) for word in words])
+        said = (*said, "Every run of spaces becomes one space.")
+    return _Candidate(text, said)
 
 
 def _words(case: Case, base: Base) -> Sequence[Word]:
@@ -157,7 +161,7 @@ def _words(case: Case, base: Base) -> Sequence[Word]:
 def _requalified(base: Base, words: Sequence[Word], soft: Sequence[Word], said: tuple[str, ...]) -> _Candidate:
     changed = [Word(word.spaces, word.text[1:], word.term) if word in soft else word for word in words]
     edits = tuple(f"“{word.text}” becomes “{word.text[1:]}”." for word in soft)
-    return _Candidate(write(base.text, changed), (*said, *edits))
+    return _candidate(base, changed, (*said, *edits))
 
 
 def _publish(case: Case, needed: Sequence[str], name: str) -> Remedy:

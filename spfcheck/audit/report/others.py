@@ -25,8 +25,18 @@ REMAINING: Final[Mapping[str, str]] = {
     "include that you no longer use.",
     Code.MX_LIMIT: "Your record also leads to more than 10 mail hosts through one term: mail that depends on what "
     "stands behind it fails. Replace that term with the networks of those hosts.",
-    Code.VOID_LIMIT: "Your record also names more than 2 hosts that do not exist: mail that depends on what stands "
-    "behind them fails. Remove them.",
+    Code.VOID_LIMIT: "Your record also asks for more than 2 names without an address of the sender's kind: mail that "
+    "depends on what stands behind them may fail. Remove hosts that do not exist, and list those without IPv6 last.",
+    Code.TERMS_AFTER_ALL: "Your record also goes on behind its end, where receivers do not look: mail from the servers "
+    "that are listed there fails. Move what is still meant in front of the end.",
+    Code.IGNORED_TERM: "Your record also has a term that receivers do not know and ignore: mail from the servers that "
+    "it means fails. Correct or remove it.",
+    Code.REDIRECT_IGNORED: "Your record also has a redirect beside its end, which receivers ignore: mail from the "
+    "servers that it leads to fails. Keep the one that is meant.",
+    Code.VOID_LOOKUP: "Your record also has a term whose name is no host's: mail from the server that it means fails. "
+    "Correct or remove it.",
+    Code.STRAY_RECORD: "Another TXT record lists more servers, and receivers do not read it: mail from them fails. "
+    "Move what is still meant into your SPF record, and delete the other one.",
 }
 """The sentences, by finding."""
 OTHER: Final = "Your record has another fault that makes mail from other servers fail."

@@ -11,14 +11,15 @@ from typing import Final
 from spfcheck.audit.text.slips import Correction, Slip
 from spfcheck.rfc7208.record import Span
 
-__all__ = ["Marked", "named", "plain", "readable"]
+__all__ = ["Marked", "character_name", "named", "plain", "readable", "visible"]
 
 _DASHES: Final = dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d\x96\x97", "-")
 _TILDES: Final = dict.fromkeys("\u02dc\u223c\uff5e\x98", "~")
 _COLONS: Final = dict.fromkeys("\uff1a\ufe55\u2236\ua789", ":")
 _DOTS: Final = dict.fromkeys("\u3002\uff61\u2024", ".")
 _QUOTES: Final = dict.fromkeys(
-    "\"'`\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033\u00ab\u00bb\u2039\u203a\x91\x92\x93\x94", '"'
+    "\"'`\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033\u00ab\u00bb\u2039\u203a\x82\x84\x8b\x91\x92\x93\x94\x9b",
+    '"',
 )
 _SPACES: Final = dict.fromkeys("\u00a0\u1680\u2028\u2029\u202f\u205f\u3000", " ") | dict.fromkeys(
     map(chr, range(0x2000, 0x200B)), " "
@@ -101,11 +102,29 @@ def named(text: str) -> str:
     char = readable(text)
     if len(char) != 1:
         return f"“{char}”"
-    name = unicodedata.name(char, "").lower()
+    name = character_name(char)
     code = f"U+{ord(char):04X}"
     if char.isspace() or not char.isprintable() or char in _NOTHING:
         return f"{name or 'character'} ({code})"
     return f"“{char}” ({code}{', ' + name if name else ''})"
+
+
+def character_name(char: str) -> str:
+    """The name of *char*; of a control of Latin-1, what Windows-1252 has in its place, as whoever typed it saw it."""
+    name = unicodedata.name(char, "").lower()
+    if name or not "\x80" <= char <= "\x9f":
+        return name
+    try:
+        return f"{unicodedata.name(char.encode('latin-1').decode('cp1252')).lower()} of Windows-1252"
+    except (UnicodeError, ValueError):  # five of them are nothing there either
+        return ""
+
+
+def visible(text: str) -> str:
+    """*text* as whoever typed it saw it, with what cannot be seen made visible (``\\u200b``)."""
+    return "".join(
+        char if char.isprintable() and char not in _NOTHING else f"\\u{ord(char):04x}" for char in readable(text)
+    )
 
 
 def plain(text: str) -> tuple[Marked, tuple[int, ...], list[Correction]]:

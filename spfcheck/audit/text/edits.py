@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spfcheck.audit.text.characters import named, readable
+from spfcheck.audit.text.characters import named, readable, visible
 from spfcheck.audit.text.slips import Correction, Slip
 from spfcheck.audit.text.tokens import where_it_belongs
 
@@ -13,7 +13,7 @@ _LETTERS = frozenset({Slip.TYPOGRAPHY, Slip.CONTROL, Slip.QUOTES})
 
 def sentence(change: Correction, domain: str) -> str:
     """What *change* did to the record of *domain*."""
-    words = readable(change.words)
+    words = visible(change.words)
     if change.slip in (Slip.TOKEN, Slip.KEY, Slip.POLICY):
         return where_it_belongs(change.slip, words, domain)
     if change.slip is Slip.GLUED_TOKEN:
@@ -25,7 +25,7 @@ def sentence(change: Correction, domain: str) -> str:
         return "The space in front of the record goes."
     if change.slip is Slip.VERSION and not change.words:
         return f"“{change.becomes}” is added at the beginning."
-    if change.slip in _LETTERS and len(words) == 1:
+    if change.slip in _LETTERS and len(readable(change.words)) == 1:
         return _character(change, words)
     if not change.becomes:
         return f"“{words}” is dropped ({change.slip.value})."
@@ -36,12 +36,11 @@ def _character(change: Correction, shown: str) -> str:
     name = named(change.words)
     if change.becomes == " ":
         return f"The {name} becomes a space."
-    if not change.becomes:
-        return (
-            f"Every {shown} is left out: quotation marks are not part of the record."
-            if change.slip is Slip.QUOTES
-            else (f"The {name} is left out.")
-        )
     if change.slip is Slip.QUOTES:
-        return f"Every {shown} is left out: quotation marks are not part of the record."
+        if shown == "\\":
+            return "Every backslash is left out: it is not part of the record."
+        seen = shown if len(shown) == 1 else name
+        return f"Every {seen} is left out: quotation marks are not part of the record."
+    if not change.becomes:
+        return f"The {name} is left out."
     return f"{name} becomes “{change.becomes}”."

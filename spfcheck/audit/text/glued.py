@@ -38,7 +38,8 @@ def term_of(text: str) -> Term | None:
 def cuts(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The ways to cut *text* in two: the left part, a valid term, and what is left of it to read.
 
-    Behind a redirect an ``all`` would make it dead (RFC 7208 6.1), so it cannot be meant and is left out.
+    Behind a redirect an ``all`` would make it dead (RFC 7208 6.1), so it cannot be meant and is left out; what is glued
+    to that is not.
     """
     found = 0
     for place in _ANYWHERE.finditer(text):
@@ -55,7 +56,7 @@ def cuts(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         if found > MOST_CUTS:
             return
         dead = match["end"] and term.is_modifier and term.name == "redirect"
-        yield left, () if dead else _parts(match, text[at:])
+        yield left, _parts(match, text[at:]) if not dead else (match["token"],) if match["token"] else ()
 
 
 def _parts(match: re.Match[str], right: str) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from spfcheck.audit.text.edit import Word, is_all, pieces, write
-from spfcheck.audit.text.glued import term_of
+from spfcheck.audit.text.equals import meant_by
+from spfcheck.audit.text.glued import cuts, term_of
 from spfcheck.audit.text.meanings import WordMeaning, readings
-from spfcheck.audit.text.own_names import NameFacts, own_meant
+from spfcheck.audit.text.own_names import HOST, NameFacts, own_meant
 from spfcheck.audit.text.slips import Correction, Slip
-from spfcheck.audit.text.terms import is_own, plain_name
+from spfcheck.audit.text.terms import ignored_own, is_own, plain_name
 from spfcheck.audit.text.tokens import groups
 from spfcheck.audit.text.typos import MECHANISMS
 from spfcheck.rfc7208.record import Record, Result, Span, Term
@@ -32,13 +33,20 @@ class _Work:
         self.words[index : index + 1] = new
 
 
-def heal(record: Record, known: NameFacts) -> tuple[str, tuple[Correction, ...]]:
-    """The text that the owner of *record*, which parses, meant, and what was changed; every other byte is kept."""
+def heal(record: Record, known: NameFacts, *, broken: bool = False) -> tuple[str, tuple[Correction, ...]]:
+    """The text that the owner of *record*, which parses, meant, and what was changed; every other byte is kept.
+
+    *broken*: nobody passes by what is published, so every slip that has one reading is put right. In a record that
+    receivers use as it is, a term that is ignored or matches nobody may be left over: to let its servers in would be a
+    guess (repair I2), unless it is two terms in one.
+    """
     work = _Work(list(pieces(record)), [])
     _version_once(work)
     _cut_out(work)
     _names(work, known)
     _pasted(work, known)
+    if broken or work.changes:
+        _idle(work, known)
     if not work.changes:
         return record.text, ()
     return write(record.text, work.words).rstrip(" "), tuple(work.changes)
@@ -101,10 +109,50 @@ def _meaning(term: Term, known: NameFacts, *, behind: bool, has_end: bool) -> Wo
     own = misspelt_own(term, known)
     if own is not None:
         return WordMeaning((f"{term.qualifier}include:{own}",), Slip.OWN_NAME)
-    if behind or not _is_dead(term, known, has_end=has_end):
+    dead = not behind and _is_dead(term, known, has_end=has_end)
+    if behind or not (dead or _is_hostless(term, known)):
         return None
     found = readings(term.text, known, has_end=has_end)
-    return found[0] if len(found) == 1 else None
+    if len(found) != 1:
+        return None
+    # Where the record is used as it is, only two terms in one are sure to be no name (repair, section B).
+    return found[0] if dead or (found[0].slip is Slip.GLUED and term.result is Result.PASS) else None
+
+
+def _idle(work: _Work, known: NameFacts) -> None:
+    """Terms that let nobody in for a slip that a record survives: a wrong mark, or what stands around a host's name."""
+    index, has_end = 0, _end(work.words) < len(work.words)
+    while index < _end(work.words):
+        term = work.words[index].term
+        text = _idly_meant(term, known) if term is not None else None
+        found = readings(text, known, has_end=has_end) if text is not None else []
+        if term is not None and len(found) == 1 and _may_stand(found[0], work.words, index):
+            work.replace(index, Slip.EQUALS_SIGN if term.is_modifier else found[0].slip, found[0].terms)
+            index += len(found[0].terms) - 1
+        index += 1
+
+
+def _idly_meant(term: Term, known: NameFacts) -> str | None:
+    if term.is_modifier:
+        return None if term.name == "all" or ignored_own(term, known.own) else meant_by(term)
+    return term.text if _is_hostless(term, known) else None
+
+
+def _may_stand(found: WordMeaning, words: Sequence[Word], index: int) -> bool:
+    """The reading ends nothing too early, and makes no redirect that is one too many (RFC 7208 6) or would be dead."""
+    if any(text.lower().startswith("redirect=") for text in found.terms):
+        names = {piece.term.name for piece in words if piece.term is not None}
+        return names.isdisjoint(("redirect", "all"))
+    return bool(found.terms) and not _would_end(found, words[index + 1 :])
+
+
+def _is_hostless(term: Term, known: NameFacts) -> bool:
+    """An ``a`` or ``mx`` that matches nobody, and whose name is no host's, or may be two terms in one."""
+    if term.is_modifier or term.name not in ("a", "mx") or term.target is None or term.domain_spec is None:
+        return False
+    if HOST.match(term.target) and next(cuts(term.text), None) is None:
+        return False
+    return not (known.has_mail(term.target) if term.name == "mx" else known.has_address(term.target))
 
 
 def _is_dead(term: Term, known: NameFacts, *, has_end: bool) -> bool:
@@ -115,12 +163,12 @@ def _is_dead(term: Term, known: NameFacts, *, has_end: bool) -> bool:
 
 
 def dead_names(record: Record, known: NameFacts) -> Iterator[Term]:
-    """The includes and the redirect of *record* that are read and have no record."""
+    """The terms of *record* that are read and name nothing: includes, a redirect, hosts that may be two terms."""
     has_end = record.all_term is not None
     for term in record.terms:
         if term is record.all_term:
             return
-        if _is_dead(term, known, has_end=has_end):
+        if _is_dead(term, known, has_end=has_end) or (term.result is Result.PASS and _is_hostless(term, known)):
             yield term
 
 

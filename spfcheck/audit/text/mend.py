@@ -18,6 +18,7 @@ from spfcheck.audit.text.hints import possible, why_unreadable
 from spfcheck.audit.text.meanings import WordMeaning, readings, stands
 from spfcheck.audit.text.own_names import NAME, NameFacts
 from spfcheck.audit.text.slips import Correction, Slip
+from spfcheck.audit.text.typos import almost_all
 from spfcheck.audit.text.wrapped import begin
 from spfcheck.rfc7208.record import ProblemCode, Span, Term, parse
 
@@ -73,6 +74,8 @@ class _Work:
 
 _WRITTEN: Final = re.compile(r"[^ ]+")
 _ANY_ALL: Final = re.compile(r"[+\-?~ ]all\b", re.IGNORECASE)
+_REDIRECT: Final = re.compile(r"redirect[:=][^ ]+", re.IGNORECASE)
+"""An ``all`` that is glued to a redirect is none: the redirect would be dead beside it (RFC 7208 6.1)."""
 
 
 def mend(
@@ -118,7 +121,7 @@ def _mended(marked: Marked, work: _Work) -> Mended | Unclear:
             work.changes.append(Correction(Slip.JOINT, Span(0, 0), "", " "))
         rest = begun.rest
         words = [_Word(match.group(), rest.span(*match.span())) for match in _WRITTEN.finditer(rest.text)]
-        _read_all(words, work, has_end=bool(_ANY_ALL.search(" " + rest.text)))
+        _read_all(words, work, has_end=bool(_ANY_ALL.search(" " + _REDIRECT.sub("", rest.text))))
         return _checked(original, " ".join(["v=spf1", *work.terms]), work)
     except _NoReading as refusal:
         return Unclear(refusal.slip, refusal.span, original[refusal.span.start : refusal.span.stop], refusal.readings)
@@ -165,7 +168,8 @@ def _certain(word: _Word, before: _Word | None, work: _Work) -> None:
     if before is not None and before.text.lower() == "a" and NAME.match(word.text):
         raise _NoReading(Slip.BARE_NAME, word.span, (f"a a:{word.text}", f"a:{word.text}"))
     written = work.original[word.span.start : word.span.start + 1]
-    if word.text[:1] in "-~" and not written.isascii() and not _is_all(word.text):
+    is_end = _is_all(word.text) or almost_all(word.text[1:])
+    if word.text[:1] in "-~" and not written.isascii() and not is_end:
         raise _NoReading(Slip.TYPOGRAPHY, word.span)
 
 

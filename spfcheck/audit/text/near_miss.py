@@ -10,7 +10,7 @@ from spfcheck.audit.text.characters import plain
 from spfcheck.audit.text.own_names import holds_own
 from spfcheck.audit.text.slips import Slip
 from spfcheck.audit.text.tokens import kind_of
-from spfcheck.audit.text.wrapped import begin, is_terms
+from spfcheck.audit.text.wrapped import begin, is_list, is_terms
 from spfcheck.rfc7208.record import select
 
 __all__ = ["is_continuation", "near_misses", "slip_of", "without_version"]
@@ -67,8 +67,8 @@ def without_version(text: bytes, own: frozenset[str], domain: str) -> bool:
 
 
 def is_continuation(text: bytes) -> bool:
-    """A text without a version that reads like the rest of an SPF record."""
-    return b"all" in text[-8:].lower() and is_terms(text.decode("latin-1"))
+    """A text without a version that reads like a part of an SPF record."""
+    return len(text) <= _WHOLE and is_list(text.decode("latin-1"))
 
 
 def slip_of(text: bytes) -> Slip:

@@ -8,12 +8,14 @@ from typing import Final, Protocol
 
 from spfcheck.audit.text.typos import distance
 
-__all__ = ["NAME", "NameFacts", "clean_name", "holds_own", "own_meant", "wrongly"]
+__all__ = ["HOST", "NAME", "NameFacts", "clean_name", "holds_own", "own_meant", "wrongly"]
 
 NAME: Final = re.compile(
     r"(?=.*[a-z])[a-z0-9_](?:[a-z0-9_\-.]*[a-z0-9])?\.[a-z][a-z0-9\-]*[a-z0-9]\.?\Z", re.IGNORECASE | re.ASCII
 )
 """A host or domain as people write it."""
+HOST: Final = re.compile(r"[a-z0-9_.\-]+\Z", re.IGNORECASE | re.ASCII)
+"""The characters of a name that a host may have."""
 _NAME_LIKE: Final = re.compile(r"[a-z0-9_][a-z0-9_.\-]{3,}", re.IGNORECASE | re.ASCII)
 _AROUND: Final = re.compile(r"\A(?:[a-z]+:)?/*@?|[/.]+\Z", re.IGNORECASE)
 _LONG: Final = 12

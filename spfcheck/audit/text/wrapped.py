@@ -14,7 +14,7 @@ from spfcheck.audit.text.slips import Correction, Slip
 from spfcheck.audit.text.tokens import groups
 from spfcheck.audit.text.typos import distance
 
-__all__ = ["Begun", "begin", "is_list", "is_terms", "starts_a_term"]
+__all__ = ["Begun", "begin", "is_list", "is_terms", "may_be_list", "starts_a_term"]
 
 _VERSION: Final = "v=spf1"
 _STARTS_A_TERM: Final = re.compile(
@@ -67,9 +67,14 @@ def is_terms(text: str) -> bool:
 
 def is_list(text: str) -> bool:
     """True for a text of terms alone, of which one at least can be nothing else."""
+    sure = any(":" in word or "=" in word or (_END.match(word) and not word.isalpha()) for word in text.split())
+    return sure and may_be_list(text)
+
+
+def may_be_list(text: str) -> bool:
+    """True for a text of terms alone, which may be other words as well: ``mx``."""
     words = text.split()
-    sure = any(":" in word or "=" in word or _END.match(word) for word in words)
-    return sure and all(map(_TERM.match, words))
+    return bool(words) and all(map(_TERM.match, words))
 
 
 def begin(marked: Marked, original: str, *, without_version: bool = False) -> Begun | None:

@@ -64,5 +64,6 @@ def test_every_error_that_may_remain_has_its_sentence() -> None:
     tree = {
         code for code in CATALOGUE if code.startswith(("include-", "redirect-no", "mx-limit", "void-limit", "lookup"))
     }
-    assert set(REMAINING) == {code for code in tree if CATALOGUE[code].severity is Severity.ERROR}
+    unread = {Code.TERMS_AFTER_ALL, Code.IGNORED_TERM, Code.REDIRECT_IGNORED, Code.VOID_LOOKUP, Code.STRAY_RECORD}
+    assert set(REMAINING) == {code for code in tree if CATALOGUE[code].severity is Severity.ERROR} | unread
     assert remaining_sentences([("sender-denied", {}), ("sender-denied", {})]) == [OTHER]
