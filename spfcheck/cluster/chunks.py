@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from spfcheck.audit.report.model import Status
 from spfcheck.cluster.found import tally_text, unchecked, write_found
 from spfcheck.cluster.nights import ATTEMPTS, Errand, Night, Nights, NightState, StaleError, Task, keep, move
+from spfcheck.notify.audience.roster import NO_DOMAIN
 from spfcheck.notify.ledger import trail
 from spfcheck.notify.ledger.archive import Archive, Sighting
 from spfcheck.notify.ledger.shared_night import ChunkState
@@ -99,7 +100,8 @@ class Chunks:
 
     def cut(self, night: Night, now: float, size: int = CHUNK) -> int:
         """Part the domains of a gathered night and ask for every part; how many. Raises `StaleError`."""
-        names = sa.select(members.c.domain).where(members.c.plan_id == night.plan_id).distinct().subquery()
+        named = sa.and_(members.c.plan_id == night.plan_id, members.c.domain != NO_DOMAIN)
+        names = sa.select(members.c.domain).where(named).distinct().subquery()
         part = ((sa.func.row_number().over(order_by=names.c.domain) - 1) // size).label("part")
         numbered = sa.select(names.c.domain, part).subquery()
         cuts = sa.select(

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 
 from spfcheck.notify.audience.roster import Gathered
 from spfcheck.notify.ledger import trail
-from spfcheck.notify.ledger.tables import PLANNING, companies, found, members, nights
+from spfcheck.notify.ledger.tables import PLANNING, against, companies, found, members, nights
 from spfcheck.notify.model import NotifyError
 from spfcheck.notify.planning.checks import CheckHealth
 from spfcheck.notify.planning.plan import new_plan_id
@@ -98,7 +98,7 @@ class Night:
     def gathered(self) -> Gathered:
         """How far reading the audience has come."""
         known = dict(self.progress.get("gathered", {}))
-        known["refused"] = [(text, why) for text, why in known.get("refused", [])]
+        known["refused"] = [(*entry, "")[:3] for entry in known.get("refused", [])]
         return Gathered(**known)
 
     @property
@@ -288,5 +288,5 @@ def progress_of(gathered: Gathered, health: CheckHealth) -> dict[str, Any]:
 
 def clear(connection: Connection, plan_id: str) -> None:
     """Drop the audience of a night and what was found, once nobody needs them."""
-    for table in (found, members, companies):
+    for table in (found, members, against, companies):
         connection.execute(sa.delete(table).where(table.c.plan_id == plan_id))

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from spfcheck.cluster.nights import Night, clear, keep, progress_of, touch
-from spfcheck.notify.audience.roster import Company, Gathered, Member
-from spfcheck.notify.ledger.tables import companies, members
+from spfcheck.notify.audience.roster import AT_ONCE, NO_DOMAIN, Against, Company, Gathered, Member
+from spfcheck.notify.ledger.tables import against, companies, members
 from spfcheck.notify.planning.checks import CheckHealth
 from spfcheck.store.database import Store, WriterThread, reading, writing
 
@@ -30,7 +30,9 @@ class SharedRoster:
         return self._count(members.c.person)
 
     def _count(self, column: sa.Column[str]) -> int:
-        query = sa.select(sa.func.count(column.distinct())).where(members.c.plan_id == self._plan_id)
+        query = sa.select(sa.func.count(column.distinct())).where(
+            members.c.plan_id == self._plan_id, members.c.domain != NO_DOMAIN
+        )
         with reading(self._store) as connection:
             return int(connection.scalar(query) or 0)
 
@@ -40,6 +42,17 @@ class SharedRoster:
         with reading(self._store) as connection:
             rows = connection.execute(query.order_by(members.c.contact_id))
             return [Member(row.contact_id, row.person, row.domain, row.hold, row.tagged) for row in rows]
+
+    def against(self, persons: Collection[str]) -> dict[str, frozenset[str]]:
+        """What the contacts of each of *persons* say of them, where they say anything."""
+        wanted, found = sorted(persons), dict[str, frozenset[str]]()
+        with reading(self._store) as connection:
+            for start in range(0, len(wanted), AT_ONCE):
+                part = against.c.person.in_(wanted[start : start + AT_ONCE])
+                query = sa.select(against.c.person, against.c.mark).where(against.c.plan_id == self._plan_id, part)
+                for person, mark in connection.execute(query):
+                    found[person] = found.get(person, frozenset()) | {mark}
+        return found
 
 
 class SharedBook:
@@ -74,19 +87,40 @@ class SharedBook:
             keep(connection, self._night, progress_of(Gathered(), self._health), self._clock())
             clear(connection, self._night.plan_id)
 
-    async def take(self, members: Sequence[Member], so_far: Gathered) -> int:
-        """Add a page of members, and how far it has come with it; how many members were new."""
-        return await self._write(self._take, members, so_far)
+    async def known(self, contacts: Collection[str]) -> set[str]:
+        """Those of *contacts* that are in it already."""
+        return await self._write(self._known, sorted(contacts)) if contacts else set()
 
-    def _take(self, page: Sequence[Member], so_far: Gathered) -> int:
+    def _known(self, contacts: Sequence[str]) -> set[str]:
+        query = sa.select(members.c.contact_id).where(
+            members.c.plan_id == self._night.plan_id, members.c.contact_id.in_(contacts)
+        )
+        with reading(self._store) as connection:
+            return set(connection.scalars(query.distinct()))
+
+    async def take(self, members: Sequence[Member], so_far: Gathered) -> None:
+        """Add a page of members, and how far it has come with it."""
+        await self._write(self._take, members, so_far)
+
+    def _take(self, page: Sequence[Member], so_far: Gathered) -> None:
         values = [{"plan_id": self._night.plan_id, **member._asdict()} for member in page]
         with writing(self._store) as connection:
             keep(connection, self._night, progress_of(so_far, self._health), self._clock())
-            if not values:
-                return 0
-            insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-            statement = insert(members).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
-            return connection.execute(statement, values).rowcount
+            if values:
+                insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+                connection.execute(insert(members).on_conflict_do_nothing(), values)
+
+    async def note(self, against: Sequence[Against], so_far: Gathered) -> None:
+        """Add what a page of contacts says of people, and how far it has come with it."""
+        await self._write(self._note, against, so_far)
+
+    def _note(self, page: Sequence[Against], so_far: Gathered) -> None:
+        values = [{"plan_id": self._night.plan_id, **note._asdict()} for note in page]
+        with writing(self._store) as connection:
+            keep(connection, self._night, progress_of(so_far, self._health), self._clock())
+            if values:
+                insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+                connection.execute(insert(against).on_conflict_do_nothing(), values)
 
     async def add_companies(self, companies: Sequence[Company]) -> None:
         """Remember the domains of companies."""

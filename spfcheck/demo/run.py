@@ -145,10 +145,10 @@ def _tell(stage: Stage, plan: Plan, summary: SendSummary) -> None:
         person = stage.names[message.contact_id]
         print(f"  {person.name} <{person.address}>: {message.subject}")
     _left_alone(plan.rows, stories)
-    _not_asked_for(stage)
+    _held(stage)
     if plan.refused:
         print("\nTyped where a domain belongs, and taken for none:")
-        for typed, why in plan.refused:
+        for typed, why, _ in plan.refused:
             print(f"  {shown(typed, 40)}: {why}")
     ends = ("sent", "suppressed", "rejected", "unclear")
     print("\n" + ", ".join(f"{end} {getattr(summary, end)}" for end in ends).capitalize() + ".")
@@ -164,11 +164,11 @@ def _left_alone(rows: Iterable[PlanRow], stories: dict[str, str]) -> None:
                 print(f"    {row.domain:<{WIDTH - 2}} {stories.get(row.domain, '')}".rstrip())
 
 
-def _not_asked_for(stage: Stage) -> None:
-    """The people whom the search's own filters keep out: they never even come near the notifier."""
-    kept_out = [person for person in stage.cast.people if person.flags or person.tags]
-    print(f"\nNot even asked for, by the search's filters ({len(kept_out)} people):")
-    for person in kept_out:
+def _held(stage: Stage) -> None:
+    """The people who are never written to, for what their contacts say of consent."""
+    held = [person for person in stage.cast.people if person.flags or person.tags]
+    print(f"\nNever written to, whatever becomes of their domain ({len(held)} people):")
+    for person in held:
         print(f"  {person.name} <{person.address}>: {', '.join([*person.flags, *person.tags])}")
 
 

@@ -153,8 +153,8 @@ class SandboxWorkspace:
         self.index_lag = index_lag
         self.contacts: dict[str, SandboxContact] = {}
         self.companies: dict[str, dict[str, Any]] = {}
-        self.tags: dict[str, str] = {}
-        """Name by id."""
+        self.tags: dict[str, str] = {"7522900": "spf-no-notify"}
+        """Name by id; a workspace that is set up has the tag that opts out."""
         self.attributes: dict[str, str] = {"custom_attributes.sending_domain": "string"}
         """Type of each contact attribute by full name."""
         self.company_attributes: dict[str, str] = {"custom_attributes.sending_domain": "string"}

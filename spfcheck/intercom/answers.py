@@ -277,7 +277,9 @@ def company_scroll(document: Any) -> tuple[tuple[Mapping[str, Any], ...], str]:
 
 def companies_of(document: Any) -> tuple[Mapping[str, Any], ...]:
     """``GET /contacts/{id}/companies``: the companies of one contact."""
-    found = _mapping(document).get("companies")
+    raw = _mapping(document)
+    # The description has both: `companies` in its schema, `data` in its example.
+    found = raw.get("companies", raw.get("data"))
     if not isinstance(found, list):
         raise MalformedAnswerError("The companies of a contact are no list.")
     return tuple(_mapping(entry) for entry in found)

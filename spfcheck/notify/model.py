@@ -230,8 +230,8 @@ class Plan:
     brakes: tuple[Brake, ...]
     rows: tuple[PlanRow, ...]
     intents: tuple[Intent, ...]
-    refused: tuple[tuple[str, str], ...] = ()
-    """Texts that customers typed where a domain belongs, and why they are none; the first 200."""
+    refused: tuple[tuple[str, str, str], ...] = ()
+    """Texts that customers typed where a domain belongs, why they are none, and the contact; the first 200."""
     baseline: str = ""
     """The approved plan that it was measured against; empty on the first night."""
     approved_by: str = ""

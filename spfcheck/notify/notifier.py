@@ -203,7 +203,7 @@ class Notifier:
         await self._write(self._refuse, plan)
         try:
             workspace = await enter(self._settings, self._intercom, self.guards.mark_tag)
-            await self._same_audience(plan, workspace)
+            await self._same_audience(plan)
             await self._take_lock()
             # Whoever held the lock may have had it for hours, and much may have been decided meanwhile.
             await self._write(self._refuse, plan)
@@ -232,9 +232,8 @@ class Notifier:
         if not plan.approved_by and not plan.baseline:
             raise RefusedError(f"Nobody approved a plan yet: review {plan.id} and run notify approve {plan.id}.")
 
-    async def _same_audience(self, plan: Plan, workspace: Workspace) -> None:
-        wanted = query.query(self._settings.audience, sorted(workspace.exclude_tags))
-        count = await self._intercom.count_contacts(wanted)
+    async def _same_audience(self, plan: Plan) -> None:
+        count = await self._intercom.count_contacts(query.query(self._settings.audience))
         moved = abs(count - plan.contacts) / max(plan.contacts, 1)
         if moved > self.guards.audience_change_max:
             raise RefusedError(

@@ -17,7 +17,7 @@ from spfcheck.cluster.found import total
 from spfcheck.cluster.nights import ATTEMPTS, Errand, Night, Nights, NightState, StaleError, Task, progress_of
 from spfcheck.cluster.roster import SharedBook, SharedRoster
 from spfcheck.notify.audience.query import People
-from spfcheck.notify.audience.roster import Gathered, Member
+from spfcheck.notify.audience.roster import NO_DOMAIN, Against, Gathered, Member
 from spfcheck.notify.ledger import migration
 from spfcheck.notify.ledger.archive import Archive, Sighting
 from spfcheck.notify.ledger.shared_night import ChunkState
@@ -234,10 +234,12 @@ def test_a_night_that_was_overtaken_is_not_written_to(nights: Nights) -> None:
     ):
         with pytest.raises(StaleError):
             late()
-    nights.keep(fresh, progress_of(Gathered(received=3, cursor="y", refused=[("a", "b")]), CheckHealth("bad")), 6.0)
+    nights.keep(
+        fresh, progress_of(Gathered(received=3, cursor="y", refused=[("a", "b", "c")]), CheckHealth("bad")), 6.0
+    )
     known = nights.load(plan_id)
     assert known is not None
-    assert known.gathered == Gathered(received=3, cursor="y", refused=[("a", "b")])
+    assert known.gathered == Gathered(received=3, cursor="y", refused=[("a", "b", "c")])
     assert known.health == CheckHealth("bad")
 
 
@@ -445,23 +447,31 @@ def test_many_workers_may_begin_a_ledger_at_once_and_with_one_key_only(engine: E
     archive.same_key(People(b"ours"))
 
 
-async def test_a_page_of_the_audience_counts_what_is_new_in_it(nights: Nights) -> None:
+async def test_a_page_of_the_audience_is_written_down_with_how_far_it_has_come(nights: Nights) -> None:
     plan_id = nights.begin(due=1, now=1.0, max_age=DAY)
     night = nights.claim(plan_id, NightState.GATHERING, worker=1, now=2.0)
     assert night is not None
     write = database.WriterThread()
     book = SharedBook(nights.engine, night, CheckHealth(), write, lambda: 3.0)
     page = [Member(f"c{number}", f"p{number}", "a.example", "", tagged=False) for number in range(150)]
-    assert await book.take(page, Gathered(received=150, cursor="2")) == 150
-    assert await book.take(page, Gathered(received=300, cursor="3")) == 0
+    await book.take(page, Gathered(received=150, cursor="2"))
+    await book.take(page, Gathered(received=300, cursor="3"))
+    assert await book.known({"c0", "c149", "c150"}) == {"c0", "c149"}
+    assert await book.known(set()) == set()
     more = [Member("c1", "p1", "b.example", "", tagged=False), Member("x", "y", "b.example", "role", tagged=True)]
-    assert await book.take([*page, *more], Gathered(received=400, cursor="4")) == 2
+    nowhere = Member("n", "nobody", NO_DOMAIN, "", tagged=False)
+    await book.take([*page, *more, nowhere], Gathered(received=400, cursor="4"))
+    assert await book.known({"n"}) == {"n"}
+    notes = [Against("p1", "bounced"), Against("p1", "tagged"), Against("p2", "unsubscribed")]
+    for _ in range(2):
+        await book.note(notes, Gathered(received=400, cursor="4"))
     await book.add_companies([("k1", ["a.example"]), ("k2", ["b.example", "c.example"])])
     await book.add_companies([("k1", ["d.example"])])
     assert await book.companies({"k1", "k2", "k3"}) == {"k1": ["d.example"], "k2": ["b.example", "c.example"]}
     roster = SharedRoster(nights.engine, plan_id)
     assert roster.members("b.example") == more
     assert (roster.domain_count(), roster.people_count()) == (2, 151)
+    assert roster.against({"p1", "p2", "p3"}) == {"p1": {"bounced", "tagged"}, "p2": {"unsubscribed"}}
     held = nights.load(plan_id)
     assert held is not None
     assert held.gathered == Gathered(received=400, cursor="4")

@@ -29,6 +29,7 @@ def _figures(name: str, figures: str) -> Mutation:
 MUTATIONS = (
     _brakes("resolver-off", '_flag("resolver", night.resolver_trouble,', '_flag("resolver", "",'),
     _brakes("senders-off", '_flag("senders", night.sender_trouble,', '_flag("senders", "",'),
+    _brakes("opt-out-tags-off", "unknown if night.missing_tags else", '"" if night.missing_tags else'),
     _brakes("a-flag-never-trips", "0.0, bool(trouble), trouble or fine", "0.0, False, trouble or fine"),
     _brakes("empty-audience-off", "1, night.contacts < 1,", "1, False,"),
     _brakes("empty-audience-at-its-threshold", "1, night.contacts < 1,", "1, night.contacts <= 1,"),

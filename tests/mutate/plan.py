@@ -135,10 +135,23 @@ WHOM = (
     ),
     _plan(
         "one-hold-holds-one-contact",
-        "if known is None or (member.hold and not known.hold):",
-        "if known is None:",
+        "next((reason for reason in OF_THE_PERSON if reason in marks[person]), member.hold)",
+        "member.hold",
         ONE_HOLD,
     ),
+    _plan(
+        "holds-of-this-domain-only",
+        "        marks[person].update(against)\n",
+        "        pass\n",
+        ONE_HOLD,
+    ),
+    _plan(
+        "a-held-contact-is-written-to",
+        "if known is None or (known.hold and not member.hold):",
+        "if known is None:",
+        "test_a_hold_that_is_one_contacts_holds_only_that_contact",
+    ),
+    _plan("tags-of-this-contact-only", "tagged=TAGGED in marks[person]", "tagged=member.tagged", TAGGED),
     _plan(
         "each-contact-by-itself", "by_person[member.person] = member", "by_person[member.contact_id] = member", ONE_HOLD
     ),

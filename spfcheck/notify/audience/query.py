@@ -28,20 +28,30 @@ MOST_FILTERS = 15
 _CONSENT = ("unsubscribed_from_emails", "has_hard_bounced", "marked_email_as_spam")
 
 
-def query(audience: AudienceSettings, exclude_tag_ids: Iterable[str], *, consent: bool = True) -> dict[str, Any]:
+def query(audience: AudienceSettings) -> dict[str, Any]:
     """The search for the audience. Groups hold either filters or groups, as the API's description wants it.
 
-    Without *consent* it finds those too who are never messaged, to count them.
+    Whoever is held is found too: consent is the person's, and a contact that a search leaves out holds nobody.
     """
     plain = [entry for entry in audience.filters if not isinstance(entry.get("value"), list) or "field" in entry]
     groups = [entry for entry in audience.filters if entry not in plain]
-    if consent:
-        plain += [{"field": name, "operator": "=", "value": False} for name in _CONSENT]
-        plain += [{"field": "tag_id", "operator": "!=", "value": tag} for tag in exclude_tag_ids]
+    if not plain:
+        return {"operator": "AND", "value": groups}
     if len(plain) > MOST_FILTERS:
         raise NotifyError(f"The audience has {len(plain)} filters; the messaging API takes {MOST_FILTERS} at most.")
     both = {"operator": "AND", "value": plain}
     return {"operator": "AND", "value": [both, *groups]} if groups else both
+
+
+def held_queries(tag_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """The searches for every contact of the workspace that is held, whatever the filters of the audience say.
+
+    *tag_ids* are the tags that are looked for, beyond the ten that a contact itself lists.
+    """
+    against = [{"field": name, "operator": "=", "value": True} for name in _CONSENT]
+    against += [{"field": "tag_id", "operator": "=", "value": tag} for tag in sorted(tag_ids)]
+    groups = [against[start : start + MOST_FILTERS] for start in range(0, len(against), MOST_FILTERS)]
+    return [{"operator": "OR", "value": group} for group in groups]
 
 
 def turned_away_query(contact_ids: Sequence[str]) -> dict[str, Any]:
@@ -85,12 +95,30 @@ def is_address(text: str) -> bool:
     return bool(at and local and "." in domain) and len(text) <= 320 and not any(map(str.isspace, text.strip()))
 
 
+OF_THE_PERSON = (
+    Reason.UNSUBSCRIBED,
+    Reason.BOUNCED,
+    Reason.MARKED_SPAM,
+    Reason.OPTED_OUT,
+    Reason.CONSENT_UNKNOWN,
+)
+"""Holds that are the person's, whichever of their contacts says so; every other hold is of one contact."""
+
+
 def hold(contact: Contact, roles: Sequence[str], exclude_tag_ids: frozenset[str]) -> Reason | None:
-    """Why a contact is not messaged by what it says itself, or None. Every flag must be exactly false."""
+    """Why a contact is not messaged by what it says itself, or None. Every flag must be exactly false.
+
+    What holds the person is said before what holds only this contact.
+    """
+    against = _consent(contact, exclude_tag_ids)
+    if against is not None:
+        return against
     if contact.role not in roles:
         return Reason.ROLE
-    if not is_address(contact.email):
-        return Reason.NO_ADDRESS
+    return None if is_address(contact.email) else Reason.NO_ADDRESS
+
+
+def _consent(contact: Contact, exclude_tag_ids: frozenset[str]) -> Reason | None:
     flags = (
         (contact.unsubscribed, Reason.UNSUBSCRIBED),
         (contact.bounced, Reason.BOUNCED),
@@ -99,9 +127,9 @@ def hold(contact: Contact, roles: Sequence[str], exclude_tag_ids: frozenset[str]
     for flag, reason in flags:
         if flag is True:
             return reason
-    if any(flag is not False for flag, _ in flags):
-        return Reason.CONSENT_UNKNOWN
-    return Reason.OPTED_OUT if contact.tags & exclude_tag_ids else None
+    if contact.tags & exclude_tag_ids:
+        return Reason.OPTED_OUT
+    return Reason.CONSENT_UNKNOWN if any(flag is not False for flag, _ in flags) else None
 
 
 class Mapped(NamedTuple):

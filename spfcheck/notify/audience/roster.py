@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -25,15 +25,19 @@ class Gathered:
     counted: int = 0
     received: int = 0
     kept_out: int = 0
-    """Contacts that the query leaves out for consent."""
+    """Contacts that are held for consent."""
     without_domain: int = 0
     refusals: int = 0
-    refused: list[tuple[str, str]] = field(default_factory=list)
-    """The first texts that were no domain, for the staff's list."""
+    refused: list[tuple[str, str, str]] = field(default_factory=list)
+    """The first texts that were no domain, why, and whose they are, for the staff's list."""
+    missing_tags: list[str] = field(default_factory=list)
+    """Tags that opt out by the settings, and that the workspace does not have."""
+    search: int = 0
+    """Which search it is in: 0 for the audience, then those for whoever is held."""
     cursor: str = ""
-    """Where the search goes on; empty at the beginning and at the end."""
+    """Where that search goes on; empty at the beginning and at the end."""
 
-    def refuse(self, refusals: Iterable[tuple[str, str]]) -> None:
+    def refuse(self, refusals: Iterable[tuple[str, str, str]]) -> None:
         """Keep texts that were no domain."""
         for refusal in refusals:
             self.refusals += 1
@@ -41,8 +45,12 @@ class Gathered:
                 self.refused.append(refusal)
 
 
+NO_DOMAIN = ""
+"""What stands for the domain of a contact that names none; it was received all the same."""
+
+
 class Member(NamedTuple):
-    """One contact with one of its domains."""
+    """One contact with one of its domains, or with `NO_DOMAIN`."""
 
     contact_id: str
     person: str
@@ -52,6 +60,17 @@ class Member(NamedTuple):
     tagged: bool
     """Carries the tag that we put on whom we messaged."""
 
+
+class Against(NamedTuple):
+    """What one contact says of the person behind it, whatever domain it names."""
+
+    person: str
+    mark: str
+    """A hold that is the person's, or `TAGGED`."""
+
+
+TAGGED = "tagged"
+"""A contact of the person carries the tag that we put on whom we messaged."""
 
 Company = tuple[str, Sequence[str]]
 """The id of a company, and its domains."""
@@ -64,10 +83,17 @@ class Members(Protocol):
         """How many distinct domains there are."""
 
     def people_count(self) -> int:
-        """How many people there are, each mailbox once."""
+        """How many people with a domain there are, each mailbox once."""
 
     def members(self, domain: str) -> list[Member]:
         """The members of one domain, in a stable order."""
+
+    def against(self, persons: Collection[str]) -> Mapping[str, frozenset[str]]:
+        """What the contacts of each of *persons* say of them, where they say anything."""
+
+
+AT_ONCE = 500
+"""Names in one question to a database."""
 
 
 class Roster:
@@ -87,6 +113,7 @@ class Roster:
             " PRIMARY KEY (contact_id, domain)) WITHOUT ROWID"
         )
         self._db.execute("CREATE TABLE companies (company_id TEXT PRIMARY KEY, domains TEXT) WITHOUT ROWID")
+        self._db.execute("CREATE TABLE against (person TEXT, mark TEXT, PRIMARY KEY (person, mark)) WITHOUT ROWID")
 
     def __enter__(self) -> Self:
         return self
@@ -97,14 +124,26 @@ class Roster:
         self._db.close()
         self._directory.cleanup()
 
-    async def take(self, members: Sequence[Member], so_far: Gathered) -> int:
-        """Add a page of members; how many were new. *so_far* need not be kept: whoever comes after begins anew."""
+    async def known(self, contacts: Collection[str]) -> set[str]:
+        """Those of *contacts* that are in it already."""
+        wanted = ",".join("?" * len(contacts))
+        # The names are bound, not written into the question.
+        query = f"SELECT DISTINCT contact_id FROM members WHERE contact_id IN ({wanted})"  # noqa: S608
+        return {row[0] for row in self._db.execute(query, tuple(contacts))}
+
+    async def take(self, members: Sequence[Member], so_far: Gathered) -> None:
+        """Add a page of members. *so_far* need not be kept: whoever comes after begins anew."""
         del so_far
-        before = self._db.total_changes
         self._db.execute("BEGIN")
         self._db.executemany("INSERT OR IGNORE INTO members VALUES (?, ?, ?, ?, ?)", members)
         self._db.execute("COMMIT")
-        return self._db.total_changes - before
+
+    async def note(self, against: Sequence[Against], so_far: Gathered) -> None:
+        """Add what a page of contacts says of people."""
+        del so_far
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT OR IGNORE INTO against VALUES (?, ?)", against)
+        self._db.execute("COMMIT")
 
     def index(self) -> None:
         """Make ready for reading by domain, once everybody is in."""
@@ -112,21 +151,36 @@ class Roster:
 
     def domains(self) -> Iterator[str]:
         """Each distinct domain once, in order."""
-        for (domain,) in self._db.execute("SELECT DISTINCT domain FROM members ORDER BY domain"):
+        for (domain,) in self._db.execute(
+            "SELECT DISTINCT domain FROM members WHERE domain != ? ORDER BY domain", (NO_DOMAIN,)
+        ):
             yield domain
 
     def domain_count(self) -> int:
         """How many distinct domains there are."""
-        return int(self._db.execute("SELECT count(DISTINCT domain) FROM members").fetchone()[0])
+        return self._count("domain")
 
     def people_count(self) -> int:
         """How many people there are, each mailbox once."""
-        return int(self._db.execute("SELECT count(DISTINCT person) FROM members").fetchone()[0])
+        return self._count("person")
+
+    def _count(self, column: str) -> int:
+        query = f"SELECT count(DISTINCT {column}) FROM members WHERE domain != ?"  # noqa: S608 - one of two columns
+        return int(self._db.execute(query, (NO_DOMAIN,)).fetchone()[0])
 
     def members(self, domain: str) -> list[Member]:
         """The members of one domain, in a stable order."""
         query = "SELECT contact_id, person, domain, hold, tagged FROM members WHERE domain = ? ORDER BY contact_id"
         return [Member(row[0], row[1], row[2], row[3], bool(row[4])) for row in self._db.execute(query, (domain,))]
+
+    def against(self, persons: Collection[str]) -> dict[str, frozenset[str]]:
+        """What the contacts of each of *persons* say of them, where they say anything."""
+        found: dict[str, frozenset[str]] = {}
+        for person in persons:
+            rows = self._db.execute("SELECT mark FROM against WHERE person = ?", (person,)).fetchall()
+            if rows:
+                found[person] = frozenset(row[0] for row in rows)
+        return found
 
     async def add_companies(self, companies: Sequence[Company]) -> None:
         """Remember the domains of companies."""

@@ -278,7 +278,7 @@ class Archive:
         if _digest(head, rows_text, intents_text) != row.hash:
             raise NotifyError(f"{row.id} is not what it was when it was made: its hash differs.")
         head["brakes"] = tuple(Brake(**brake) for brake in head["brakes"])
-        head["refused"] = tuple((text, why) for text, why in head["refused"])
+        head["refused"] = tuple((*entry, "")[:3] for entry in head["refused"])
         return Plan(**head, rows=rows, intents=intents, approved_by=row.approved_by, approved_at=row.approved_at)
 
     def last_accepted_at(self) -> float:

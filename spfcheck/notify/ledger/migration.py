@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 
 from spfcheck.store.database import migrate, reading
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration; a test holds it to the directory."""
 
 

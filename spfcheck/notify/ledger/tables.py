@@ -295,6 +295,15 @@ members = Table(
     comment="The audience of a night that many workers share, until its plan is made.",
 )
 
+against = Table(
+    "against",
+    metadata,
+    Column("plan_id", ForeignKey("nights.plan_id", ondelete="CASCADE"), primary_key=True),
+    Column("person", String(64), primary_key=True),
+    Column("mark", String(64), primary_key=True),
+    comment="What contacts of a night say of the person behind them, until its plan is made.",
+)
+
 companies = Table(
     "companies",
     metadata,

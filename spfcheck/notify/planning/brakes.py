@@ -101,6 +101,8 @@ class NightFigures:
     went_back: float
     """Seconds by which our clock stands before the newest plan's; 0 when it does not."""
     rate_limit: int
+    missing_tags: tuple[str, ...] = ()
+    """Tags that opt out by the settings, and that the workspace does not have."""
 
 
 def brakes(guards: Guards, night: NightFigures) -> tuple[Brake, ...]:
@@ -111,9 +113,12 @@ def brakes(guards: Guards, night: NightFigures) -> tuple[Brake, ...]:
     missing = max(0, night.contacts - night.received) / night.contacts if night.contacts else 0.0
     broken_limit = max(guards.newly_broken_floor, guards.newly_broken_max * change.compared)
     skew = max(abs(night.clock_skew), night.went_back)
+    unknown = f"The workspace has no tag {', '.join(night.missing_tags)} (audience.exclude_tags)."
     return (
         _flag("resolver", night.resolver_trouble, "The resolver answers its canaries as it should."),
         _flag("senders", night.sender_trouble, "Our own include can be read."),
+        # Whoever carries the tag that was meant would be written to.
+        _flag("opt-out-tags", unknown if night.missing_tags else "", "The workspace has every tag that opts out."),
         Brake("empty-audience", night.contacts, 1, night.contacts < 1, f"The search found {night.contacts} contacts."),
         Brake(
             "half-a-search",

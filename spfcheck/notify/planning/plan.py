@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from spfcheck.audit.report.model import Report, Status
-from spfcheck.notify.audience.roster import Gathered, Member, Members, Roster
+from spfcheck.notify.audience.query import OF_THE_PERSON
+from spfcheck.notify.audience.roster import TAGGED, Gathered, Member, Members, Roster
 from spfcheck.notify.guards import DAY, Guards
 from spfcheck.notify.ledger.archive import Archive, DomainState, Sighting
 from spfcheck.notify.ledger.ledger import Ledger
@@ -168,13 +169,13 @@ class Planner:
         """The rows of all domains that are not simply fine, and the letters that follow, in the order of sending."""
         states = self._archive.states([item.domain for item in examined])
         for item in examined:
-            self._rows.append(self._row(item, states.get(item.domain, DomainState()), roster.members(item.domain)))
+            self._rows.append(self._row(item, states.get(item.domain, DomainState()), roster))
         if self._guards.thanks:
             unchecked = frozenset(i.domain for i in examined if i.judgement.reason is Reason.NOT_CHECKED)
             self._thank(roster, unchecked)
         return self._rows, self._order()
 
-    def _row(self, item: Examined, state: DomainState, members: list[Member]) -> PlanRow:
+    def _row(self, item: Examined, state: DomainState, roster: Members) -> PlanRow:
         judgement = item.judgement
         if judgement.reason is None:
             judgement = evidence.seen_enough(state, item.fault, now=self._now, guards=self._guards)
@@ -190,14 +191,14 @@ class Planner:
             record=item.record,
             report_id=item.report_id,
         )
-        return row if judgement.reason is not None else self._address(row, state, members)
+        return row if judgement.reason is not None else self._address(row, state, roster)
 
-    def _address(self, row: PlanRow, state: DomainState, members: list[Member]) -> PlanRow:
+    def _address(self, row: PlanRow, state: DomainState, roster: Members) -> PlanRow:
         """Who of the domain's people gets which message, and why the others do not."""
         told = self._ledger.told(row.domain)
         held: Counter[str] = Counter()
         steps: Counter[str] = Counter()
-        for member in _one_each(members):
+        for member in one_each(roster.members(row.domain), roster):
             step, reason = self._for_member(member, row.domain, state, told)
             if step is None:
                 held[reason] += 1
@@ -248,7 +249,7 @@ class Planner:
                 continue
             told = self._ledger.told(domain)
             here = [row for row in told if row.episode == episode]
-            for member in _one_each(roster.members(domain)):
+            for member in one_each(roster.members(domain), roster):
                 mine = [row for row in here if row.person == member.person]
                 written = any(row.step != MessageStep.THANKS and row.state is NoticeState.SENT for row in mine)
                 thanked = any(row.step == MessageStep.THANKS and row.in_hand for row in mine)
@@ -299,14 +300,27 @@ class Planner:
         return ordered
 
 
-def _one_each(members: list[Member]) -> list[Member]:
-    """One contact for each person: the first that may be messaged; one hold of the person holds them all."""
+def one_each(members: Sequence[Member], roster: Members) -> list[Member]:
+    """One contact for each person: the first that may be messaged.
+
+    What any contact of the person says of consent, or shows of our tag, is said of that one, whatever domain it names.
+    """
     by_person: dict[str, Member] = {}
+    marks: dict[str, set[str]] = {}
     for member in members:
         known = by_person.get(member.person)
-        if known is None or (member.hold and not known.hold):
+        if known is None or (known.hold and not member.hold):
             by_person[member.person] = member
-    return list(by_person.values())
+        marks.setdefault(member.person, set()).update((member.hold, TAGGED if member.tagged else ""))
+    for person, against in roster.against(by_person).items():
+        marks[person].update(against)
+    return [
+        member._replace(
+            hold=next((reason for reason in OF_THE_PERSON if reason in marks[person]), member.hold),
+            tagged=TAGGED in marks[person],
+        )
+        for person, member in by_person.items()
+    ]
 
 
 def new_ref() -> str:

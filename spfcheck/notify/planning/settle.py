@@ -146,6 +146,7 @@ class Settlement:
             clock_skew=around.clock_skew,
             went_back=max(0.0, self._archive.last_accepted_at() - total.started),
             rate_limit=around.rate_limit,
+            missing_tags=tuple(total.gathered.missing_tags),
         )
 
     def _baseline_contacts(self) -> int:

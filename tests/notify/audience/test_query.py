@@ -140,25 +140,38 @@ def test_people_are_the_same_by_address_and_strangers_by_key() -> None:
     assert "ann" not in people.person("ann@acme.example")
 
 
-def test_the_query_asks_for_consent_and_keeps_groups_apart() -> None:
+def test_the_query_leaves_nobody_out_for_consent_and_keeps_groups_apart() -> None:
     settings = AudienceSettings(
         filters=[
             {"field": "role", "operator": "=", "value": "user"},
             {"operator": "OR", "value": [{"field": "email", "operator": "$", "value": ".example"}]},
         ]
     )
-    made = query.query(settings, ["77"])
-    flat, group = made["value"]
-    fields = {(entry["field"], entry["value"]) for entry in flat["value"]}
-    assert {("unsubscribed_from_emails", False), ("has_hard_bounced", False), ("marked_email_as_spam", False)} < fields
-    assert ("tag_id", "77") in fields
+    flat, group = query.query(settings)["value"]
+    assert flat["value"] == [{"field": "role", "operator": "=", "value": "user"}]
     assert group["operator"] == "OR"
+    only_groups = AudienceSettings(filters=[settings.filters[1]])
+    assert query.query(only_groups) == {"operator": "AND", "value": [settings.filters[1]]}
+
+
+def test_whoever_is_held_is_searched_for_by_every_flag_and_tag() -> None:
+    (both,) = query.held_queries(["78", "77"])
+    assert both["operator"] == "OR"
+    assert [(entry["field"], entry["operator"], entry["value"]) for entry in both["value"]] == [
+        ("unsubscribed_from_emails", "=", True),
+        ("has_hard_bounced", "=", True),
+        ("marked_email_as_spam", "=", True),
+        ("tag_id", "=", "77"),
+        ("tag_id", "=", "78"),
+    ]
+    many = query.held_queries(str(number) for number in range(20))
+    assert [len(group["value"]) for group in many] == [15, 8]
 
 
 def test_too_many_filters_are_one_sentence() -> None:
-    settings = AudienceSettings(filters=[{"field": "role", "operator": "=", "value": str(n)} for n in range(13)])
+    settings = AudienceSettings(filters=[{"field": "role", "operator": "=", "value": str(n)} for n in range(16)])
     with pytest.raises(NotifyError, match="16 filters; the messaging API takes 15"):
-        query.query(settings, [])
+        query.query(settings)
 
 
 def test_raising_the_share_only_adds_domains() -> None:

@@ -59,6 +59,7 @@ def tripped(**figures: Any) -> dict[str, Brake]:
 EDGES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("resolver", {"resolver_trouble": ""}, {"resolver_trouble": "It lies."}),
     ("senders", {"sender_trouble": ""}, {"sender_trouble": "It cannot be read."}),
+    ("opt-out-tags", {"missing_tags": ()}, {"missing_tags": ("do-not-mail",)}),
     (
         "empty-audience",
         {"contacts": 1, "received": 1, "baseline_contacts": 0},

@@ -5,7 +5,7 @@ The ledger is a real one in a temporary directory; only its clock is ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 
 from spfcheck.audit.report.model import Status
 from spfcheck.intercom.answers import SendOutcome, Sent
+from spfcheck.notify.audience.query import OF_THE_PERSON
 from spfcheck.notify.audience.roster import Gathered, Member
 from spfcheck.notify.guards import DAY, HOUR, Guards
 from spfcheck.notify.ledger import migration
@@ -51,6 +52,11 @@ class People:
 
     def members(self, domain: str) -> list[Member]:
         return [member for member in self._members if member.domain == domain]
+
+    def against(self, persons: Collection[str]) -> dict[str, frozenset[str]]:
+        told = [member for member in self._members if member.person in persons]
+        holds = {member.person: {one.hold for one in told if one.person == member.person} - {""} for member in told}
+        return {person: frozenset(marks & set(OF_THE_PERSON)) for person, marks in holds.items()}
 
 
 def member(
@@ -305,6 +311,10 @@ def test_our_tag_on_somebody_whom_the_ledger_knows_holds_nobody(room: Room) -> N
     assert row.step == MessageStep.DAY7, "told of this one"
     (row,), _ = room.decide(member("eve", tagged=True))
     assert row.reason == Reason.NO_LEDGER_ROW
+    for order in (1, -1):
+        contacts = [member("eve", contact="c1"), member("eve", contact="c2", tagged=True)][::order]
+        (row,), _ = room.decide(*contacts)
+        assert row.reason == Reason.NO_LEDGER_ROW, "whichever of the contacts carries it"
 
 
 def test_outside_the_stage_nobody_is_messaged(room: Room) -> None:
@@ -322,8 +332,20 @@ def test_one_hold_of_a_person_holds_all_their_contacts(room: Room) -> None:
         assert (row.reason, row.held, intents) == (Reason.BOUNCED, {"bounced": 1}, [])
     (row,), (intent,) = room.decide(member("ann", contact="c1"), member("ann", contact="c2"))
     assert (row.persons, intent.contact_id) == (1, "c1")
-    (row,), _ = room.decide(member("ann", hold=Reason.BOUNCED), member("ann", hold=Reason.ROLE))
-    assert row.held == {"bounced": 1}, "the first reason stands"
+    (row,), _ = room.decide(member("ann", hold=Reason.ROLE), member("ann", hold=Reason.BOUNCED))
+    assert row.held == {"bounced": 1}, "what holds the person is said first"
+    (row,), _ = room.decide(member("ann", contact="c1"), member("ann", "another.example", hold=Reason.BOUNCED))
+    assert row.held == {"bounced": 1}, "whatever domain the other contact names"
+
+
+def test_a_hold_that_is_one_contacts_holds_only_that_contact(room: Room) -> None:
+    room.seen()
+    for order in (1, -1):
+        contacts = [member("ann", contact="c1", hold=Reason.ROLE), member("ann", contact="c2")][::order]
+        (row,), (intent,) = room.decide(*contacts)
+        assert (row.persons, intent.contact_id) == (1, "c2")
+    (row,), _ = room.decide(member("ann", hold=Reason.ROLE))
+    assert row.held == {"role": 1}
 
 
 # One message a person, and so many a night.
