@@ -325,15 +325,20 @@ class Sandbox:
         return web.json_response({**self._tag(tag_id), "applied_at": int(self.workspace.clock())})
 
     async def _contact_companies(self, request: web.Request) -> web.Response:
-        found = [self.workspace.companies[one] for one in self._named(request).companies]
-        return web.json_response({"type": "list", "companies": found, "total_count": len(found)})
+        every = [self.workspace.companies[one] for one in self._named(request).companies]
+        page, per_page = int(request.query.get("page", "1")), int(request.query.get("per_page", "10"))
+        found = every[(page - 1) * per_page : page * per_page]
+        last = -(-len(every) // per_page)
+        following = f"{request.url.origin()}{request.path}?per_page={per_page}&page={page + 1}"
+        pages = {"type": "pages", "page": page, "per_page": per_page, "total_pages": last}
+        if page < last:
+            pages["next"] = following
+        return web.json_response({"type": "list", "companies": found, "total_count": len(every), "pages": pages})
 
     async def _scroll(self, request: web.Request) -> web.Response:
-        everyone = list(self.workspace.companies.values())
-        start = int(request.query.get("scroll_param", "0") or 0)
-        page = everyone[start : start + 100]
-        answer = {"type": "list", "data": page, "scroll_param": str(start + 100), "total_count": len(everyone)}
-        return web.json_response(answer)
+        page, following = self.workspace.scroll(request.query.get("scroll_param", ""))
+        total = len(self.workspace.companies)
+        return web.json_response({"type": "list", "data": page, "scroll_param": following, "total_count": total})
 
     async def _message(self, request: web.Request) -> web.StreamResponse:
         document = await request.json()

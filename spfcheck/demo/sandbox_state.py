@@ -18,6 +18,10 @@ MOST_LEVELS = 2
 """Of a search, by the API's description."""
 
 
+SCROLL_EXPIRES = 60.0
+"""Seconds after which a scroll that nobody uses is over, by the API's description."""
+
+
 class RefusedByApi(Exception):  # noqa: N818 - an answer of the API, not a fault of the program
     """An error envelope: HTTP status, code and message."""
 
@@ -153,6 +157,10 @@ class SandboxWorkspace:
         self.index_lag = index_lag
         self.contacts: dict[str, SandboxContact] = {}
         self.companies: dict[str, dict[str, Any]] = {}
+        self.scroll_page = 100
+        """Companies of one page of the scroll."""
+        self.scrolling = ("", 0, 0.0)
+        """The open scroll's parameter, how far it has come, and when it was last used."""
         self.tags: dict[str, str] = {"7522900": "spf-no-notify"}
         """Name by id; a workspace that is set up has the tag that opts out."""
         self.attributes: dict[str, str] = {"custom_attributes.sending_domain": "string"}
@@ -209,6 +217,21 @@ class SandboxWorkspace:
         page = found[start : start + limit]
         following = _position(page[-1]) if page and start + limit < len(found) else ""
         return [contact.as_json(self.workspace) for contact in page], len(found), following
+
+    def scroll(self, parameter: str) -> tuple[list[dict[str, Any]], str]:
+        """A page of the companies and the parameter of the next; an app has one scroll open, and it ends by itself."""
+        now = self.clock()
+        opened, start, used = self.scrolling
+        is_open = bool(opened) and now - used < SCROLL_EXPIRES
+        if not parameter and is_open:
+            raise RefusedByApi(400, "scroll_exists", "scroll already exists for this workspace")
+        if parameter and (not is_open or parameter != opened):
+            raise RefusedByApi(404, "not_found", "scroll parameter not found")
+        if not parameter:
+            opened, start = f"scroll-{now:.0f}", 0
+        page = list(self.companies.values())[start : start + self.scroll_page]
+        self.scrolling = (opened if page else "", start + len(page), now)
+        return page, opened
 
     def _indexed(self) -> Iterator[SandboxContact]:
         now = self.clock()

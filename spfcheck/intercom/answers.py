@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 MAX_ID = 64
 """Ids are 24 hexadecimal digits or short numbers; anything longer is no id."""
@@ -266,13 +267,40 @@ def conversation_ids(document: Any) -> tuple[str, ...]:
     return tuple(filter(None, (identifier(_mapping(entry).get("id")) for entry in found)))
 
 
-def company_scroll(document: Any) -> tuple[tuple[Mapping[str, Any], ...], str]:
-    """One page of ``GET /companies/scroll`` and the parameter of the next."""
+class ScrollPage(NamedTuple):
+    """One page of ``GET /companies/scroll``."""
+
+    companies: tuple[Mapping[str, Any], ...]
+    following: str
+    """The parameter of the next page."""
+    total: int | None
+    """How many companies there are, where it says so."""
+
+
+def company_scroll(document: Any) -> ScrollPage:
+    """One page of ``GET /companies/scroll``; raises `MalformedAnswerError` when it is none."""
     raw = _mapping(document)
-    data = raw.get("data")
+    data, total = raw.get("data"), raw.get("total_count")
     if not isinstance(data, list):
         raise MalformedAnswerError("A page of the company scroll has no list of companies.")
-    return tuple(_mapping(entry) for entry in data), text_of(raw.get("scroll_param"))
+    counted = total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
+    return ScrollPage(tuple(_mapping(entry) for entry in data), text_of(raw.get("scroll_param")), counted)
+
+
+def scroll_is_open(error: ApiError) -> bool:
+    """True when a scroll is refused since another one is open (HTTP 400, and a code that older answers lack)."""
+    return error.status == 400 and (error.code == "scroll_exists" or "scroll already exists" in str(error).lower())
+
+
+def following_page(document: Any) -> dict[str, str]:
+    """The parameters of the next page where a listing gives a link to it; empty on the last.
+
+    Only its page numbers are taken: a link to another host or path leads nowhere.
+    """
+    link = text_of(_mapping(_mapping(document).get("pages")).get("next"))
+    asked = parse_qs(urlsplit(link).query) if link else {}
+    numbers = {name: asked[name][0] for name in ("page", "per_page") if name in asked}
+    return {name: number[:9] for name, number in numbers.items() if number.isascii() and number.isdigit()}
 
 
 def companies_of(document: Any) -> tuple[Mapping[str, Any], ...]:

@@ -40,10 +40,12 @@ from spfcheck.intercom.answers import (
     conversation_ids,
     decode,
     fault_of,
+    following_page,
     identifier,
     me_of,
     outcome_of,
     page_of,
+    scroll_is_open,
     tag_names,
 )
 from spfcheck.intercom.pace import Pace
@@ -75,6 +77,21 @@ MAX_BODY = 8 * 1024 * 1024
 READ_TRIES = 5
 PER_PAGE = 150
 """The largest page that the API gives."""
+
+SCROLLS = 4
+"""How often the scroll of companies is begun: after an error it cannot be gone on with."""
+
+SCROLL_LOOK = 10.0
+"""Seconds between two looks whether another scroll is over; one that nobody uses expires after a minute."""
+
+SCROLL_WAIT = 180.0
+"""Seconds to wait for another scroll in all: a second app that reads companies takes less, or never ends."""
+
+MOST_SCROLL_PAGES = 100_000
+"""Of one scroll, where the API does not say how many companies there are: ten million companies."""
+
+MOST_LINKED_PAGES = 100
+"""Of the companies of one contact."""
 
 
 @cache
@@ -180,8 +197,19 @@ class Intercom:
         return frozenset(tag_names(await self._read("GET", f"/contacts/{contact_id}/tags")).values())
 
     async def contact_companies(self, contact_id: str) -> tuple[Mapping[str, Any], ...]:
-        """The companies of a contact: its own listing holds ids only."""
-        return companies_of(await self._read("GET", f"/contacts/{contact_id}/companies"))
+        """All companies of a contact: its own listing holds ids only, and ends at ten."""
+        found: list[Mapping[str, Any]] = []
+        params: dict[str, str] = {}
+        for _ in range(MOST_LINKED_PAGES):
+            document = await self._read("GET", f"/contacts/{contact_id}/companies", params=params)
+            found += companies_of(document)
+            following = following_page(document)
+            if not following:
+                return tuple(found)
+            if following == params:
+                break
+            params = following
+        raise EndlessSearchError("The companies of a contact do not come to an end.")
 
     async def count_contacts(self, query: Mapping[str, Any]) -> int:
         """How many contacts *query* finds."""
@@ -212,18 +240,58 @@ class Intercom:
             cursor, before = page.cursor, ids
 
     async def companies(self) -> AsyncIterator[tuple[Mapping[str, Any], ...]]:
-        """All companies, as they come; the API allows one such scroll at a time."""
-        parameter, pages = "", 0
+        """All companies, as they come; those of a scroll that broke off come again.
+
+        The API allows one scroll at a time, so another one is waited for. Raises `EndlessSearchError` where pages
+        repeat, or there are more than the count makes sense of.
+        """
+        for number in range(1, SCROLLS + 1):
+            try:
+                async for page in self._scroll():
+                    yield page
+                return
+            except (UnavailableError, GoneError, MalformedAnswerError):
+                # It cannot be gone on with from where it was, so the API's description says; only from the beginning.
+                if number == SCROLLS:
+                    raise
+
+    async def _scroll(self) -> AsyncIterator[tuple[Mapping[str, Any], ...]]:
+        document = await self._begin_scroll()
+        pages, companies, seen = 0, 0, set[int]()
         while True:
-            params = {"scroll_param": parameter} if parameter else {}
-            found, following = company_scroll(await self._read("GET", "/companies/scroll", params=params))
+            found, following, total = company_scroll(document)
             if not found:
                 return
-            yield found
-            pages += 1
-            if not following or pages > 100_000:
+            pages, companies = pages + 1, companies + len(found)
+            ids = hash(tuple(identifier(company.get("id")) for company in found))
+            if ids in seen:
+                raise EndlessSearchError("The company scroll repeats itself: a page came twice.")
+            # The count moves while one reads; a page more than it says is allowed.
+            if pages > MOST_SCROLL_PAGES or (total is not None and companies > total + len(found)):
+                raise EndlessSearchError(f"The company scroll goes on after {companies} companies.")
+            if not following:
                 raise EndlessSearchError("The company scroll does not say how it goes on.")
-            parameter = following
+            seen.add(ids)
+            yield found
+            document = await self._read("GET", "/companies/scroll", params={"scroll_param": following}, tries=1)
+
+    async def _begin_scroll(self) -> Any:
+        waited = 0.0
+        while True:
+            try:
+                return await self._read("GET", "/companies/scroll", tries=1)
+            except ApiError as error:
+                if not scroll_is_open(error):
+                    raise
+                if waited >= SCROLL_WAIT:
+                    raise ApiError(
+                        f"Another scroll of companies is open for {waited:.0f} s: the messaging API allows one at a "
+                        "time.",
+                        status=error.status,
+                        code=error.code,
+                    ) from error
+            await self._sleep(SCROLL_LOOK)
+            waited += SCROLL_LOOK
 
     async def send_message(self, *, contact_id: str, role: str, subject: str, body: str, keep_open: bool) -> Sent:
         """Send one e-mail to one contact: one request, never repeated.
@@ -284,16 +352,22 @@ class Intercom:
         )
 
     async def _read(
-        self, method: str, path: str, document: Mapping[str, Any] | None = None, params: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        document: Mapping[str, Any] | None = None,
+        params: dict[str, str] | None = None,
+        tries: int = READ_TRIES,
     ) -> Any:
-        """The JSON of an answer to a request that may be repeated."""
-        trouble = ""
-        for attempt in range(READ_TRIES):
+        """The JSON of an answer to a request that may be repeated; *tries* is how often, beside refusals for haste."""
+        trouble, attempt, throttled = "", 0, 0
+        while attempt < tries and throttled < READ_TRIES:
             await self.pace.turn()
             try:
                 status, headers, body = await self._exchange(self._reads, method, path, document, params)
                 if status == 429:
                     trouble = "it refuses for too many requests"
+                    throttled += 1
                     await self._sleep(self.pace.wait_after_429(headers) + self._rng.random())
                     continue
                 if status < 500:
@@ -303,10 +377,11 @@ class Intercom:
                 trouble = f"{type(error).__name__}"
             except MalformedAnswerError as error:
                 # Half a page is a fault of the moment; what stays unreadable is told as it is.
-                if attempt == READ_TRIES - 1:
+                if attempt == tries - 1:
                     raise
                 trouble = str(error)
             await self._sleep(min(2.0**attempt, 10.0) * (0.5 + self._rng.random()))
+            attempt += 1
         raise UnavailableError(f"The messaging API at {self._settings.url} does not answer: {trouble}.")
 
     async def _exchange(

@@ -54,4 +54,63 @@ HELD = (
     ),
 )  # fmt: skip
 
-MUTATIONS = HELD
+GATHERING = "tests/notify/audience/test_gather.py"
+OVERLAPS = f"{GATHERING}::test_pages_that_overlap_are_read_again_until_everybody_came"
+REPEATS = f"{GATHERING}::test_repeats_are_not_counted_and_a_search_that_stays_short_holds_the_night"
+ANEW = f"{GATHERING}::test_a_scroll_that_breaks_is_begun_anew"
+BUSY = f"{GATHERING}::test_another_scroll_is_waited_for_and_not_for_ever"
+CLIENT = "spfcheck/intercom/client.py"
+
+WHOLE = (
+    Mutation(
+        "repeats-counted",
+        GATHER,
+        "gathered.received += len(fresh)",
+        "gathered.received += len(page.contacts)",
+        (REPEATS,),
+    ),
+    Mutation("read-once", GATHER, "READINGS = 3", "READINGS = 1", (OVERLAPS,)),
+    Mutation("short-is-settled", GATHER, " and missing <= FEW * self._total", "", (OVERLAPS,)),
+    Mutation(
+        "read-three-times",
+        GATHER,
+        "if settled or (not missing and not overlaps):",
+        "if settled:",
+        (f"{GATHERING}::test_a_search_that_is_whole_is_read_once",),
+    ),
+    Mutation(
+        "companies-beyond-ten-unread",
+        GATHER,
+        "if not self._company_sources or not contact.more_companies:",
+        "if True:",
+        (f"{GATHERING}::test_companies_beyond_the_ten_that_a_contact_lists_are_read",),
+    ),
+    Mutation("scroll-gone-on-with", CLIENT, 'params={"scroll_param": following}, tries=1)',
+             'params={"scroll_param": following})', (ANEW,)),
+    Mutation("scroll-begun-once", CLIENT, "SCROLLS = 4", "SCROLLS = 1", (ANEW,)),
+    Mutation("another-scroll-not-waited-for", CLIENT, "if not scroll_is_open(error):", "if True:", (BUSY,)),
+    Mutation("another-scroll-for-ever", CLIENT, "if waited >= SCROLL_WAIT:", "if waited >= 9999:", (BUSY,)),
+    Mutation(
+        "scroll-repeats-unnoticed",
+        CLIENT,
+        "            if ids in seen:\n",
+        "            if False:\n",
+        (f"{GATHERING}::test_a_scroll_without_end_ends",),
+    ),
+    Mutation(
+        "scroll-without-a-bound",
+        CLIENT,
+        "pages > MOST_SCROLL_PAGES or",
+        "",
+        (f"{GATHERING}::test_a_scroll_without_end_ends",),
+    ),
+    Mutation(
+        "companies-of-one-page",
+        CLIENT,
+        "            if not following:\n                return tuple(found)\n",
+        "            return tuple(found)\n",
+        (f"{GATHERING}::test_companies_beyond_the_ten_that_a_contact_lists_are_read",),
+    ),
+)  # fmt: skip
+
+MUTATIONS = (*HELD, *WHOLE)

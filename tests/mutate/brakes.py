@@ -33,7 +33,7 @@ MUTATIONS = (
     _brakes("a-flag-never-trips", "0.0, bool(trouble), trouble or fine", "0.0, False, trouble or fine"),
     _brakes("empty-audience-off", "1, night.contacts < 1,", "1, False,"),
     _brakes("empty-audience-at-its-threshold", "1, night.contacts < 1,", "1, night.contacts <= 1,"),
-    *_threshold("half-a-search", "missing > 0.02", "missing >= 0.02"),
+    *_threshold("half-a-search", "missing > FEW", "missing >= FEW"),
     *_threshold("audience-drift", "drift > guards.audience_drift_max", "drift >= guards.audience_drift_max"),
     _brakes(
         "audience-drift-one-way",

@@ -17,6 +17,9 @@ from spfcheck.notify.audience.roster import NO_DOMAIN, TAGGED, Against, Company,
 from spfcheck.notify.model import NotifyError, OnProgress, Progress
 from spfcheck.settings import Settings
 
+FEW = 0.02
+"""Share of the audience that may be missing without a brake: people come and go while one reads."""
+
 READINGS = 3
 """How often the audience is read from the beginning while pages overlap or people are missing; then a brake decides."""
 
@@ -160,9 +163,10 @@ class _Gathering:
                 gathered.cursor = ""
                 continue
             trouble = None
-            missing = gathered.received < self._total
-            # A second reading that brings nobody new shows that the first one left nobody out.
-            if (not missing and not overlaps) or (number and gathered.received == before):
+            missing = max(0, self._total - gathered.received)
+            # A count may be off by a few for good: then a second reading that brings nobody new is the proof.
+            settled = number > 0 and gathered.received == before and missing <= FEW * self._total
+            if settled or (not missing and not overlaps):
                 return
         if trouble is not None:
             raise trouble

@@ -41,7 +41,7 @@ class Gathered:
         """Keep texts that were no domain."""
         for refusal in refusals:
             self.refusals += 1
-            if len(self.refused) < MOST_REFUSED:
+            if len(self.refused) < MOST_REFUSED and refusal not in self.refused:
                 self.refused.append(refusal)
 
 

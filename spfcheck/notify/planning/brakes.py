@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from spfcheck.notify.audience.gather import FEW
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.ledger.archive import BaselineChange
 from spfcheck.notify.model import Brake, NotifyError
@@ -123,8 +124,8 @@ def brakes(guards: Guards, night: NightFigures) -> tuple[Brake, ...]:
         Brake(
             "half-a-search",
             missing,
-            0.02,
-            missing > 0.02,
+            FEW,
+            missing > FEW,
             f"{night.received} of the {night.contacts} contacts that the search counted came.",
         ),
         Brake(

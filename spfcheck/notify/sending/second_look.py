@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from spfcheck.audit.report.model import Report, Status
@@ -95,6 +96,8 @@ class SecondLook:
                 texts = [text for source in sources for text in query.texts_at(company, source)]
                 read = [query.read_domain(text)[0] for text in texts]
                 companies[str(company.get("id"))] = [domain for domain in read if domain]
+            # The contact itself lists ten at most.
+            contact = replace(contact, companies=tuple(companies))
         return frozenset(query.domains_of(contact, self._audience, companies).domains)
 
     async def verdict(self, domain: str, step: MessageStep, fault: str) -> tuple[Report | None, Reason | None]:
