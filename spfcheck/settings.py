@@ -146,6 +146,10 @@ class NotifySettings(_Section):
     )
     event_name: str = Field(default="spf-notice", description="Name of that event.")
     mark_tag: str = Field(default="spf-notified", description="Tag put on a contact that was messaged; empty: none.")
+    subscriptions: Texts = Field(
+        default_factory=list,
+        description="Kinds of e-mail (names or ids) of which opting out counts; none named: of any kind.",
+    )
     reminders: bool = Field(default=True, description="Remind 7 and 30 days after the first message.")
     thanks: bool = Field(default=False, description="One message of thanks when the domain was repaired.")
     min_runs: int = Field(default=2, ge=1, description="Runs in which a fault must have been seen.")

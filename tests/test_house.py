@@ -87,6 +87,7 @@ SAME_FILE_NAME = {
     "check.py": "one check by what is remembered, and spfcheck check",
     "checks.py": "domains checked for a night, and for the service: each over its own limits",
     "client.py": "the main app's, which is imported as spfcheck.client, and the messaging API's",
+    "desk.py": "what a person does beside the nights, and the commands for it",
     "drive.py": "the same evaluation run by function and by lookup",
     "env.py": "Alembic's own name",
     "evidence.py": "the field's word for both: the answers behind a report, and what warrants a message",

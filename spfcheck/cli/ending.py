@@ -17,7 +17,7 @@ FOUND = 1
 WRONG_USAGE = 2
 """The command, a setting or a file cannot be used; nothing was done."""
 COULD_NOT_CHECK = 3
-"""DNS or another service did not answer."""
+"""DNS or another service did not answer; of the notifier: nothing, or not everything, was sent."""
 OUR_FAULT = 70
 """A fault of the program itself (EX_SOFTWARE of sysexits.h)."""
 NOT_WRITTEN = 74
@@ -39,6 +39,10 @@ OWN_FAULTS = frozenset(
     }
 )  # fmt: skip
 """Exceptions whose text is a sentence for a person; by name, so that `check` need not import the rooms they are of."""
+
+
+HOLDING = frozenset({"ApiError", "RefusedError"})
+"""Those of them, or of their causes, after which the same command may succeed: nothing about it was wrong."""
 
 
 def ended(work: Callable[[], object]) -> int:
@@ -91,7 +95,7 @@ def _told(errors: list[BaseException]) -> int:
     for error in errors:
         if sentence := _sentence(error):
             _complain(sentence)
-            return WRONG_USAGE
+            return COULD_NOT_CHECK if _may_pass(error) else WRONG_USAGE
     for error in errors:
         if isinstance(error, OSError) and error.strerror:
             named = f"{error.filename} cannot be read or written" if error.filename else "Input or output failed"
@@ -111,6 +115,12 @@ def _sentence(error: BaseException) -> str:
     said = str(getattr(error, "sentence", error))
     likely = getattr(error, "likely", "")
     return f"{said} Did you mean {likely}?" if likely else said
+
+
+def _may_pass(error: BaseException) -> bool:
+    """True where the command was right, and something holds it: a guard of the notifier, or an API that fails."""
+    kinds = {kind.__name__ for one in (error, error.__cause__) if one is not None for kind in type(one).__mro__}
+    return bool(kinds & HOLDING)
 
 
 def _fault_of_ours(error: BaseException) -> str:

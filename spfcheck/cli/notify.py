@@ -4,30 +4,33 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from spfcheck.cli.ending import COULD_NOT_CHECK, FINE, FOUND, UsageError
+from spfcheck.cli.desk import COMMANDS, at_desk, moment
+from spfcheck.cli.ending import COULD_NOT_CHECK, FINE, UsageError
 from spfcheck.cli.lookups import look_at_resolver, lookup_for, nameservers
 from spfcheck.names import domain_name, shown
-from spfcheck.notify.model import NotifyStatus, Plan, Progress, SendSummary
+from spfcheck.notify.model import Plan, Progress, SendSummary
 from spfcheck.settings import Settings, load
 
 if TYPE_CHECKING:
     from spfcheck.intercom.client import Intercom
+    from spfcheck.notify.guards import Guards
     from spfcheck.notify.planning.checks import DnsChecks
 
 app = App(name="notify", help="Find the users whose domain is affected, and send each the repair, once.")
+
+for _command in COMMANDS:
+    app.command(_command)
 
 SHOWN_ROWS = 30
 """Domains that `plan` prints; all of them are in its JSON and CSV."""
@@ -43,9 +46,16 @@ async def _notifier(settings: Settings) -> AsyncIterator[Any]:
     stop = on_signals()
     async with (
         reach(settings) as (intercom, checks),
-        Notifier(settings, intercom=intercom, checks=checks, stop=stop) as notifier,
+        Notifier(settings, intercom=intercom, checks=checks, stop=stop, present=present) as notifier,
     ):
         yield notifier
+
+
+def present() -> Guards:
+    """The guards as the settings say them now: what an operator narrows binds a run that is under way."""
+    from spfcheck.notify.guards import Guards
+
+    return Guards.from_settings(load().notify)
 
 
 def on_signals() -> asyncio.Event:
@@ -91,13 +101,6 @@ def _with(work: Callable[[Any], Awaitable[Any]]) -> Any:
     return asyncio.run(run())
 
 
-def _me(who: str) -> str:
-    try:
-        return who or getpass.getuser()
-    except (OSError, KeyError):  # a container's user without a name
-        raise UsageError("Say who you are with --who; it is kept with the decision.") from None
-
-
 def _progress() -> Callable[[Progress], None] | None:
     """A line on standard error that tells how far the night has come, where a person watches."""
     if not sys.stderr.isatty():
@@ -139,13 +142,13 @@ def plan(
         except OSError as error:
             raise UsageError(f"{csv} cannot be written: {error.strerror}.") from None
     print(json.dumps(made.as_json(), indent=2)) if as_json else _print_plan(made)
-    return FOUND if made.tripped else FINE
+    return COULD_NOT_CHECK if made.tripped else FINE
 
 
 @app.command
 def show(plan_id: str = "", *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
     """Show a stored plan again, the newest by default."""
-    made: Plan = _with(lambda notifier: notifier.show(plan_id))
+    made: Plan = at_desk(lambda desk: desk.show(plan_id))
     print(json.dumps(made.as_json(), indent=2)) if as_json else _print_plan(made)
     return FINE
 
@@ -175,17 +178,9 @@ def _print_plan(made: Plan) -> None:
     for brake in made.tripped:
         print(f"BRAKE {brake.name}: {brake.sentence}")
     if made.tripped:
-        print('A brake holds this plan: look at it, then `spfcheck notify resume --reason "..."`.')
+        print("A brake holds this plan: `spfcheck notify status` says how to lift what you looked at.")
     elif not made.approved_by:
         print(f"When it is right: spfcheck notify approve {made.id}")
-
-
-@app.command
-def approve(plan_id: str, *, who: str = "", reason: str = "") -> int:
-    """Make a plan the baseline, against which later nights are measured; then it may be sent."""
-    _with(lambda notifier: notifier.approve(plan_id, who=_me(who), reason=reason))
-    print(f"Approved. To send it: spfcheck notify send {plan_id}")
-    return FINE
 
 
 @app.command
@@ -221,7 +216,9 @@ def _print_summary(summary: SendSummary) -> int:
         print(f"  {number:>6}  {reason}")
     if summary.stopped:
         print(f"Stopped early: {summary.stopped}")
-    return COULD_NOT_CHECK if summary.stopped or summary.unclear else FINE
+    if summary.rejected or summary.unclear:
+        print("Who got none, and why: spfcheck notify unclear")
+    return COULD_NOT_CHECK if summary.stopped or summary.rejected or summary.unclear else FINE
 
 
 @app.command
@@ -242,88 +239,8 @@ def preview(domain: str, *, html: Flag = False) -> int:
 
 
 @app.command
-def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
-    """Pause, brakes, the last runs, and where the messages of the ledger stand."""
-    seen: NotifyStatus = _with(lambda notifier: notifier.status())
-    if as_json:
-        from spfcheck.audit.report.model import as_json as plain
-
-        print(json.dumps(plain(seen), indent=2))
-        return FINE
-    print(f"workspace {seen.workspace}, policy {seen.policy}, stage {seen.stage}, {'on' if seen.enabled else 'off'}")
-    print(seen.paused or "not paused")
-    for sentence in seen.brakes:
-        print(f"BRAKE {sentence}")
-    print(f"last plan {seen.last_plan or 'none'} ({moment(seen.last_plan_at)}), baseline {seen.baseline or 'none'}")
-    print(f"last message {moment(seen.last_sent_at)}, last complete run {moment(seen.last_success_at)}")
-    print(
-        "messages: " + (", ".join(f"{number} {state}" for state, number in sorted(seen.states.items())) or "none yet")
-    )
-    print(f"open episodes: {seen.open_episodes}")
-    return FOUND if seen.paused or seen.brakes else FINE
-
-
-@app.command
-def pause(*, reason: str, who: str = "") -> int:
-    """Stop sending before the very next message."""
-    _with(lambda notifier: notifier.pause(reason, who=_me(who)))
-    print('Paused. To go on: spfcheck notify resume --reason "..."')
-    return FINE
-
-
-@app.command
-def resume(*, reason: str, who: str = "") -> int:
-    """Lift the pause and every brake that tripped; the reason is kept."""
-    _with(lambda notifier: notifier.resume(reason, who=_me(who)))
-    print("Sending may go on.")
-    return FINE
-
-
-@app.command
 def reconcile() -> int:
     """Look up unclear messages whose quiet time is over."""
     done = _with(lambda notifier: notifier.reconcile())
     print(f"Found {done.found}, missing {done.missing} (will be sent again), still unclear {done.undecided}.")
-    return FOUND if done.undecided else FINE
-
-
-@app.command
-def unclear(
-    ref: str = "", decision: Literal["sent", "resend"] | None = None, *, reason: str = "", who: str = ""
-) -> int:
-    """List messages of which nobody knows whether they arrived, or decide about one: `unclear REF sent|resend`."""
-    if not ref:
-        rows = _with(lambda notifier: notifier.unclear())
-        for row in rows:
-            print(
-                f"{row.ref}  contact {row.contact_id}  {', '.join(row.domains)}  {row.step}, since {moment(row.since)}"
-            )
-            print(f"    {shown(row.reason, 300)} ({row.attempts} attempts)")
-        print(f"{len(rows)} unclear." if rows else "None.")
-        return FOUND if rows else FINE
-    if decision is None or not reason:
-        raise UsageError("Say what is decided and why: `spfcheck notify unclear REF sent|resend --reason ...`.")
-    _with(lambda notifier: notifier.decide(ref, decision, who=_me(who), reason=reason))
-    print("Decided.")
-    return FINE
-
-
-@app.command
-def forget(address: str) -> int:
-    """Erase a person: what the ledger holds of this address, which is a keyed hash."""
-    rows = _with(lambda notifier: notifier.forget(address))
-    print(f"{rows} rows erased." if rows else "Nothing is kept of that address.")
-    return FINE
-
-
-@app.command
-def suppress(address: str, *, reason: str, who: str = "") -> int:
-    """Never message a person again, whatever the messaging API says of consent."""
-    _with(lambda notifier: notifier.suppress(address, reason=reason, who=_me(who)))
-    print("Suppressed.")
-    return FINE
-
-
-def moment(unix: float) -> str:
-    """A time as people read it."""
-    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M UTC") if unix else "never"
+    return COULD_NOT_CHECK if done.undecided else FINE

@@ -145,7 +145,7 @@ def status(plan_id: str = "") -> int:
     plan_id
         The plan's id.
     """
-    from spfcheck.cli.notify import moment
+    from spfcheck.cli.desk import moment
     from spfcheck.cluster.chunks import Chunks
     from spfcheck.cluster.nights import NightState
 

@@ -113,6 +113,7 @@ class Sandbox:
                 web.get("/contacts/{id}", self._contact),
                 web.get("/contacts/{id}/tags", self._contact_tags),
                 web.post("/contacts/{id}/tags", self._tag_contact),
+                web.get("/contacts/{id}/subscriptions", self._subscriptions),
                 web.get("/contacts/{id}/companies", self._contact_companies),
                 web.get("/companies/scroll", self._scroll),
                 web.post("/messages", self._message),
@@ -168,6 +169,8 @@ class Sandbox:
                 response = await handler(request)
             except RefusedByApi as refusal:
                 response = _envelope(refusal.status, refusal.code, refusal.message)
+                if refusal.link:
+                    response.headers["Link"] = refusal.link
             except web.HTTPException as missing:
                 response = _envelope(missing.status, "not_found", missing.reason)
             self._check_response(request, response)
@@ -323,6 +326,21 @@ class Sandbox:
         if tag_id not in contact.tags:
             contact.tags.append(tag_id)
         return web.json_response({**self._tag(tag_id), "applied_at": int(self.workspace.clock())})
+
+    async def _subscriptions(self, request: web.Request) -> web.Response:
+        data = [
+            {
+                "type": "subscription",
+                "id": str(91 + number),
+                "state": "live",
+                "consent_type": "opt_out",
+                "default_translation": {"name": name, "description": "", "locale": "en"},
+                "translations": [],
+                "content_types": ["email"],
+            }
+            for number, name in enumerate(self._named(request).opted_out_of)
+        ]
+        return web.json_response({"type": "list", "data": data})
 
     async def _contact_companies(self, request: web.Request) -> web.Response:
         every = [self.workspace.companies[one] for one in self._named(request).companies]

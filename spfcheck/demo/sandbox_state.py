@@ -23,10 +23,11 @@ SCROLL_EXPIRES = 60.0
 
 
 class RefusedByApi(Exception):  # noqa: N818 - an answer of the API, not a fault of the program
-    """An error envelope: HTTP status, code and message."""
+    """An error envelope: HTTP status, code and message; *link* is the header of a contact that was merged."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, link: str = "") -> None:
         super().__init__(message)
+        self.link = link
         self.status = status
         self.code = code
         self.message = message
@@ -49,6 +50,8 @@ class SandboxContact:
     attributes: dict[str, Any] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     companies: list[str] = field(default_factory=list)
+    opted_out_of: list[str] = field(default_factory=list)
+    """Names of the kinds of e-mail that it opted out of."""
     merged_into: str = ""
     indexed_at: float = 0.0
     """From when on search finds it."""
@@ -203,7 +206,8 @@ class SandboxWorkspace:
         if contact is None:
             raise RefusedByApi(404, "not_found", "User Not Found")
         if contact.merged_into:
-            raise RefusedByApi(410, "not_found", "User has been merged")
+            link = f'</contacts/{contact.merged_into}>; rel="canonical"'
+            raise RefusedByApi(410, "contact_merged", "This contact has been merged.", link)
         return contact
 
     def search(self, query: Any, after: str, limit: int) -> tuple[list[dict[str, Any]], int, str]:

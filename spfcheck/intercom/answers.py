@@ -7,6 +7,7 @@ ignored, and what cannot be done without raises `MalformedAnswerError`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -44,7 +45,13 @@ class EndlessSearchError(ApiError):
 
 
 class GoneError(ApiError):
-    """The contact does not exist (404), or was merged into another (410)."""
+    """The contact does not exist (404), or was merged into another (410), which *moved_to* names where it is known."""
+
+    def __init__(
+        self, sentence: str, *, moved_to: str = "", status: int = 0, code: str = "", request_id: str = ""
+    ) -> None:
+        super().__init__(sentence, status=status, code=code, request_id=request_id)
+        self.moved_to = moved_to
 
 
 class SendOutcome(StrEnum):
@@ -145,6 +152,8 @@ class Contact:
     more_tags: bool
     companies: tuple[str, ...]
     more_companies: bool
+    last_contacted_at: float = 0.0
+    """When anybody of the workspace last wrote to it; 0 when nobody did."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     """The contact as it came, for configured paths such as ``custom_attributes.sending_domain``."""
 
@@ -237,6 +246,7 @@ def contact_of(document: Any) -> Contact | None:
         more_tags=more_tags,
         companies=companies,
         more_companies=more_companies,
+        last_contacted_at=_moment(raw.get("last_contacted_at")),
         fields=raw,
     )
 
@@ -259,12 +269,43 @@ def page_of(document: Any) -> ContactPage:
     )
 
 
-def conversation_ids(document: Any) -> tuple[str, ...]:
-    """``POST /conversations/search``: its key is ``conversations``; raises where there is none."""
+def conversation_with(document: Any, word: str) -> str:
+    """``POST /conversations/search``: the first conversation whose own first message holds *word*, else nothing.
+
+    A search that finds something else does not do what it was asked. Raises where there is no list at all.
+    """
     found = _mapping(document).get("conversations")
     if not isinstance(found, list):
         raise MalformedAnswerError("The conversation search has no list of conversations.")
-    return tuple(filter(None, (identifier(_mapping(entry).get("id")) for entry in found)))
+    for entry in map(_mapping, found):
+        body = re.sub(r"<[^>]*>", " ", text_of(_mapping(entry.get("source")).get("body")))
+        if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", body, re.IGNORECASE):
+            return identifier(entry.get("id")) or "unnamed"
+    return ""
+
+
+def email_opt_outs(document: Any) -> frozenset[str]:
+    """``GET /contacts/{id}/subscriptions``: the kinds of e-mail that a contact opted out of, each by id and by name.
+
+    The listing holds explicit choices only: opt-outs of what comes unasked, and opt-ins, which are no refusal.
+    """
+    data = _mapping(document).get("data")
+    if not isinstance(data, list):
+        raise MalformedAnswerError("The subscriptions of a contact are no list.")
+    found: set[str] = set()
+    for entry in map(_mapping, data):
+        kinds = entry.get("content_types")
+        # A list that is missing may well hold e-mail.
+        if entry.get("consent_type") != "opt_in" and (not isinstance(kinds, list) or "email" in kinds):
+            name = text_of(_mapping(entry.get("default_translation")).get("name"))
+            found |= {identifier(entry.get("id")), name.strip().lower()}
+    return frozenset(found - {""})
+
+
+def canonical(link: str) -> str:
+    """The contact that a merged one's ``Link`` header leads to; empty where it names none."""
+    found = re.fullmatch(r'\s*<(?:https?://[^/<>]+)?/contacts/([^/<>?]+)>\s*;\s*rel="?canonical"?\s*', link)
+    return identifier(found[1]) if found else ""
 
 
 class ScrollPage(NamedTuple):
@@ -323,6 +364,10 @@ def identifier(value: Any) -> str:
 def text_of(value: Any) -> str:
     """*value* when it is text, else empty."""
     return value if isinstance(value, str) else ""
+
+
+def _moment(value: Any) -> float:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else 0.0
 
 
 def _flag(value: Any) -> bool | None:

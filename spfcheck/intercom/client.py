@@ -12,7 +12,7 @@ import email.utils
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
@@ -34,11 +34,13 @@ from spfcheck.intercom.answers import (
     UnavailableError,
     admin_ids,
     attribute_types,
+    canonical,
     companies_of,
     company_scroll,
     contact_of,
-    conversation_ids,
+    conversation_with,
     decode,
+    email_opt_outs,
     fault_of,
     following_page,
     identifier,
@@ -70,6 +72,9 @@ USER_AGENT = "spfcheck/0.1"
 
 TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=10.0, pool=5.0)
 """The API answers in well under a second; thirty is its slowest documented gateway time-out."""
+
+DEADLINE = 45.0
+"""Seconds for a whole exchange: an answer that drips in a byte at a time never meets a time-out of reading."""
 
 MAX_BODY = 8 * 1024 * 1024
 """A page of 150 contacts with every attribute filled stays under 2 MB."""
@@ -116,11 +121,13 @@ class Intercom:
         rng: random.Random | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: httpx.Timeout = TIMEOUT,
+        deadline: float = DEADLINE,
     ) -> None:
         self._settings = settings
         self._sleep = sleep
         self._rng = rng or random.Random()  # noqa: S311 - jitter, no secret
         self._clock = clock
+        self._deadline = deadline
         self.pace = Pace(clock, sleep)
         self.clock_skew: float | None = None
         """Their clock minus ours, in seconds, by the last answer's Date; None before the first."""
@@ -157,6 +164,15 @@ class Intercom:
         await self._reads.aclose()
         await self._sends.aclose()
 
+    @property
+    def admin_id(self) -> int:
+        """In whose name messages go out."""
+        return self._settings.admin_id
+
+    def now(self) -> float:
+        """The time by the API's clock, as its last answer told it; by ours before the first."""
+        return self._clock() + (self.clock_skew or 0.0)
+
     async def ready(self) -> None:
         """Wait until a message may go out by the rate limit; to be called before it is claimed."""
         await self.pace.turn()
@@ -186,7 +202,7 @@ class Intercom:
         await self._read("POST", f"/contacts/{contact_id}/tags", {"id": tag_id})
 
     async def contact(self, contact_id: str) -> Contact:
-        """A contact as it is now; raises `GoneError` when it does not exist or was merged."""
+        """A contact as it is now; raises `GoneError` when it does not exist or was merged into another."""
         contact = contact_of(await self._read("GET", f"/contacts/{contact_id}"))
         if contact is None or contact.id != contact_id:
             raise MalformedAnswerError("The messaging API answered with another contact than was asked for.")
@@ -195,6 +211,17 @@ class Intercom:
     async def contact_tags(self, contact_id: str) -> frozenset[str]:
         """All tag ids of a contact: its own listing ends at ten."""
         return frozenset(tag_names(await self._read("GET", f"/contacts/{contact_id}/tags")).values())
+
+    async def contacts_at(self, addresses: Collection[str]) -> AsyncIterator[Contact]:
+        """The contacts with one of *addresses*; the index lags some minutes behind."""
+        query = {"field": "email", "operator": "IN", "value": sorted(addresses)}
+        async for page in self.search_contacts(query):
+            for contact in page.contacts:
+                yield contact
+
+    async def email_opt_outs(self, contact_id: str) -> frozenset[str]:
+        """The kinds of e-mail that a contact opted out of, each by its id and by its name in lower case."""
+        return email_opt_outs(await self._read("GET", f"/contacts/{contact_id}/subscriptions"))
 
     async def contact_companies(self, contact_id: str) -> tuple[Mapping[str, Any], ...]:
         """All companies of a contact: its own listing holds ids only, and ends at ten."""
@@ -293,18 +320,21 @@ class Intercom:
             await self._sleep(SCROLL_LOOK)
             waited += SCROLL_LOOK
 
-    async def send_message(self, *, contact_id: str, role: str, subject: str, body: str, keep_open: bool) -> Sent:
+    async def send_message(
+        self, *, contact_id: str, role: str, subject: str, body: str, keep_open: bool, admin_id: int | None = None
+    ) -> Sent:
         """Send one e-mail to one contact: one request, never repeated.
 
-        *body* is HTML. *keep_open* opens a conversation, by which the message can be found again. It does not wait its
-        turn (see `ready`), and never raises for what the API or the network does.
+        It is in the name of *admin_id*, or of the settings' admin. *body* is HTML. *keep_open* opens a conversation, by
+        which the message can be found again. It does not wait its turn (see `ready`), and never raises for what the API
+        or the network does.
         """
         document = {
             "message_type": "email",
             "subject": subject,
             "body": body,
             "template": "plain",
-            "from": {"type": "admin", "id": self._settings.admin_id},
+            "from": {"type": "admin", "id": self.admin_id if admin_id is None else admin_id},
             "to": {"type": role, "id": contact_id},
             "create_conversation_without_contact_reply": keep_open,
         }
@@ -315,26 +345,25 @@ class Intercom:
         document = {"event_name": name, "created_at": at, "id": contact_id, "metadata": dict(metadata)}
         return await self._once("/events", document)
 
-    async def find_conversations(self, *, contact_id: str, word: str) -> tuple[str, ...]:
-        """Conversations with that contact that our admin began and whose first message holds *word*."""
+    async def find_conversation(self, *, contact_id: str, word: str, admin_id: int) -> str:
+        """The conversation with that contact that the admin began and whose first message holds *word*, or nothing."""
         query = {
             "operator": "AND",
             "value": [
                 {"field": "contact_ids", "operator": "=", "value": contact_id},
-                {"field": "source.author.id", "operator": "=", "value": str(self._settings.admin_id)},
+                {"field": "source.author.id", "operator": "=", "value": str(admin_id)},
                 {"field": "source.body", "operator": "=", "value": word},
             ],
         }
-        return conversation_ids(
-            await self._read("POST", "/conversations/search", {"query": query, "pagination": {"per_page": 5}})
-        )
+        document = {"query": query, "pagination": {"per_page": 5}}
+        return conversation_with(await self._read("POST", "/conversations/search", document), word)
 
     async def _once(self, path: str, document: Mapping[str, Any]) -> Sent:
         try:
             status, headers, body = await self._exchange(self._sends, "POST", path, document, None)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             return Sent(outcome=SendOutcome.NOT_SENT, detail=type(error).__name__)
-        except (httpx.HTTPError, httpx.InvalidURL, MalformedAnswerError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, MalformedAnswerError, TimeoutError) as error:
             return Sent(outcome=SendOutcome.UNCLEAR, detail=type(error).__name__)
         fault = fault_of(body, headers) if status >= 300 else ErrorEntry(request_id=headers.get("x-request-id", ""))
         outcome = outcome_of(status, fault)
@@ -373,7 +402,7 @@ class Intercom:
                 if status < 500:
                     return _answer(status, headers, body)
                 trouble = f"it answers with HTTP {status}"
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
                 trouble = f"{type(error).__name__}"
             except MalformedAnswerError as error:
                 # Half a page is a fault of the moment; what stays unreadable is told as it is.
@@ -392,7 +421,10 @@ class Intercom:
         document: Mapping[str, Any] | None,
         params: dict[str, str] | None,
     ) -> tuple[int, Mapping[str, str], bytes]:
-        async with client.stream(method, path, json=document, params=params or None) as response:
+        async with (
+            asyncio.timeout(self._deadline),
+            client.stream(method, path, json=document, params=params or None) as response,
+        ):
             chunks: list[bytes] = []
             size = 0
             async for chunk in response.aiter_bytes():
@@ -423,7 +455,8 @@ def _answer(status: int, headers: Mapping[str, str], body: bytes) -> Any:
     if status == 403:
         raise TokenRefusedError(f"The token may not do this ({fault.code or 'forbidden'}).", **told)
     if status in (404, 410):
-        raise GoneError("What was asked for does not exist there.", **told)
+        moved_to = canonical(headers.get("link", "")) if status == 410 else ""
+        raise GoneError("What was asked for does not exist there.", moved_to=moved_to, **told)
     raise ApiError(
         f"The messaging API refuses the request: HTTP {status} {fault.code} {fault.message}".strip() + ".", **told
     )

@@ -21,6 +21,8 @@ class Guards:
     event_name: str = "spf-notice"
     open_conversation: bool = False
     mark_tag: str = "spf-notified"
+    subscriptions: frozenset[str] = frozenset()
+    """Kinds of e-mail of which opting out counts; any where none is named."""
     reminders: bool = True
     thanks: bool = False
     min_runs: int = 2
@@ -68,6 +70,7 @@ class Guards:
         values.update(
             quiet_days=tuple(day.lower() for day in notify.quiet_days),
             allow=frozenset(item.lower() for item in notify.allow),
+            subscriptions=frozenset(item.lower() for item in notify.subscriptions),
             pause_file=Path(notify.pause_file),
             min_between_runs=notify.min_hours_between_runs * HOUR,
             cool_off=notify.cool_off_days * DAY,

@@ -89,7 +89,10 @@ class Reason(StrEnum):
     CONTACT_GONE = "contact-gone"
     DOMAIN_MOVED = "domain-moved"
     ADDRESS_CHANGED = "address-changed"
+    OUTSIDE_AUDIENCE = "outside-audience"
     OUTSIDE_STAGE = "outside-stage"
+    SWITCHED_OFF = "switched-off"
+    UNCLEAR = "unclear"
     CEILING = "ceiling"
     QUIET_HOURS = "quiet-hours"
     STOPPED = "stopped"
@@ -134,11 +137,14 @@ _SENTENCES: Mapping[Reason, str] = {
     Reason.SUPPRESSED: "The person is on the local suppression list.",
     Reason.NO_ADDRESS: "The contact has no mail address.",
     Reason.ROLE: "The contact is not of the role that is messaged.",
-    Reason.NO_LEDGER_ROW: "The contact carries our tag, and the ledger knows nothing of it: was a backup restored?",
+    Reason.NO_LEDGER_ROW: "The contact carries our tag, and the ledger knows of no message: was a backup restored?",
     Reason.CONTACT_GONE: "The contact is gone or was merged.",
     Reason.DOMAIN_MOVED: "The contact no longer names this domain.",
     Reason.ADDRESS_CHANGED: "The contact has another mail address than when the plan was made.",
+    Reason.OUTSIDE_AUDIENCE: "The filters of the audience no longer find the contact.",
     Reason.OUTSIDE_STAGE: "The roll-out has not come to this domain.",
+    Reason.SWITCHED_OFF: "Messages of this kind are switched off.",
+    Reason.UNCLEAR: "Nobody knows whether the last message arrived: see notify unclear.",
     Reason.CEILING: "The ceiling of the run is reached; it waits for the next.",
     Reason.QUIET_HOURS: "It is quiet hours in the workspace's time zone.",
     Reason.STOPPED: "The run stopped before its turn.",
@@ -370,6 +376,16 @@ class NotifyStatus:
     """Domains of the workers' newest night that none of them could check."""
     night_since: float = 0.0
     """When the night began that workers are planning now; 0 while they plan none."""
+    pause_file: str = ""
+    """Where the file is looked for that stops sending, as an absolute path."""
+    stops: tuple[str, ...] = ()
+    """Pause and brakes by the names that lift them, such as ``newly-broken#12``."""
+    sender: str = ""
+    """Who holds the sender's lock, since when, doing what; empty when nobody does."""
+    approval: str = ""
+    """The plan whose approval is in force."""
+    unapproved: str = ""
+    """Why nothing may be sent under it; empty when it covers what is set."""
 
 
 class Progress(NamedTuple):

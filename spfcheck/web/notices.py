@@ -32,6 +32,8 @@ class NotifierState:
     enabled: bool
     paused: str
     brakes: tuple[str, ...]
+    stops: tuple[str, ...]
+    """What stands, by the names that lift it: what a page shows is what it can lift."""
     sent: tuple[tuple[str, int], ...]
     """How many messages stand in each state."""
 
@@ -68,6 +70,7 @@ class Notices:
             enabled=self._enabled,
             paused=self._stops.paused(),
             brakes=self._stops.brakes(),
+            stops=self._stops.names(),
             sent=tuple(sorted((str(name), number) for name, number in self._ledger.counts().items() if number)),
         )
 
@@ -135,9 +138,9 @@ class Notices:
         """Stop sending before the very next message."""
         await self._thread(self._stops.pause, reason, who=who, now=now)
 
-    async def resume(self, reason: str, *, who: str, now: float) -> None:
-        """Lift the pause and every brake that tripped."""
-        await self._thread(self._stops.lift, reason, who=who, now=now)
+    async def resume(self, names: Sequence[str], reason: str, *, who: str, now: float) -> None:
+        """Lift what a page showed; raises `NotifyError` when one of *names* stands no more."""
+        await self._thread(self._stops.lift, names, reason, who=who, now=now)
 
 
 def sentence(reason: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -15,8 +16,9 @@ from spfcheck.api.params import query
 from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.audit.report.model import Status
 from spfcheck.names import NotADomainName, domain_name, shown
+from spfcheck.notify.model import NotifyError
 from spfcheck.web import render
-from spfcheck.web.notices import plan_view
+from spfcheck.web.notices import Notices, plan_view
 
 
 def ask_to_sign_in(request: web.Request) -> web.Response:
@@ -139,7 +141,18 @@ async def _switch(request: web.Request, action: str) -> web.StreamResponse:
         raise ProblemError(ProblemKind.INVALID_BODY, "Say why: the reason is kept.")
     if service.notifier is None or await service.notifier.state() is None:
         raise ProblemError(ProblemKind.NOT_FOUND, "There is no ledger yet, so there is nothing to pause.")
-    act = service.notifier.pause if action == "pause" else service.notifier.resume
-    await act(reason, who=request[CALLER].name, now=service.clock())
+    who, now = request[CALLER].name, service.clock()
+    if action == "pause":
+        await service.notifier.pause(reason, who=who, now=now)
+    else:
+        await _lift(service.notifier, form.get("standing", "").split(), reason, who, now)
     service.log.warning("switch", action=action, by=request[CALLER].name, reason=reason)
     return web.Response(status=303, headers={"Location": "/overview"})
+
+
+async def _lift(notifier: Notices, names: Sequence[str], reason: str, who: str, now: float) -> None:
+    """Lift what the page showed: what tripped since then stays, since nobody has looked at it."""
+    try:
+        await notifier.resume(names, reason, who=who, now=now)
+    except NotifyError as error:
+        raise ProblemError(ProblemKind.INVALID_BODY, f"{error} Reload the page and look again.") from error

@@ -297,14 +297,14 @@ def test_notify_speaks_to_the_sandbox_and_sends_nothing_while_dns_is_down(tmp_pa
         assert re.search(r"^bad +resolver", doctor.stdout, re.MULTILINE)
         assert re.search(r"^ok +intercom", doctor.stdout, re.MULTILINE)
         plan = run(tmp_path, "notify", "plan", **variables)
-        assert plan.returncode == 1, plan.stderr
+        assert plan.returncode == 3, plan.stderr
         assert "nothing was sent" in plan.stdout
         assert "BRAKE resolver" in plan.stdout
         # The plan is found by each way of naming it, and held by the brake.
         made = re.findall(r"Plan (\S+),", plan.stdout)[0]
         for named in ((made,), ("--plan", made), ("latest",), ("--plan", "latest")):
             sent = run(tmp_path, "notify", "send", *named, **variables, SPFCHECK_NOTIFY_ENABLED="true")
-            assert sent.returncode == 2
+            assert sent.returncode == 3
             assert sent.stderr.count("\n") == 1
             assert "A brake holds" in sent.stderr, sent.stderr
         assert "no plan nonsense" in run(tmp_path, "notify", "send", "--plan", "nonsense", **variables).stderr

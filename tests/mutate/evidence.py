@@ -126,16 +126,10 @@ MUTATIONS = (
     ),
     _evidence("second-unheard", "return _WARRANTED if same else", "return _WARRANTED if True else", SECOND),
     _evidence(
-        "fault-of-a-warning",
-        " if found.severity is Severity.ERROR]",
-        "]",
-        "test_the_fault_is_the_error_that_heads_the_report",
-    ),
-    _evidence(
-        "fault-not-of-the-headline",
-        "decisive = heading or errors",
-        "decisive = errors",
-        "test_the_fault_is_the_error_that_heads_the_report",
+        "fault-of-whatever-comes-first",
+        'return report.findings[place].code if place is not None else ""',
+        "return report.findings[0].code",
+        "test_the_fault_is_the_finding_that_every_face_speaks_of_first",
     ),
     _evidence(
         "seen-with-another-fault",

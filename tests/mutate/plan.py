@@ -75,14 +75,14 @@ WHEN = (
     _plan("cool-off-from-the-first", "last = max((row.sent_at", "last = min((row.sent_at", LAST),
     _plan(
         "reminder-without-a-first",
-        "if not self._guards.reminders or first.state is not NoticeState.SENT:",
-        "if not self._guards.reminders:",
+        "        if first.state is not NoticeState.SENT:\n",
+        "        if False:\n",
         NOT_ARRIVED,
     ),
     _plan(
         "reminders-not-switched-off",
-        "if not self._guards.reminders or first",
-        "if first",
+        "        if not self._guards.reminders:\n",
+        "        if False:\n",
         "test_reminders_that_are_switched_off_do_not_come",
     ),
     _plan("day-7-a-day-early", "(MessageStep.DAY7, 7 * DAY)", "(MessageStep.DAY7, 6 * DAY)", STEPS),
@@ -122,11 +122,11 @@ WHOM = (
     _plan("suppressed-all-the-same", "if self._stops.suppressed(member.person):", "if False:", HELD),
     _plan(
         "restored-ledger-unnoticed",
-        "if member.tagged and not mine and not self._ledger.knows([member.person]):",
+        "if member.tagged and not self._ledger.was_sent_to(member.person, self._vouches_from):",
         "if False:",
         TAGGED,
     ),
-    _plan("told-of-another-domain-unknown", " and not self._ledger.knows([member.person]):", ":", TAGGED),
+    _plan("tag-alone-holds", " and not self._ledger.was_sent_to(member.person, self._vouches_from):", ":", TAGGED),
     _plan(
         "outside-the-stage-all-the-same",
         "if not in_stage(self._guards, domain, member.contact_id):",
@@ -203,8 +203,8 @@ THANKS = (
     _plan("thanks-unchecked", "            if domain in unchecked:\n                continue\n", "", THANKED),
     _plan(
         "thanks-for-what-may-not-have-arrived",
-        "row.step != MessageStep.THANKS and row.state is NoticeState.SENT",
-        "row.step != MessageStep.THANKS",
+        "any(row.state is NoticeState.SENT for row in mine)",
+        "any(row for row in mine)",
         THANKED_ONCE,
     ),
     _plan(

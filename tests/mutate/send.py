@@ -5,6 +5,9 @@ from __future__ import annotations
 from tests.mutate.mutation import Mutation
 
 SEND = "spfcheck/notify/sending/send.py"
+WATCH = "spfcheck/notify/sending/watch.py"
+PREPARE = "spfcheck/notify/sending/ready.py"
+CONSENT = "spfcheck/notify/sending/consent.py"
 LOOK = "spfcheck/notify/sending/second_look.py"
 RECONCILE = "spfcheck/notify/sending/reconcile.py"
 MESSAGE = "spfcheck/notify/sending/message.py"
@@ -25,6 +28,18 @@ def _send(name: str, old: str, new: str, *tests: str) -> Mutation:
     return Mutation(name, SEND, old, new, tuple(f"{RUN_TESTS}::{test}" for test in tests))
 
 
+def _watch(name: str, old: str, new: str, *tests: str) -> Mutation:
+    return Mutation(name, WATCH, old, new, tuple(f"{RUN_TESTS}::{test}" for test in tests))
+
+
+def _prepare(name: str, old: str, new: str, *tests: str) -> Mutation:
+    return Mutation(name, PREPARE, old, new, tuple(f"{RUN_TESTS}::{test}" for test in tests))
+
+
+def _consent(name: str, old: str, new: str, *tests: str) -> Mutation:
+    return Mutation(name, CONSENT, old, new, tests)
+
+
 def _look(name: str, old: str, new: str, *tests: str) -> Mutation:
     return Mutation(name, LOOK, old, new, tests)
 
@@ -32,7 +47,7 @@ def _look(name: str, old: str, new: str, *tests: str) -> Mutation:
 BETWEEN = (
     _send(
         "brakes-in-a-run-off",
-        "if number and number % self._guards.check_every == 0:",
+        "if number and number % self._watch.guards.check_every == 0:",
         "if False:",
         "test_after_every_twenty_messages_the_brake_on_api_errors_is_looked_at",
     ),
@@ -62,7 +77,7 @@ BETWEEN = (
         "self._recent.add(failed=False)",
         (f"{RUN_TESTS}::test_after_every_twenty_messages_the_brake_on_api_errors_is_looked_at",),
     ),
-    _send(
+    _watch(
         "lost-lock-unnoticed",
         "if not await self._write(self._lock.held):",
         "if False:",
@@ -70,65 +85,65 @@ BETWEEN = (
     ),
     Mutation(
         "pause-unread",
-        SEND,
-        "        if paused:\n",
-        "        if False:\n",
+        WATCH,
+        "        if paused:\n            raise",
+        "        if False:\n            raise",
         (f"{SEND_TESTS}::test_the_pause_switch_works_before_the_very_next_message",),
     ),
     Mutation(
         "stop-unread",
-        SEND,
-        "if self._stop.is_set():",
-        "if False:",
+        WATCH,
+        "if self._stop.is_set():\n            raise",
+        "if False:\n            raise",
         (f"{SEND_TESTS}::test_sigterm_ends_after_the_row_in_hand",),
     ),
-    _send(
+    _watch(
         "quiet-hours-unread",
-        "if quiet(self._guards, self._clock(), self._timezone):",
+        "if quiet(self.guards, self._clocks.now(), self._timezone):",
         "if False:",
         "test_quiet_hours_that_begin_in_the_middle_of_a_run_end_it",
     ),
     Mutation(
         "quiet-hours-of-utc",
-        SEND,
-        "if quiet(self._guards, self._clock(), self._timezone):",
-        'if quiet(self._guards, self._clock(), "UTC"):',
+        WATCH,
+        "if quiet(self.guards, self._clocks.now(), self._timezone):",
+        'if quiet(self.guards, self._clocks.now(), "UTC"):',
         (f"{SEND_TESTS}::test_quiet_hours_are_those_of_the_workspace",),
     ),
     _send(
         "ceiling-unread",
-        "if self.figures.attempted >= self._guards.ceiling_per_run:",
+        "if self.figures.attempted >= self._watch.guards.ceiling_per_run:",
         "if False:",
         "test_the_ceiling_is_read_again_at_sending",
     ),
     _send(
         "ceiling-one-more",
-        "if self.figures.attempted >= self._guards.ceiling_per_run:",
-        "if self.figures.attempted > self._guards.ceiling_per_run:",
+        "if self.figures.attempted >= self._watch.guards.ceiling_per_run:",
+        "if self.figures.attempted > self._watch.guards.ceiling_per_run:",
         "test_the_ceiling_is_read_again_at_sending",
     ),
     _send(
         "ceiling-counts-only-what-arrived",
-        "if self.figures.attempted >= self._guards.ceiling_per_run:",
-        "if self.figures.states[NoticeState.SENT] >= self._guards.ceiling_per_run:",
+        "if self.figures.attempted >= self._watch.guards.ceiling_per_run:",
+        "if self.figures.states[NoticeState.SENT] >= self._watch.guards.ceiling_per_run:",
         "test_a_message_that_failed_counts_against_the_ceiling",
     ),
-    _send(
+    _prepare(
         "stage-unread",
-        "if not in_stage(self._guards, domain, contact_id):",
+        "if not in_stage(guards, domain, contact_id):",
         "if False:",
         "test_the_stage_is_read_again_at_sending",
     ),
-    _send(
+    _prepare(
         "stage-by-another-contact",
-        "if not in_stage(self._guards, domain, contact_id):",
-        "if not in_stage(self._guards, domain, letter.contact_id):",
+        "if not in_stage(guards, domain, contact_id):",
+        "if not in_stage(guards, domain, letter.contact_id):",
         "test_the_stage_asks_each_domain_with_the_contact_that_names_it",
     ),
-    _send(
+    _prepare(
         "suppressions-unread",
-        "if await self._write(self._stops.suppressed, letter.person):",
-        "if False:",
+        "        if self._stops.suppressed(letter.person):\n            return Reason.SUPPRESSED\n",
+        "",
         "test_a_suppression_is_read_again_at_sending",
     ),
     _send(
@@ -142,13 +157,13 @@ BETWEEN = (
 WAITING = (
     _send(
         "no-turn-under-the-limit",
-        "        await self._intercom.ready()\n",
+        "        await self._watch.during(self._intercom.ready())\n",
         "",
         "test_every_message_waits_for_its_turn_under_the_apis_limit",
     ),
-    _send(
+    _watch(
         "switch-unread-in-a-wait",
-        "            if left > SLICE:\n                await self._may_go_on()\n",
+        "            if left > SLICE:\n                await self.may_go_on()\n",
         "",
         "test_the_switch_is_read_during_a_long_wait",
         "test_whoever_is_asked_to_end_does_not_wait_to_the_end",
@@ -156,8 +171,8 @@ WAITING = (
     Mutation(
         "switch-unread-after-the-turn",
         SEND,
-        "        await self._intercom.ready()\n        await self._may_go_on()\n",
-        "        await self._intercom.ready()\n",
+        "        await self._watch.during(self._intercom.ready())\n        await self._watch.may_go_on()\n",
+        "        await self._watch.during(self._intercom.ready())\n",
         (f"{RUN_TESTS}::test_a_switch_thrown_in_the_last_second_of_a_wait_counts",),
     ),
     Mutation("not-sent-tries-less", SEND, "NOT_SENT_TRIES = 3", "NOT_SENT_TRIES = 2", NOT_THROUGH),
@@ -184,30 +199,32 @@ WAITING = (
     Mutation(
         "old-claim-posted",
         SEND,
-        "if max(self._clock() - now, time.monotonic() - started) > self._guards.claim_max_age:",
+        "if max(self._clock() - now, self._clocks.steady() - started) > self._watch.guards.claim_max_age:",
         "if False:",
         (CLAIM_AGE,),
     ),
     Mutation(
         "claim-of-five-seconds-too-old",
         SEND,
-        "time.monotonic() - started) > self._guards",
-        "time.monotonic() - started) >= self._guards",
+        "self._clocks.steady() - started) > self._watch",
+        "self._clocks.steady() - started) >= self._watch",
         (CLAIM_AGE,),
     ),
     Mutation(
         "claim-by-one-clock",
         SEND,
-        "max(self._clock() - now, time.monotonic() - started)",
+        "max(self._clock() - now, self._clocks.steady() - started)",
         "max(self._clock() - now, 0)",
         (CLAIM_AGE,),
     ),
-    Mutation("claim-by-the-other-clock", SEND, "max(self._clock() - now, time", "max(0, time", (CLAIM_AGE,)),
+    Mutation(
+        "claim-by-the-other-clock", SEND, "max(self._clock() - now, self._clocks", "max(0, self._clocks", (CLAIM_AGE,)
+    ),
     Mutation(
         "old-claim-kept",
         SEND,
-        "            await self._write(self._ledger.put_back, letter.ref, boot=self._boot, now=self._clock())\n",
-        "",
+        "            await self._write(\n                self._ledger.put_back,",
+        "            await self._write(\n                lambda *_, **__: None,",
         (CLAIM_AGE,),
     ),
 )
@@ -228,14 +245,14 @@ IN_A_ROW = (
     Mutation(
         "rejected-in-a-row-off",
         SEND,
-        "if figures.rejected_in_a_row >= self._guards.unclear_stop:",
+        "if figures.rejected_in_a_row >= self._watch.guards.unclear_stop:",
         "if False:",
         (f"{SEND_TESTS}::test_three_rejections_in_a_row_end_the_run_and_trip_a_brake",),
     ),
     Mutation(
         "unclear-in-a-row-off",
         SEND,
-        "if figures.unclear_in_a_row >= self._guards.unclear_stop:",
+        "if figures.unclear_in_a_row >= self._watch.guards.unclear_stop:",
         "if False:",
         (f"{UNCLEAR_TESTS}::test_three_unclear_in_a_row_end_the_run",),
     ),
@@ -256,34 +273,34 @@ IN_A_ROW = (
 )
 
 SECOND_LOOK = (
-    _look(
+    _consent(
         "consent-not-asked-again",
-        "reason = query.hold(contact, self._audience.roles, self._workspace.exclude_tags)",
+        "reason = query.hold(one, (one.role,), frozenset())",
         "reason: Reason | None = None",
         CHANGED_CONTACT,
     ),
-    _look(
+    _consent(
         "tag-not-asked-again",
-        "self._audience.roles, self._workspace.exclude_tags)",
-        "self._audience.roles, frozenset())",
+        "if reason is None and theirs & self._workspace.exclude_tags:",
+        "if False:",
         f"{LOOK_TESTS}::test_a_tag_that_opts_out_is_seen",
     ),
-    _look(
+    _consent(
         "tag-beyond-the-tenth-unseen",
-        "if reason is None and contact.more_tags:",
-        "if False:",
+        "if contact.more_tags else contact.tags",
+        "if False else contact.tags",
         f"{SEND_TESTS}::test_an_opt_out_beyond_the_tenth_tag_is_seen",
     ),
-    _look(
+    _consent(
         "address-not-compared",
-        "if reason is None and self._people.person(contact.email) != person:",
+        "if contact.email and self._people.person(contact.email) != person:",
         "if False:",
         CHANGED_CONTACT,
     ),
     _look(
         "other-contacts-not-asked",
-        "frozenset() if theirs is None or against is not None else await self._domains(theirs)",
-        "frozenset() if theirs is None else await self._domains(theirs)",
+        "if theirs is not None and same else frozenset()",
+        "if theirs is not None else frozenset()",
         f"{LOOK_TESTS}::test_each_domain_must_still_stand_at_its_own_contact",
     ),
     _look(
@@ -292,7 +309,7 @@ SECOND_LOOK = (
         "for domain, where in pairs)",
         CHANGED_CONTACT,
     ),
-    Mutation("moved-domain-named-all-the-same", SEND, "elif domain in bound:", "else:", (CHANGED_CONTACT,)),
+    Mutation("moved-domain-named-all-the-same", PREPARE, "elif domain in bound:", "else:", (CHANGED_CONTACT,)),
     _look(
         "repaired-is-written-about",
         "if judgement.reason in (Reason.PASSES, Reason.AT_RISK):\n            return None, Reason.REPAIRED",
@@ -353,28 +370,28 @@ UNCLEAR = (
     Mutation(
         "unclear-sent-again-by-itself",
         SEND,
-        'findable=self._guards.open_conversation or self._guards.delivery == "event",',
+        'findable=guards.open_conversation or guards.delivery == "event",',
         "findable=True,",
         (f"{UNCLEAR_TESTS}::test_without_conversations_nothing_is_sent_again_by_itself_not_even_within_the_day",),
     ),
     Mutation(
         "search-down-taken-for-absence",
         RECONCILE,
-        "                # No answer is no evidence of absence.\n                continue\n",
-        "                pass\n",
+        '            # No answer is no evidence of absence.\n            return None, ""',
+        '            return NoticeState.PLANNED, ""',
         (f"{UNCLEAR_TESTS}::test_a_search_that_is_down_is_no_evidence_of_absence",),
     ),
     Mutation(
         "quiet-time-off",
         RECONCILE,
-        "clock() - guards.unclear_quiet",
-        "clock()",
+        "self._api_now - letter.manner.api_at + RESOLUTION >= self._guards.unclear_quiet",
+        "True",
         (f"{UNCLEAR_TESTS}::test_with_conversations_the_search_decides",),
     ),
     Mutation(
         "searched-for-ever",
         RECONCILE,
-        " or clock() - letter.claimed_at > GIVE_UP",
+        " or self._clock() - letter.claimed_at > GIVE_UP",
         "",
         (f"{UNCLEAR_TESTS}::test_after_a_day_a_person_decides",),
     ),

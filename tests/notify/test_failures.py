@@ -18,7 +18,7 @@ from spfcheck.notify.model import NotifyError
 from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
 from spfcheck.resolver.zone import ZoneLookup
 from spfcheck.store.error import StoreError
-from tests.notify.world import GUARDS, World, broken, mended
+from tests.notify.world import GUARDS, World, broken, mended, resumed
 
 WAITING = [f"b{n}.example" for n in range(20)]
 FINE = [f"f{n}.example" for n in range(60)]
@@ -73,7 +73,7 @@ async def night(w: World) -> str:
 async def recovered(w: World) -> None:
     """The cause is gone; a person lifts what tripped, and whoever waited is told."""
     async with w.notifier() as notifier:
-        await notifier.resume("the cause was found and is gone", who="mira")
+        await resumed(notifier, "the cause was found and is gone", "mira")
     assert await night(w) == ""
     assert len(w.sent) == len(WAITING)
 
@@ -308,8 +308,8 @@ async def test_a_brake_needs_a_reason_and_a_person_and_an_approved_plan(w: BentW
         with pytest.raises(NotifyError, match="A brake holds this plan"):
             await notifier.approve(plan.id, who="mira")
         with pytest.raises(NotifyError, match="Say why"):
-            await notifier.resume(" ", who="mira")
-        await notifier.resume("a host dropped our include; they know", who="mira")
+            await notifier.resume(["pause#1"], " ", who="mira")
+        await resumed(notifier, "a host dropped our include; they know", "mira")
         await notifier.approve(plan.id, who="mira", reason="checked by hand")
     assert await night(w) == ""
     assert len(w.sent) == len(WAITING)

@@ -28,7 +28,7 @@ from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.model import NotifyError, Reason
 from spfcheck.store.error import StoreError
 from tests.notify.sending.test_unclear import Always
-from tests.notify.world import GUARDS, World, broken, mended
+from tests.notify.world import GUARDS, World, broken, mended, resumed
 from tests.profile import scale
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -203,7 +203,7 @@ class Notifying(RuleBasedStateMachine):
 
     async def _resume(self) -> None:
         async with self.w.notifier() as notifier:
-            await notifier.resume("looked at", who="machine")
+            await resumed(notifier, "looked at", "machine")
 
     def between(self, what: str, number: int) -> None:
         """Something happens after the plan was made and before it is sent."""

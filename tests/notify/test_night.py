@@ -34,10 +34,13 @@ async def test_a_broken_domain_is_messaged_after_two_nights_and_only_once(tmp_pa
             with pytest.raises(RefusedError, match="Nobody approved"):
                 await notifier.send(first.id)
             await notifier.approve(first.id, who="mira")
-            await notifier.send(first.id)
-            assert w.sent == []
+            with pytest.raises(RefusedError, match="No approval is in force"):
+                await notifier.send(first.id)
             w.clock.later(21)
             second = await notifier.plan()
+            with pytest.raises(RefusedError, match="No approval is in force"):
+                await notifier.send(second.id)
+            await notifier.approve(second.id, who="mira")
             row = next(row for row in second.rows if row.domain == "broken.example")
             assert (row.decision, row.persons, row.step) == (Decision.MESSAGE, 1, "first")
             summary = await notifier.send(second.id)

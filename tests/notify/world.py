@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
@@ -21,9 +21,11 @@ from spfcheck.demo.sandbox import Sandbox
 from spfcheck.demo.sandbox_contract import Contract
 from spfcheck.demo.sandbox_state import SandboxWorkspace
 from spfcheck.intercom.client import Intercom
+from spfcheck.notify.desk import Desk
 from spfcheck.notify.guards import HOUR, Guards
 from spfcheck.notify.notifier import Notifier
 from spfcheck.notify.planning.checks import DnsChecks, DomainChecks
+from spfcheck.notify.sending.scope import scope_of
 from spfcheck.resolver.types import Lookup
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.settings import Settings, load
@@ -86,6 +88,10 @@ class World:
         self.stop = asyncio.Event()
         self.second_zone: str | None = None
         self.checks: DomainChecks | None = None
+        self.steady: Callable[[], float] | None = None
+        """The clock that nobody sets; the other one where it is not told apart."""
+        self.present: Callable[[], Guards] | None = None
+        """Reads the guards anew before each letter."""
 
     @property
     def zone(self) -> ZoneLookup:
@@ -126,7 +132,8 @@ class World:
 
     @contextlib.asynccontextmanager
     async def notifier(self, **changes: Any) -> AsyncIterator[Notifier]:
-        settings = self.settings()
+        """A notifier; but for ``leave=False`` whatever is in force is approved as soon as anything ever was."""
+        settings, leave = self.settings(), changes.pop("leave", True)
         intercom = Intercom(settings.intercom, clock=self.clock, sleep=self.clock.sleep, rng=random.Random(1))
         async with (
             intercom,
@@ -138,9 +145,27 @@ class World:
                 clock=self.clock,
                 sleep=self.clock.sleep,
                 stop=self.stop,
+                steady=self.steady,
+                present=self.present,
             ) as notifier,
         ):
+            if leave:
+                await self.let_go(notifier)
             yield notifier
+
+    async def let_go(self, notifier: Notifier) -> None:
+        """A person approved whatever is in force now."""
+        baseline = (await notifier.status()).baseline
+        if baseline:
+            scope = scope_of(self.settings(), notifier.guards, notifier._writer)
+            approvals = notifier._approvals
+            await notifier._write(approvals.grant, baseline, who="mira", now=self.clock(), scope=scope)
+
+    @contextlib.asynccontextmanager
+    async def desk(self) -> AsyncIterator[Desk]:
+        """What a person works at without token or resolver."""
+        async with Desk(self.settings(), guards=self.guards, clock=self.clock) as desk:
+            yield desk
 
     async def baseline(self, hours: float = 24.0, **changes: Any) -> None:
         """The first night, approved; then so many hours pass."""
@@ -148,6 +173,7 @@ class World:
             plan = await notifier.plan()
             assert plan.tripped == (), plan.tripped
             await notifier.approve(plan.id, who="mira")
+            await self.let_go(notifier)
         self.clock.later(hours)
 
     @property
@@ -172,3 +198,9 @@ def broken(*names: str) -> str:
 def mended(*names: str) -> str:
     """Zone lines of the same domains after their owners published what we proposed."""
     return broken(*names).replace("v=spf1 mx -all", "v=spf1 mx include:_spf.mail.example -all")
+
+
+async def resumed(desk: Desk, reason: str = "looked at", who: str = "mira") -> int:
+    """Somebody looks, and lifts everything that stands."""
+    names = (await desk.status()).stops
+    return (await desk.resume(names, reason, who=who)).number if names else 0

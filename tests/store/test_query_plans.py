@@ -24,6 +24,7 @@ from spfcheck.cluster.nights import Nights
 from spfcheck.notify.ledger import migration, prune
 from spfcheck.notify.ledger.archive import Archive, Sighting
 from spfcheck.notify.ledger.ledger import Ledger
+from spfcheck.notify.ledger.register import Manner
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.ledger.tables import audit
 from spfcheck.notify.model import Intent, MessageStep, NoticeState, Reason
@@ -152,7 +153,7 @@ def a_night(ledger: Ledger) -> None:
     """What sending does for each letter, and what a run does once."""
     ledger.materialise("plan-7", [intent(1)], {}, NOW)
     ledger.queue("plan-7", NOW)
-    letter = ledger.claim("new1", boot="b", now=NOW, findable=True, content_hash="h")
+    letter = ledger.claim("new1", boot="b", now=NOW, manner=Manner(delivery="message", findable=True), content_hash="h")
     assert letter is not None
     ledger.faults("new1")
     ledger.put_back("new1", boot="b", now=NOW)
@@ -175,7 +176,10 @@ CALLS: dict[str, Callable[[Engine], object]] = {
     "letters without a tag": lambda e: Ledger(e, "w").untagged(),
     "unclear letters": lambda e: (Ledger(e, "w").unclear(), Ledger(e, "w").due(NOW)),
     "what people were told": lambda e: Ledger(e, "w").told("customer7.example"),
-    "who is known": lambda e: Ledger(e, "w").knows([f"p{n}" for n in range(500)]),
+    "who was written to": lambda e: [Ledger(e, "w").was_sent_to(f"p{n}", 1.0) for n in range(3)],
+    "who was heard of": lambda e: Ledger(e, "w").has_heard_of("p1"),
+    "a message known as sent": lambda e: Ledger(e, "w").known_sent(1, NOW),
+    "the last attempt": lambda e: Ledger(e, "w").tried("r1", 1),
     "the last message": lambda e: Ledger(e, "w").last_sent_at(),
     "who was messaged this month": lambda e: Ledger(e, "w").contacts_sent_since(NOW - 30 * 86_400),
     "a night's letters": lambda e: a_night(Ledger(e, "w")),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from spfcheck.audit.report.model import as_json
 from spfcheck.notify.audience.query import People
 from spfcheck.notify.ledger import trail
+from spfcheck.notify.ledger.facts import fact, set_fact
 from spfcheck.notify.ledger.ledger import close_empty
 from spfcheck.notify.ledger.tables import domains, facts, notices, plan_intents, plan_rows, plans
 from spfcheck.notify.model import (
@@ -134,7 +135,7 @@ class Archive:
             if baseline:
                 settled = sa.and_(seen, domains.c.seen_status != "unknown", domains.c.baseline != domains.c.seen_status)
                 connection.execute(sa.update(domains).where(settled).values(baseline=domains.c.seen_status))
-                _set_fact(connection, f"baseline:{self.workspace}", plan_id)
+                set_fact(connection, f"baseline:{self.workspace}", plan_id)
 
     def _count_broken(self, connection: Connection, seen: sa.ColumnElement[bool]) -> None:
         again = sa.and_(domains.c.fault == domains.c.seen_fault, domains.c.fault_runs > 0)
@@ -304,17 +305,33 @@ class Archive:
         with writing(self.engine) as connection:
             values = {"approved_by": who[:200], "approved_at": now, "approval": reason}
             connection.execute(sa.update(plans).where(plans.c.id == plan_id).values(values))
+            set_fact(connection, f"approved-baseline:{self.workspace}", plan_id)
             trail.append(connection, at=now, who=who, action="approve", subject=plan_id, detail={"reason": reason})
 
-    def finish(self, plan_id: str, now: float) -> None:
-        """A run of sending came to its end by itself."""
+    def finish(self, plan_id: str, now: float, *, settled: bool) -> None:
+        """A run of sending came to its end by itself; it is a success once every message of it is *settled*."""
         with writing(self.engine) as connection:
             connection.execute(sa.update(plans).where(plans.c.id == plan_id).values(finished_at=now))
-            _set_fact(connection, f"last-success:{self.workspace}", repr(now))
+            name = "last-success" if settled else "unsettled-success"
+            set_fact(connection, f"{name}:{self.workspace}", repr(now))
+
+    def settle_success(self, counts: Callable[[], Mapping[str, int]]) -> None:
+        """A person decided about a message: when it was the last one open, the run that left it is a success."""
+        name = f"unsettled-success:{self.workspace}"
+        when = self.fact(name)
+        states = counts()
+        if when and not states.get(NoticeState.UNCLEAR) and not states.get(NoticeState.REJECTED):
+            with writing(self.engine) as connection:
+                set_fact(connection, f"last-success:{self.workspace}", when)
+                set_fact(connection, name, "")
 
     def baseline(self) -> str:
         """The plan that change is measured from; empty before the first approval."""
         return self.fact(f"baseline:{self.workspace}")
+
+    def approved_baseline(self) -> str:
+        """The plan that a person last approved as the baseline; empty before the first approval."""
+        return self.fact(f"approved-baseline:{self.workspace}") or self.baseline()
 
     def last_success_at(self) -> float:
         """When a run last came to its end; 0 when none did."""
@@ -323,7 +340,7 @@ class Archive:
     def fact(self, name: str) -> str:
         """A single value; empty when it was never set."""
         with reading(self.engine) as connection:
-            return str(connection.scalar(sa.select(facts.c.value).where(facts.c.name == name)) or "")
+            return fact(connection, name)
 
     def same_key(self, people: People) -> None:
         """Make sure that people stand for the same hashes as ever; raises `NotifyError`.
@@ -358,12 +375,6 @@ class Archive:
                 )
                 for row in connection.execute(query.order_by(domains.c.domain).limit(limit))
             ]
-
-
-def _set_fact(connection: Connection, name: str, value: str) -> None:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(facts).values(name=name, value=value)
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
 
 def _documents(connection: Connection, table: sa.Table, plan_id: str) -> Iterator[str]:

@@ -15,13 +15,16 @@ from sqlalchemy.engine import Connection
 
 from spfcheck.intercom.answers import SendOutcome, Sent
 from spfcheck.notify.ledger import trail
-from spfcheck.notify.ledger.register import NOT_SENT_YET, Letter, Register, letter_of
-from spfcheck.notify.ledger.tables import attempts, letters, notices, plans
+from spfcheck.notify.ledger.register import NOT_SENT_YET, Letter, Manner, Register, letter_of
+from spfcheck.notify.ledger.tables import attempts, letters, notices, plans, suppressions
 from spfcheck.notify.model import Intent, NoticeState, Reason
 from spfcheck.store.database import writing
 
 MAX_NIGHTS_NOT_FOUND = 3
-"""A contact that the API does not know three nights running is gone."""
+"""A contact that the API does not know on three nights is gone."""
+
+HALF_A_DAY = 43_200.0
+"""Seconds: two looks closer together belong to one night."""
 
 
 class Ledger(Register):
@@ -145,21 +148,29 @@ class Ledger(Register):
             query = sa.select(letters.c.ref).where(mine, letters.c.state == NoticeState.PLANNED)
             return list(connection.scalars(query.order_by((letters.c.attempts == 0), letters.c.number)))
 
-    def claim(self, ref: str, *, boot: str, now: float, findable: bool, content_hash: str) -> Letter | None:
+    def claim(self, ref: str, *, boot: str, now: float, manner: Manner, content_hash: str) -> Letter | None:
         """Claim a letter for one call, or None when it is no longer to be sent. Committed when this returns.
 
-        The state is compared and set in one statement: two senders can never hold the same letter.
+        The state is compared and set in one statement: two senders can never hold the same letter. Whoever was
+        suppressed by then is not written to.
         """
+        turned_away = sa.exists().where(
+            suppressions.c.workspace == letters.c.workspace, suppressions.c.person == letters.c.person
+        )
         with writing(self.engine) as connection:
             claimed = connection.execute(
                 sa.update(letters)
-                .where(letters.c.ref == ref, letters.c.state == NoticeState.PLANNED)
+                .where(letters.c.ref == ref, letters.c.state == NoticeState.PLANNED, ~turned_away)
                 .values(
                     state=NoticeState.SENDING,
                     reason="",
                     boot=boot,
                     claimed_at=now,
-                    findable=findable,
+                    delivery=manner.delivery,
+                    admin_id=manner.admin_id,
+                    template=manner.template,
+                    findable=manner.findable,
+                    api_at=manner.api_at,
                     content_hash=content_hash,
                     attempts=letters.c.attempts + 1,
                 )
@@ -172,11 +183,14 @@ class Ledger(Register):
             letter = letter_of(connection, row)
             return replace(letter, state=NoticeState.SENDING)
 
-    def settle(self, letter: Letter, sent: Sent, *, boot: str, now: float) -> NoticeState:
-        """Write down what came of a claimed letter; the state that it is in now."""
+    def settle(self, letter: Letter, sent: Sent, *, boot: str, now: float, delivery: str = "") -> NoticeState:
+        """Write down what came of a claimed letter; the state that it is in now.
+
+        What was never processed is planned again, bound to the *delivery* that it was bound to before.
+        """
         with writing(self.engine) as connection:
-            state, reason = self._verdict(connection, letter, sent)
-            values = {
+            state, reason = self._verdict(connection, letter, sent, now)
+            values: dict[str, object] = {
                 "state": state,
                 "reason": reason,
                 "detail": sent.detail,
@@ -185,21 +199,31 @@ class Ledger(Register):
                 "conversation_id": sent.conversation_id,
                 "request_id": sent.request_id,
             }
+            if state is NoticeState.PLANNED:
+                values["delivery"] = delivery
             mine = sa.and_(letters.c.ref == letter.ref, letters.c.boot == boot, letters.c.state == NoticeState.SENDING)
             if connection.execute(sa.update(letters).where(mine).values(values)).rowcount != 1:
                 # Somebody else took it over while the call ran: what we know still counts, if it is that it arrived.
                 return self._late(connection, letter, sent, now)
             self._close_attempt(connection, letter, sent, now)
-            _move_notices(connection, letter.ref, state, reason, now, night=sent.outcome is SendOutcome.NOT_FOUND)
+            _move_notices(connection, letter.ref, state, reason, now)
             self._note(connection, letter, state, sent, boot, now)
             return state
 
-    def _verdict(self, connection: Connection, letter: Letter, sent: Sent) -> tuple[NoticeState, str]:
+    def _verdict(self, connection: Connection, letter: Letter, sent: Sent, now: float) -> tuple[NoticeState, str]:
         if sent.outcome is SendOutcome.NOT_FOUND:
-            nights = connection.scalar(sa.select(sa.func.max(notices.c.nights)).where(notices.c.ref == letter.ref))
-            gone = (nights or 0) + 1 >= MAX_NIGHTS_NOT_FOUND
-            return (NoticeState.SUPPRESSED if gone else NoticeState.WAITING), Reason.CONTACT_GONE
+            return self._gone(connection, letter.ref, now), Reason.CONTACT_GONE
         return _STATE_AFTER[sent.outcome]
+
+    def _gone(self, connection: Connection, ref: str, now: float) -> NoticeState:
+        """Where a letter goes whose contact is not there: after some nights it is closed. A night counts once."""
+        inside = sa.and_(notices.c.ref == ref, notices.c.inside.is_(True))
+        other_night = notices.c.gone_at <= now - HALF_A_DAY
+        connection.execute(
+            sa.update(notices).where(inside, other_night).values(nights=notices.c.nights + 1, gone_at=now)
+        )
+        nights = connection.scalar(sa.select(sa.func.max(notices.c.nights)).where(inside)) or 0
+        return NoticeState.SUPPRESSED if nights >= MAX_NIGHTS_NOT_FOUND else NoticeState.WAITING
 
     def _late(self, connection: Connection, letter: Letter, sent: Sent, now: float) -> NoticeState:
         if sent.outcome is SendOutcome.ACCEPTED:
@@ -229,11 +253,12 @@ class Ledger(Register):
         detail = {"outcome": sent.outcome, "domains": list(letter.domains), "request_id": sent.request_id, "boot": boot}
         trail.append(connection, at=now, who="sender", action=f"letter-{state}", subject=letter.ref, detail=detail)
 
-    def put_back(self, ref: str, *, boot: str, now: float) -> None:
-        """Give up a claim whose call was never made."""
+    def put_back(self, ref: str, *, boot: str, now: float, delivery: str = "") -> None:
+        """Give up a claim whose call was never made; the letter is bound to the *delivery* of before."""
         with writing(self.engine) as connection:
             mine = sa.and_(letters.c.ref == ref, letters.c.boot == boot, letters.c.state == NoticeState.SENDING)
-            if connection.execute(sa.update(letters).where(mine).values(state=NoticeState.PLANNED)).rowcount:
+            values = {"state": NoticeState.PLANNED, "delivery": delivery}
+            if connection.execute(sa.update(letters).where(mine).values(values)).rowcount:
                 _move_notices(connection, ref, NoticeState.PLANNED, "", now)
 
     def leave(self, ref: str, state: NoticeState, reason: Reason, *, now: float, detail: str = "") -> None:
@@ -241,6 +266,8 @@ class Ledger(Register):
         with writing(self.engine) as connection:
             values = {"state": state, "reason": reason, "detail": detail, "settled_at": now}
             free = sa.and_(letters.c.ref == ref, letters.c.state.in_(NOT_SENT_YET))
+            if reason is Reason.CONTACT_GONE:
+                values["state"] = state = self._gone(connection, ref, now)
             if connection.execute(sa.update(letters).where(free).values(values)).rowcount:
                 _move_notices(connection, ref, state, reason, now)
 
@@ -287,16 +314,29 @@ class Ledger(Register):
         return len(refs)
 
     def resolve(
-        self, ref: str, state: NoticeState, *, who: str, now: float, conversation_id: str = "", reason: str = ""
+        self,
+        ref: str,
+        state: NoticeState,
+        *,
+        who: str,
+        now: float,
+        conversation_id: str = "",
+        reason: str = "",
+        anew: bool = True,
     ) -> bool:
-        """An unclear (or rejected) letter is known to be *state*: sent, or planned again; False when it is neither."""
+        """An unclear (or rejected) letter is known to be *state*: sent, or planned again; False when it is neither.
+
+        Planned *anew* it goes as the settings are by then (the fault was mended), else in the manner of the last try.
+        """
         with writing(self.engine) as connection:
             which = sa.and_(
                 letters.c.ref == ref,
                 letters.c.workspace == self.workspace,
                 letters.c.state.in_((NoticeState.UNCLEAR, NoticeState.REJECTED)),
             )
-            values = {"state": state, "reason": "", "settled_at": now}
+            values: dict[str, object] = {"state": state, "reason": "", "settled_at": now}
+            if anew and state is NoticeState.PLANNED:
+                values["delivery"] = ""
             if conversation_id:
                 values["conversation_id"] = conversation_id
             if connection.execute(sa.update(letters).where(which).values(values)).rowcount != 1:
@@ -307,7 +347,11 @@ class Ledger(Register):
         return True
 
     def forget(self, person: str, *, who: str, now: float) -> int:
-        """Erase *person*; how many rows. What was not sent is closed, and the row's hash becomes a blank."""
+        """Erase *person*; how many rows. What was not sent is closed, and the row's hash becomes a blank.
+
+        One keyed hash stays, on the list of whom nobody writes to: the workspace still has the contact, and a ledger
+        that knows nothing of it would begin anew.
+        """
         blank = "forgotten"
         with writing(self.engine) as connection:
             refs = list(connection.scalars(sa.select(letters.c.ref).where(letters.c.person == person)))
@@ -321,6 +365,7 @@ class Ledger(Register):
             connection.execute(
                 sa.update(letters).where(letters.c.person == person).values(person=blank, contact_id=blank)
             )
+            stay_away(connection, self.workspace, person, Reason.FORGOTTEN, now)
             trail.append(connection, at=now, who=who, action="forget", subject="a person", detail={"rows": count})
         return count + len(refs)
 
@@ -338,16 +383,22 @@ _STATE_AFTER: Mapping[SendOutcome, tuple[NoticeState, str]] = {
 }
 
 
-def _move_notices(
-    connection: Connection, ref: str, state: NoticeState, reason: str, now: float, *, night: bool = False
-) -> None:
+def _move_notices(connection: Connection, ref: str, state: NoticeState, reason: str, now: float) -> None:
     """The notices that still belong to a letter go where it goes; those that were taken out of it stay."""
     values: dict[str, object] = {"state": state, "reason": reason, "changed_at": now}
     if state is NoticeState.SENT:
         values["sent_at"] = now
-    if night:
-        values["nights"] = notices.c.nights + 1
     connection.execute(sa.update(notices).where(notices.c.ref == ref, notices.c.inside.is_(True)).values(values))
+
+
+def stay_away(connection: Connection, workspace: str, person: str, reason: str, now: float) -> bool:
+    """Put *person* on the list of whom nobody writes to; False when they stood there already."""
+    which = sa.and_(suppressions.c.workspace == workspace, suppressions.c.person == person)
+    if connection.scalar(sa.select(suppressions.c.person).where(which)) is not None:
+        return False
+    values = {"workspace": workspace, "person": person, "reason": reason, "created_at": now}
+    connection.execute(sa.insert(suppressions).values(values))
+    return True
 
 
 def close_empty(connection: Connection, workspace: str, now: float) -> None:

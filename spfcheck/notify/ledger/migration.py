@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 
 from spfcheck.store.database import migrate, reading
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration; a test holds it to the directory."""
 
 

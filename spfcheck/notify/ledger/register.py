@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from spfcheck.notify.ledger.tables import letters, notices
+from spfcheck.notify.ledger.tables import attempts, letters, notices, plan_intents, plans
 from spfcheck.notify.model import NoticeState, UnclearMessage
 from spfcheck.store.database import Store, reading
 
+LOOKED_AT = 300
+"""Letters among which one is sought that is known as sent; in one name they mostly are."""
+
 NOT_SENT_YET = (NoticeState.PLANNED, NoticeState.WAITING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a letter was last tried; whoever looks for it has to look in that way, whatever the settings say by then."""
+
+    delivery: str = ""
+    """``message`` or ``event``; empty where no try counts: the next goes by the settings of its day."""
+    admin_id: int = 0
+    """In whose name."""
+    template: str = ""
+    """Digest of the template."""
+    findable: bool = False
+    """Whether search can find it."""
+    api_at: float = 0.0
+    """When, by the clock of the API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +51,19 @@ class Letter:
     attempts: int
     claimed_at: float
     created_at: float
-    findable: bool
+    manner: Manner = Manner()
+
+
+class LastTried(Protocol):
+    """The letter that was last tried from here, as something beside the ledger remembers it."""
+
+    @property
+    def ref(self) -> str:
+        """Its word; empty when none is remembered."""
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +74,7 @@ class Told:
     episode: int
     step: str
     state: NoticeState
+    reason: str
     sent_at: float
     in_hand: bool
     """A letter with it was tried, or went out: no plan may name it again."""
@@ -74,9 +108,9 @@ class Register:
         with reading(self.engine) as connection:
             return {row.domain: row.fault for row in connection.execute(query)}
 
-    def unclear(self) -> list[UnclearMessage]:
-        """Every unclear letter, oldest first."""
-        query = sa.select(letters).where(letters.c.workspace == self.workspace, letters.c.state == NoticeState.UNCLEAR)
+    def in_states(self, states: Sequence[NoticeState]) -> list[UnclearMessage]:
+        """Every letter in one of *states* for which a person is wanted, oldest first."""
+        query = sa.select(letters).where(letters.c.workspace == self.workspace, letters.c.state.in_(states))
         with reading(self.engine) as connection:
             return [
                 UnclearMessage(
@@ -90,6 +124,33 @@ class Register:
                 )
                 for row in connection.execute(query.order_by(letters.c.claimed_at, letters.c.ref))
             ]
+
+    def unclear(self) -> list[UnclearMessage]:
+        """Every unclear letter, oldest first."""
+        return self.in_states((NoticeState.UNCLEAR,))
+
+    def has_heard_of(self, person: str) -> bool:
+        """True when a letter or the newest plan names *person*."""
+        with reading(self.engine) as connection:
+            if connection.scalar(sa.select(letters.c.ref).where(letters.c.person == person).limit(1)):
+                return True
+            newest = sa.select(plans.c.id).where(plans.c.workspace == self.workspace).order_by(plans.c.number.desc())
+            named = plan_intents.c.document.contains(json.dumps(person), autoescape=True)
+            query = sa.select(plan_intents.c.plan_id).where(
+                plan_intents.c.plan_id == newest.limit(1).scalar_subquery(), named
+            )
+            return connection.scalar(query.limit(1)) is not None
+
+    def tried(self, ref: str, number: int) -> bool:
+        """True when the ledger knows of that attempt at a letter."""
+        query = sa.select(attempts.c.id).where(attempts.c.ref == ref, attempts.c.number == number)
+        with reading(self.engine) as connection:
+            return connection.scalar(query.limit(1)) is not None
+
+    def newest_attempt(self) -> float:
+        """When a letter was last tried, as far as this ledger knows; 0 when none was."""
+        with reading(self.engine) as connection:
+            return float(connection.scalar(sa.select(sa.func.max(attempts.c.claimed_at))) or 0.0)
 
     def due(self, before: float) -> list[Letter]:
         """Unclear letters that search can find and whose last sign of life is older than *before*."""
@@ -107,6 +168,24 @@ class Register:
         with reading(self.engine) as connection:
             rows = connection.execute(query.order_by(letters.c.claimed_at, letters.c.ref)).all()
             return [letter_of(connection, row) for row in rows]
+
+    def known_sent(self, admin_id: int, before: float) -> Letter | None:
+        """A letter that surely went out in that name and that search can find: the newest that was settled before then.
+
+        None where the last few hundred hold none.
+        """
+        query = sa.select(letters).where(
+            letters.c.workspace == self.workspace,
+            letters.c.state == NoticeState.SENT,
+            letters.c.settled_at <= before,
+        )
+        with reading(self.engine) as connection:
+            for row in connection.execute(query.order_by(letters.c.settled_at.desc()).limit(LOOKED_AT)):
+                letter = letter_of(connection, row)
+                manner = letter.manner
+                if row.message_id and manner.findable and (manner.delivery, manner.admin_id) == ("message", admin_id):
+                    return letter
+        return None
 
     @property
     def _sqlite(self) -> bool:
@@ -126,22 +205,20 @@ class Register:
                     episode=row.episode,
                     step=row.step,
                     state=NoticeState(row.state),
+                    reason=row.reason,
                     sent_at=row.sent_at,
                     in_hand=row.state not in NOT_SENT_YET or (row.attempts > 0 and row.inside),
                 )
                 for row in connection.execute(query.order_by(notices.c.id))
             ]
 
-    def knows(self, persons: Iterable[str]) -> set[str]:
-        """Those of *persons* of whom the ledger has any row."""
-        wanted = list(persons)
-        found: set[str] = set()
+    def was_sent_to(self, person: str, since: float = 0.0) -> bool:
+        """True when a message to *person* is known to have gone out, and not before *since*."""
+        query = sa.select(notices.c.id).join(letters, letters.c.ref == notices.c.ref)
+        query = query.where(letters.c.person == person, letters.c.workspace == self.workspace)
         with reading(self.engine) as connection:
-            for start in range(0, len(wanted), 500):
-                part = wanted[start : start + 500]
-                query = sa.select(letters.c.person).where(letters.c.person.in_(part)).distinct()
-                found.update(connection.scalars(query))
-        return found
+            sent = query.where(notices.c.sent_at > 0, notices.c.sent_at >= since)
+            return connection.scalar(sent.limit(1)) is not None
 
     def counts(self) -> dict[str, int]:
         """How many letters stand in each state."""
@@ -187,7 +264,13 @@ def letter_of(connection: Connection, row: Row[tuple[object, ...]]) -> Letter:
         attempts=row.attempts,
         claimed_at=row.claimed_at,
         created_at=row.created_at,
-        findable=bool(row.findable),
+        manner=Manner(
+            delivery=row.delivery,
+            admin_id=row.admin_id,
+            template=row.template,
+            findable=bool(row.findable),
+            api_at=row.api_at,
+        ),
     )
 
 

@@ -122,6 +122,12 @@ letters = Table(
     Column("settled_at", Float, nullable=False, server_default="0"),
     # Whether search can find it: the mode under which the last attempt was made.
     Column("findable", Boolean, nullable=False, server_default="0"),
+    # How else that attempt was made; the delivery is empty where no attempt counts any more.
+    Column("delivery", String(16), nullable=False, server_default=""),
+    Column("admin_id", BigInteger, nullable=False, server_default="0"),
+    Column("template", String(64), nullable=False, server_default=""),
+    # When, by the API's own clock: quiet times are measured by it.
+    Column("api_at", Float, nullable=False, server_default="0"),
     Column("message_id", String(64), nullable=False, server_default=""),
     Column("conversation_id", String(64), nullable=False, server_default=""),
     Column("request_id", String(80), nullable=False, server_default=""),
@@ -151,7 +157,9 @@ notices = Table(
     Column("state", String(16), nullable=False),
     Column("reason", String(32), nullable=False, server_default=""),
     Column("fault", String(64), nullable=False, server_default=""),
+    # Nights on which the contact was not there, and when that was last counted.
     Column("nights", Integer, nullable=False, server_default="0"),
+    Column("gone_at", Float, nullable=False, server_default="0"),
     Column("sent_at", Float, nullable=False, server_default="0"),
     Column("changed_at", Float, nullable=False),
     # At most one notice for a person, domain, episode and step: the promise "never twice" in the database itself.

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from spfcheck.audit.judgement.status import decisive
 from spfcheck.audit.report.catalogue import Code
-from spfcheck.audit.report.model import RemedyKind, Report, Severity, Status
+from spfcheck.audit.report.model import RemedyKind, Report, Status
 from spfcheck.notify.guards import HOUR, Guards
 from spfcheck.notify.ledger.archive import DomainState
 from spfcheck.notify.model import Reason
@@ -34,11 +35,9 @@ _WARRANTED = Judgement(None)
 
 
 def fault_of(report: Report) -> str:
-    """The code of the finding that decides; empty where none does."""
-    errors = [found for found in report.findings if found.severity is Severity.ERROR]
-    heading = [found for found in errors if found.message == report.headline]
-    decisive = heading or errors
-    return decisive[0].code if decisive else ""
+    """The code of the finding that every face speaks of first; empty where none is an error."""
+    place = decisive([(found.code, found.severity) for found in report.findings])
+    return report.findings[place].code if place is not None else ""
 
 
 def judge(report: Report, *, now: float, guards: Guards) -> Judgement:

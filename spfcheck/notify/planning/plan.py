@@ -15,6 +15,7 @@ from spfcheck.notify.guards import DAY, Guards
 from spfcheck.notify.ledger.archive import Archive, DomainState, Sighting
 from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.ledger.register import Told
+from spfcheck.notify.ledger.restored import Restored
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.model import Decision, Intent, MessageStep, NoticeState, OnProgress, PlanRow, Progress, Reason
 from spfcheck.notify.planning import evidence
@@ -153,6 +154,14 @@ async def examine_all(
     return sorted(found, key=lambda item: item.domain)
 
 
+_NOT_TOLD = {
+    NoticeState.REJECTED: Reason.API_REFUSED,
+    NoticeState.UNCLEAR: Reason.UNCLEAR,
+    NoticeState.SENDING: Reason.UNCLEAR,
+}
+"""Why a letter that is in hand told nobody anything, so far as is known."""
+
+
 class Planner:
     """Turns what a night found into rows and intents; synchronous, runs in the writer thread."""
 
@@ -162,6 +171,8 @@ class Planner:
         self._stops = stops
         self._guards = guards
         self._now = now
+        gap = Restored(ledger).gap()
+        self._vouches_from = gap.until if gap else 0.0
         self._letters: dict[tuple[str, MessageStep], Intent] = {}
         self._rows: list[PlanRow] = []
 
@@ -221,7 +232,7 @@ class Planner:
         if self._stops.suppressed(member.person):
             return None, Reason.SUPPRESSED
         mine = [row for row in told if row.person == member.person]
-        if member.tagged and not mine and not self._ledger.knows([member.person]):
+        if member.tagged and not self._ledger.was_sent_to(member.person, self._vouches_from):
             return None, Reason.NO_LEDGER_ROW
         if not in_stage(self._guards, domain, member.contact_id):
             return None, Reason.OUTSIDE_STAGE
@@ -231,11 +242,13 @@ class Planner:
         here = {row.step: row for row in mine if row.episode == state.episode and row.in_hand}
         first = here.get(MessageStep.FIRST)
         if first is None:
-            last = max((row.sent_at for row in mine if row.state is NoticeState.SENT), default=0.0)
+            last = max((row.sent_at for row in mine), default=0.0)
             if last and self._now - last < self._guards.cool_off:
                 return None, Reason.COOL_OFF
             return MessageStep.FIRST, ""
-        if not self._guards.reminders or first.state is not NoticeState.SENT:
+        if first.state is not NoticeState.SENT:
+            return None, _NOT_TOLD.get(first.state) or first.reason or Reason.BY_HAND
+        if not self._guards.reminders:
             return None, Reason.ALREADY_TOLD
         for step, after in REMINDERS:
             if self._now - first.sent_at >= after:
@@ -251,7 +264,7 @@ class Planner:
             here = [row for row in told if row.episode == episode]
             for member in one_each(roster.members(domain), roster):
                 mine = [row for row in here if row.person == member.person]
-                written = any(row.step != MessageStep.THANKS and row.state is NoticeState.SENT for row in mine)
+                written = any(row.state is NoticeState.SENT for row in mine)
                 thanked = any(row.step == MessageStep.THANKS and row.in_hand for row in mine)
                 held = member.hold or self._stops.suppressed(member.person)
                 if written and not thanked and not held and in_stage(self._guards, domain, member.contact_id):

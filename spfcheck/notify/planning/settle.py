@@ -150,7 +150,9 @@ class Settlement:
         )
 
     def _baseline_contacts(self) -> int:
-        baseline = self._archive.baseline()
+        # Night by night the baseline follows what is within the brakes; how large the audience may become is measured
+        # from what a person saw, or many small steps would lead anywhere.
+        baseline = self._archive.approved_baseline()
         if not baseline:
             return 0
         try:

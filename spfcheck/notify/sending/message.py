@@ -8,6 +8,7 @@ and that only in the characters of the grammar, and the names of includes that f
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -27,6 +28,8 @@ from spfcheck.notify.planning.evidence import fault_of, mailable
 
 MOST_DOMAINS = 5
 """Named in one message; the rest is a link."""
+
+TRIAL_WORD = "spfref0000000000000000"
 
 SENTENCES: Mapping[str, str] = {
     Code.NO_RECORD: "there is no SPF record, so nobody is authorised to send as this domain.",
@@ -96,12 +99,26 @@ class Writer:
         shipped = files(__package__) / "templates"
         subject = _read(subject_path) or (shipped / "subject.txt").read_text(encoding="utf-8")
         body = _read(body_path) or (shipped / "body.html").read_text(encoding="utf-8")
+        text = (shipped / "body.txt").read_text(encoding="utf-8")
+        self.digest = hashlib.sha256("\0".join((subject, body, text, self._base)).encode()).hexdigest()[:32]
+        """Of everything that every message has in common: other templates make other messages."""
         try:
             self._subject = _template(subject, escape=False)
             self._html = _template(body, escape=True)
-            self._text = _template((shipped / "body.txt").read_text(encoding="utf-8"), escape=False)
+            self._text = _template(text, escape=False)
         except TemplateError as error:
             raise NotifyError(f"The message template cannot be read: {error}.") from error
+        self._carries_the_word()
+
+    def _carries_the_word(self) -> None:
+        """Raise `NotifyError` for a template whose messages could never be found again."""
+        for step in MessageStep:
+            html = self.write(step, [self.fine("customer.example")], TRIAL_WORD).html
+            if re.search(rf"(?<!\w){TRIAL_WORD}(?!\w)", re.sub(r"<[^>]*>", " ", html)) is None:
+                raise NotifyError(
+                    "The message template does not show {{ ref }}, the word by which a message is found again "
+                    f"({step} messages)."
+                )
 
     def named(self, report: Report) -> Named:
         """What a message says of one domain; raises `NotifyError` for a record that no message may carry."""

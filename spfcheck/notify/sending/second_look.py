@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from spfcheck.audit.report.model import Report, Status
-from spfcheck.intercom.answers import Contact, GoneError
+from spfcheck.intercom.answers import Contact
 from spfcheck.intercom.client import Intercom
 from spfcheck.notify.audience import query
-from spfcheck.notify.audience.gather import Workspace
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.ledger.register import Letter
 from spfcheck.notify.model import MessageStep, NoticeState, Reason
 from spfcheck.notify.planning import evidence
 from spfcheck.notify.planning.checks import DomainChecks
+from spfcheck.notify.sending.consent import Consent
 from spfcheck.settings import AudienceSettings
 
 FOR_GOOD = frozenset(
@@ -36,6 +36,8 @@ class Recipient(NamedTuple):
     domains: frozenset[str]
     """The domains of the letter that the person's contacts still name."""
     reason: Reason | None
+    tags: frozenset[str] = frozenset()
+    """All tags of all contacts of the mailbox."""
 
 
 class SecondLook:
@@ -48,7 +50,7 @@ class SecondLook:
         checks: DomainChecks,
         people: query.People,
         audience_settings: AudienceSettings,
-        workspace: Workspace,
+        consent: Consent,
         guards: Guards,
         clock: Callable[[], float],
     ) -> None:
@@ -56,37 +58,30 @@ class SecondLook:
         self._checks = checks
         self._people = people
         self._audience = audience_settings
-        self._workspace = workspace
+        self._consent = consent
         self._guards = guards
         self._clock = clock
 
     async def recipient(self, letter: Letter) -> Recipient:
-        """The contact of *letter*, with consent asked of it once more, and what the person's contacts name now.
+        """The contact of *letter*, with consent asked of the person once more, and what the person's contacts name now.
 
-        A person with several contacts is written to through one of them; each domain must still stand at its own.
+        A person with several contacts is written to through one of them; each domain must still stand at its own. A
+        contact that was merged is followed to the one that it is now.
         """
-        contact, reason = await self._contact(letter.contact_id, letter.person)
-        if contact is None or reason is not None:
-            return Recipient(contact, frozenset(), reason)
+        contact = await self._consent.contact(letter.contact_id)
+        if contact is None:
+            return Recipient(None, frozenset(), Reason.CONTACT_GONE)
+        answer = await self._consent.of(contact, letter.person)
+        if answer.reason is not None:
+            return Recipient(contact, frozenset(), answer.reason, answer.tags)
         named = {letter.contact_id: await self._domains(contact)}
         for other in set(letter.contacts) - {letter.contact_id}:
-            theirs, against = await self._contact(other, letter.person)
-            named[other] = frozenset() if theirs is None or against is not None else await self._domains(theirs)
+            theirs = await self._consent.contact(other)
+            same = theirs is not None and bool(theirs.email) and self._people.person(theirs.email) == letter.person
+            named[other] = await self._domains(theirs) if theirs is not None and same else frozenset()
         pairs = zip(letter.domains, letter.contacts, strict=True)
-        return Recipient(contact, frozenset(domain for domain, where in pairs if domain in named[where]), None)
-
-    async def _contact(self, contact_id: str, person: str) -> tuple[Contact | None, Reason | None]:
-        try:
-            contact = await self._intercom.contact(contact_id)
-        except GoneError:
-            return None, Reason.CONTACT_GONE
-        reason = query.hold(contact, self._audience.roles, self._workspace.exclude_tags)
-        if reason is None and contact.more_tags:
-            tags = await self._intercom.contact_tags(contact.id)
-            reason = Reason.OPTED_OUT if tags & self._workspace.exclude_tags else None
-        if reason is None and self._people.person(contact.email) != person:
-            reason = Reason.ADDRESS_CHANGED
-        return contact, reason
+        domains = frozenset(domain for domain, where in pairs if domain in named[where])
+        return Recipient(contact, domains, None, answer.tags)
 
     async def _domains(self, contact: Contact) -> frozenset[str]:
         companies: dict[str, list[str]] = {}

@@ -1,68 +1,34 @@
 """Sends the letters of a plan, one at a time, each checked again right before.
 
-The order is the promise: look again, wait for the turn, read the switch, claim and commit, post once, write down what
+The order is the promise: wait for the turn, look again, read the switch, claim and commit, post once, write down what
 came of it. Whatever ends this process between two of these steps, the next one knows what may have gone out.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 
-from spfcheck.intercom.answers import ApiError, Contact, SendOutcome, Sent
+from spfcheck.intercom.answers import ApiError, SendOutcome, Sent
 from spfcheck.intercom.client import Intercom
-from spfcheck.notify.guards import Guards
 from spfcheck.notify.ledger.ledger import Ledger
-from spfcheck.notify.ledger.register import Letter
+from spfcheck.notify.ledger.register import Letter, Manner
 from spfcheck.notify.ledger.stops import Stops
-from spfcheck.notify.model import Brake, MessageStep, NoticeState, OnProgress, Progress, Reason
-from spfcheck.notify.planning.brakes import RecentOutcomes, in_stage, quiet
+from spfcheck.notify.model import Brake, NoticeState, OnProgress, Progress, Reason
+from spfcheck.notify.planning.brakes import RecentOutcomes
 from spfcheck.notify.sending.lock import SenderLock
-from spfcheck.notify.sending.message import Named, RenderedMessage, Writer
-from spfcheck.notify.sending.second_look import SecondLook, state_for
+from spfcheck.notify.sending.message import Writer
+from spfcheck.notify.sending.ready import Figures, Preparation, Ready
+from spfcheck.notify.sending.second_look import SecondLook
+from spfcheck.notify.sending.watch import GRACE, Clocks, Halt, Watch
 from spfcheck.store.database import WriterThread
 
 NOT_SENT_TRIES = 3
 THROTTLED_TRIES = 5
-SLICE = 1.0
-"""Seconds between two looks at the switch while waiting."""
-
-
-class Halt(Exception):  # noqa: N818 - the end of a run, not a fault of the program
-    """The run ends here; the message is a sentence."""
-
-    def __init__(self, sentence: str, reason: Reason = Reason.STOPPED, brake: Brake | None = None) -> None:
-        super().__init__(sentence)
-        self.reason = reason
-        self.brake = brake
-
-
-@dataclass(slots=True)
-class Figures:
-    """What a run of sending did so far."""
-
-    states: Counter[NoticeState] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    attempted: int = 0
-    rejected_in_a_row: int = 0
-    unclear_in_a_row: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
-    """A letter that passed every check and is rendered."""
-
-    letter: Letter
-    contact: Contact
-    message: RenderedMessage
-    domains: tuple[Named, ...]
 
 
 class SendingRun:
-    """One run of sending, by the process that holds *lock*. *boot* tells this run's claims from everybody else's."""
+    """One run of sending, by the process that holds the lock. *boot* tells this run's claims from everybody else's."""
 
     def __init__(
         self,
@@ -72,41 +38,46 @@ class SendingRun:
         stops: Stops,
         look: SecondLook,
         writer: Writer,
-        guards: Guards,
+        watch: Watch,
         lock: SenderLock,
         write: WriterThread,
         boot: str,
-        timezone: str,
         mark_tag: str,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-        stop: asyncio.Event,
+        clocks: Clocks,
     ) -> None:
         self._intercom = intercom
         self._ledger = ledger
         self._stops = stops
-        self._look = look
-        self._writer = writer
-        self._guards = guards
+        self._watch = watch
         self._lock = lock
         self._write = write
         self._boot = boot
-        self._timezone = timezone
         self._mark_tag = mark_tag
-        self._clock = clock
-        self._sleep = sleep
-        self._stop = stop
+        self._writer = writer
+        self._clocks = clocks
+        self._clock = clocks.now
         self._recent = RecentOutcomes()
         self._next_at = 0.0
         self.figures = Figures()
+        self._preparation = Preparation(
+            ledger=ledger,
+            stops=stops,
+            look=look,
+            writer=writer,
+            watch=watch,
+            write=write,
+            mark_tag=mark_tag,
+            clock=clocks.now,
+            figures=self.figures,
+        )
 
     async def run(self, refs: Sequence[str], plan_id: str, progress: OnProgress | None) -> str:
         """Send the letters *refs* in order; why it ended early, in a sentence, or nothing."""
         for number, ref in enumerate(refs):
             # The plan was made under the ceiling of its day, and what an earlier run tried comes on top of it.
-            if self.figures.attempted >= self._guards.ceiling_per_run:
+            if self.figures.attempted >= self._watch.guards.ceiling_per_run:
                 left = await self._write(self._ledger.leave_rest, refs[number:], Reason.CEILING, now=self._clock())
-                self._count(NoticeState.WAITING, Reason.CEILING, left)
+                self.figures.count(NoticeState.WAITING, Reason.CEILING, left)
                 return ""
             try:
                 await self._between(number)
@@ -115,189 +86,156 @@ class SendingRun:
                 if halt.brake is not None:
                     await self._write(self._stops.trip, [halt.brake], plan_id=plan_id, now=self._clock())
                 left = await self._write(self._ledger.leave_rest, refs[number:], halt.reason, now=self._clock())
-                self._count(NoticeState.WAITING, halt.reason, left)
+                self.figures.count(NoticeState.WAITING, halt.reason, left)
                 return str(halt)
             if progress:
                 progress(Progress("messages", number + 1, len(refs), ended))
         return ""
 
-    def _count(self, state: NoticeState, reason: str, many: int = 1) -> None:
-        self.figures.states[state] += many
-        if reason and many:
-            self.figures.reasons[reason] += many
-
     async def _between(self, number: int) -> None:
         """Everything that may end the run between two messages."""
-        if number and number % self._guards.check_every == 0:
-            brake = self._recent.brake(self._guards)
+        if number and number % self._watch.guards.check_every == 0:
+            brake = self._recent.brake(self._watch.guards)
             if brake.tripped:
                 raise Halt(f"A brake stopped the run: {brake.sentence}", brake=brake)
             standing = await self._write(self._stops.brakes)
             if standing:
                 raise Halt(f"A brake stopped the run: {standing[0]}")
-        await self._may_go_on()
-
-    async def _may_go_on(self) -> None:
-        if self._stop.is_set():
-            raise Halt("The run was asked to end.")
-        paused = await self._write(self._stops.paused)
-        if paused:
-            raise Halt(paused)
-        if quiet(self._guards, self._clock(), self._timezone):
-            raise Halt("Quiet hours have begun in the workspace's time zone.", Reason.QUIET_HOURS)
-        if not await self._write(self._lock.held):
-            raise Halt("The sender's lock is no longer held.")
+        await self._watch.may_go_on()
 
     async def _one(self, ref: str) -> str:
         """Deal with one letter; how it ended, in a few words."""
         letter = await self._write(self._ledger.letter, ref)
         if letter is None or letter.state is not NoticeState.PLANNED:
             return f"{ref}: already dealt with"
-        ready = await self._prepare(letter)
-        if ready is None:
-            return f"{', '.join(letter.domains) or ref}: not sent"
-        state = await self._deliver(ready)
+        state = await self._deliver(ref)
+        name = ", ".join(letter.domains) or ref
+        if state is None:
+            return f"{name}: not sent"
         self.figures.attempted += 1
-        return f"{', '.join(letter.domains)}: {state}"
+        return f"{name}: {state}"
 
-    async def _prepare(self, letter: Letter) -> Ready | None:
-        if await self._write(self._stops.suppressed, letter.person):
-            await self._leave(letter, Reason.SUPPRESSED)
-            return None
-        try:
-            recipient = await self._look.recipient(letter)
-        except ApiError as error:
-            raise Halt(str(error)) from error
-        if recipient.contact is None or recipient.reason is not None:
-            await self._leave(letter, recipient.reason or Reason.CONTACT_GONE)
-            return None
-        named = await self._named(letter, recipient.domains)
-        if not named:
-            await self._leave(letter, Reason.CHANGED)
-            return None
-        message = self._writer.write(MessageStep(letter.step), named, letter.ref)
-        return Ready(letter=letter, contact=recipient.contact, message=message, domains=tuple(named))
+    async def _deliver(self, ref: str) -> NoticeState | None:
+        """Look, claim and post until the answer is one that ends it; None when nothing was posted.
 
-    async def _named(self, letter: Letter, bound: frozenset[str]) -> list[Named]:
-        """What the message says of each domain that still warrants it; the others are taken out of the letter."""
-        faults = await self._write(self._ledger.faults, letter.ref)
-        step = MessageStep(letter.step)
-        named: list[Named] = []
-        for domain, contact_id in zip(letter.domains, letter.contacts, strict=True):
-            reason: Reason | None = Reason.DOMAIN_MOVED
-            report = None
-            if not in_stage(self._guards, domain, contact_id):
-                reason = Reason.OUTSIDE_STAGE
-            elif domain in bound:
-                report, reason = await self._look.verdict(domain, step, faults.get(domain, ""))
-            if report is None or reason is not None:
-                reason = reason or Reason.CHANGED
-                self._count(state_for(reason), reason)
-                await self._write(
-                    self._ledger.drop_domain, letter.ref, domain, state_for(reason), reason, now=self._clock()
-                )
-                continue
-            named.append(self._writer.fine(domain) if step is MessageStep.THANKS else self._writer.named(report))
-        return named
-
-    async def _leave(self, letter: Letter, reason: Reason) -> None:
-        self._count(state_for(reason), reason, len(letter.domains) if reason is not Reason.CHANGED else 0)
-        await self._write(self._ledger.leave, letter.ref, state_for(reason), reason, now=self._clock())
-
-    async def _deliver(self, ready: Ready) -> NoticeState:
-        """Claim and post until the answer is one that ends it; refusals that came before processing are repeated."""
+        Refusals that came before processing are repeated. Each wait is over before the look, and each attempt has a
+        look of its own: whoever unsubscribes while we wait is heard.
+        """
         throttled = not_sent = 0
+        tried: NoticeState | None = None
         while True:
+            await self._watch.rest(self._next_at - self._clock())
+            ready = await self._preparation.ready(ref)
+            if ready is None:
+                return tried
             await self._turn()
             sent = await self._attempt(ready)
             if sent is None:
-                return NoticeState.WAITING
+                return tried
+            tried = NoticeState.WAITING
             if sent.outcome is SendOutcome.THROTTLED and throttled < THROTTLED_TRIES:
                 throttled += 1
-                await self._rest(sent.wait)
+                await self._watch.rest(sent.wait)
                 continue
             if sent.outcome is SendOutcome.NOT_SENT and not_sent < NOT_SENT_TRIES:
                 not_sent += 1
-                await self._rest(2.0**not_sent)
+                await self._watch.rest(2.0**not_sent)
                 continue
-            return self._heed(sent, await self._write(self._state_of, ready.letter.ref))
+            return self._heed(sent, await self._write(self._state_of, ref))
 
     def _state_of(self, ref: str) -> NoticeState:
         letter = self._ledger.letter(ref)
         return letter.state if letter is not None else NoticeState.SUPPRESSED
 
     async def _turn(self) -> None:
-        """Wait for the next message's time; everything slow happens before the claim."""
-        await self._rest(self._next_at - self._clock())
-        await self._intercom.ready()
-        await self._may_go_on()
-        self._next_at = self._clock() + 1.0 / self._guards.rate_per_second
-
-    async def _rest(self, seconds: float) -> None:
-        """Wait, with an eye on the switch."""
-        until = self._clock() + seconds
-        while (left := until - self._clock()) > 0:
-            await self._sleep(min(left, SLICE))
-            if left > SLICE:
-                await self._may_go_on()
+        """The last look at everything that may end the run; the next message's time counts from here."""
+        await self._watch.during(self._intercom.ready())
+        await self._watch.may_go_on()
+        self._next_at = self._clock() + 1.0 / self._watch.guards.rate_per_second
 
     async def _attempt(self, ready: Ready) -> Sent | None:
         """One claim and one call; None when the letter is no longer ours to send."""
-        now, started = self._clock(), time.monotonic()
+        now, started = self._clock(), self._clocks.steady()
+        before = ready.letter.manner
         letter = await self._write(
             self._ledger.claim,
             ready.letter.ref,
             boot=self._boot,
             now=now,
-            findable=self._guards.open_conversation or self._guards.delivery == "event",
+            manner=self._manner(ready.letter),
             content_hash=ready.message.hash,
         )
         if letter is None:
+            if await self._write(self._stops.suppressed, ready.letter.person):
+                await self._preparation.leave(ready.letter, Reason.SUPPRESSED)
             return None
+        doing = f"writes {letter.ref}, its attempt {letter.attempts}"
+        await self._write(self._lock.note, now, doing, ref=letter.ref, attempt=letter.attempts)
         # Between the claim and here the process may have been stopped for as long as anybody likes; meanwhile another
         # sender may have taken over and found this claim.
-        if max(self._clock() - now, time.monotonic() - started) > self._guards.claim_max_age:
-            await self._write(self._ledger.put_back, letter.ref, boot=self._boot, now=self._clock())
+        if max(self._clock() - now, self._clocks.steady() - started) > self._watch.guards.claim_max_age:
+            await self._write(
+                self._ledger.put_back, letter.ref, boot=self._boot, now=self._clock(), delivery=before.delivery
+            )
             return None
-        sent = await self._post(letter, ready)
-        state = await self._write(self._ledger.settle, letter, sent, boot=self._boot, now=self._clock())
+        sent = await self._watch.during(self._post(letter, ready), grace=GRACE)
+        if sent is None:
+            sent = Sent(outcome=SendOutcome.UNCLEAR, detail="given up when the run was asked to end")
+        state = await self._write(
+            self._ledger.settle, letter, sent, boot=self._boot, now=self._clock(), delivery=before.delivery
+        )
         if state not in (NoticeState.PLANNED, NoticeState.SENDING):
-            self._count(state, "")
+            self.figures.count(state, "")
         if state is NoticeState.SENT:
             await self._first_pause()
-            await self._tag(letter)
+            await self._tag(ready)
         return sent
 
+    def _manner(self, letter: Letter) -> Manner:
+        """How *letter* goes out: as the settings are now, or as it went before where that try was never disproved."""
+        at = self._intercom.now()
+        if letter.manner.delivery:
+            return replace(letter.manner, api_at=at)
+        guards = self._watch.guards
+        return Manner(
+            delivery=guards.delivery,
+            admin_id=self._intercom.admin_id,
+            template=self._writer.digest,
+            findable=guards.open_conversation or guards.delivery == "event",
+            api_at=at,
+        )
+
     async def _post(self, letter: Letter, ready: Ready) -> Sent:
-        if self._guards.delivery == "event":
+        if letter.manner.delivery == "event":
             return await self._intercom.send_event(
-                contact_id=letter.contact_id,
-                name=self._guards.event_name,
+                contact_id=ready.contact.id,
+                name=self._watch.guards.event_name,
                 at=int(letter.created_at),
                 metadata=_metadata(ready),
             )
         return await self._intercom.send_message(
-            contact_id=letter.contact_id,
+            contact_id=ready.contact.id,
             role=ready.contact.role,
             subject=ready.message.subject,
             body=ready.message.html,
-            keep_open=self._guards.open_conversation,
+            keep_open=letter.manner.findable,
+            admin_id=letter.manner.admin_id,
         )
 
     async def _first_pause(self) -> None:
         sent = self.figures.states[NoticeState.SENT]
-        if sent == self._guards.first_batch and self._guards.first_pause > 0:
-            self._next_at = self._clock() + self._guards.first_pause
+        if sent == self._watch.guards.first_batch and self._watch.guards.first_pause > 0:
+            self._next_at = self._clock() + self._watch.guards.first_pause
 
-    async def _tag(self, letter: Letter) -> None:
+    async def _tag(self, ready: Ready) -> None:
         """The visible marker for support; what fails here is made up for in the next run."""
         if not self._mark_tag:
             return
         try:
-            await self._intercom.tag(letter.contact_id, self._mark_tag)
+            await self._watch.during(self._intercom.tag(ready.contact.id, self._mark_tag), grace=GRACE)
         except ApiError:
             return
-        await self._write(self._ledger.mark_tagged, letter.ref)
+        await self._write(self._ledger.mark_tagged, ready.letter.ref)
 
     def _heed(self, sent: Sent, state: NoticeState) -> NoticeState:
         """What one outcome means for the run."""
@@ -310,10 +248,10 @@ class SendingRun:
             raise Halt(sentence, brake=Brake("api-refuses", 1, 0, True, sentence))
         if outcome in (SendOutcome.NOT_SENT, SendOutcome.THROTTLED):
             raise Halt(f"The messaging API takes no message ({sent.detail}).")
-        if figures.rejected_in_a_row >= self._guards.unclear_stop:
+        if figures.rejected_in_a_row >= self._watch.guards.unclear_stop:
             sentence = f"The API rejected {figures.rejected_in_a_row} messages in a row ({sent.detail})."
             raise Halt(sentence, brake=Brake("rejections", figures.rejected_in_a_row, 2, True, sentence))
-        if figures.unclear_in_a_row >= self._guards.unclear_stop:
+        if figures.unclear_in_a_row >= self._watch.guards.unclear_stop:
             sentence = f"{figures.unclear_in_a_row} messages in a row ended unclear ({sent.detail})."
             raise Halt(sentence, brake=Brake("unclear", figures.unclear_in_a_row, 2, True, sentence))
         return state

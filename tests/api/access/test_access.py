@@ -23,7 +23,7 @@ BODIES = {
     "/v1/check-host": {"json": {"ip": "192.0.2.1", "sender": "a@fine.example"}},
     "/v1/check/batch": {"data": "fine.example", "headers": {"Content-Type": "application/x-ndjson"}},
     "/overview/pause": {"data": {"reason": "test"}},
-    "/overview/resume": {"data": {"reason": "test"}},
+    "/overview/resume": {"data": {"reason": "test", "standing": "pause#1"}},
 }
 ALLOWED = {
     None: frozenset(CALLERS),

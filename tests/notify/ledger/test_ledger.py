@@ -18,12 +18,14 @@ from spfcheck.intercom.answers import SendOutcome, Sent
 from spfcheck.notify.ledger import migration, trail
 from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.ledger.prune import prune_letters
-from spfcheck.notify.ledger.register import Letter
+from spfcheck.notify.ledger.register import Letter, Manner
 from spfcheck.notify.ledger.tables import attempts, metadata, notices, plans
-from spfcheck.notify.model import Intent, MessageStep, NoticeState
+from spfcheck.notify.model import Intent, MessageStep, NoticeState, NotifyError
 from spfcheck.notify.sending.lock import FileLock
 from spfcheck.store import database
 from spfcheck.store.error import StoreError
+
+FOUND = Manner(delivery="message", findable=True)
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def enter(ledger: Ledger, plan_id: str, *intents: Intent) -> int:
 
 
 def claimed(ledger: Ledger, ref: str, boot: str = "b1") -> Letter:
-    letter = ledger.claim(ref, boot=boot, now=2.0, findable=True, content_hash="h")
+    letter = ledger.claim(ref, boot=boot, now=2.0, manner=FOUND, content_hash="h")
     assert letter is not None
     return letter
 
@@ -139,8 +141,8 @@ def test_what_was_not_sent_moves_to_the_next_plan(ledger: Ledger) -> None:
 
 def test_two_senders_never_hold_the_same_letter(ledger: Ledger) -> None:
     enter(ledger, "plan-1", intent("r1"))
-    assert ledger.claim("r1", boot="b1", now=2.0, findable=True, content_hash="h") is not None
-    assert ledger.claim("r1", boot="b2", now=2.0, findable=True, content_hash="h") is None
+    assert ledger.claim("r1", boot="b1", now=2.0, manner=FOUND, content_hash="h") is not None
+    assert ledger.claim("r1", boot="b2", now=2.0, manner=FOUND, content_hash="h") is None
 
 
 def test_a_claim_is_in_the_database_before_anybody_is_told(ledger: Ledger, tmp_path: Path) -> None:
@@ -214,13 +216,15 @@ def test_the_quiet_time_counts_from_the_last_sign_of_life(ledger: Ledger) -> Non
     assert [letter.ref for letter in ledger.due(100.0)] == ["r1"]
 
 
-def test_whoever_is_forgotten_leaves_no_trace_but_a_count(ledger: Ledger, tmp_path: Path) -> None:
+def test_whoever_is_forgotten_leaves_a_count_and_one_hash_to_stay_away_from(ledger: Ledger, tmp_path: Path) -> None:
     enter(ledger, "plan-1", intent("r1", "p-canary"), intent("r2", "p2", "b.example"))
     ledger.settle(claimed(ledger, "r1"), Sent(outcome=SendOutcome.ACCEPTED, status=200), boot="b1", now=3.0)
     assert ledger.forget("p-canary", who="mira", now=4.0) == 2
-    assert ledger.knows(["p-canary", "p2"]) == {"p2"}
+    assert (ledger.has_heard_of("p-canary"), ledger.has_heard_of("p2")) == (False, True)
+    assert not ledger.was_sent_to("p-canary")
     with sqlite3.connect(tmp_path / "ledger.sqlite3") as db:
-        assert "canary" not in "\n".join(db.iterdump())
+        lines = [line for line in db.iterdump() if "canary" in line]
+    assert lines == ["INSERT INTO \"suppressions\" VALUES('w1','p-canary','forgotten',4.0);"]
 
 
 def test_old_letters_are_dropped_and_open_ones_are_not(ledger: Ledger) -> None:
@@ -245,15 +249,22 @@ def test_the_audit_log_shows_what_was_tampered_with(ledger: Ledger) -> None:
 
 
 def test_a_file_lock_is_held_by_one(tmp_path: Path) -> None:
-    first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    (tmp_path / "lock").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "lock")
+    (tmp_path / "hard").hardlink_to(tmp_path / "lock")
+    first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "link")
+    third = FileLock(tmp_path / "hard")
     assert first.take()
     assert not second.take()
     assert first.held()
     assert not second.held()
+    assert not third.take(), "by whatever path, it is one database"
     first.release()
     assert second.take()
-    (tmp_path / "lock").unlink()
-    assert not second.held(), "others would lock another file now"
+    (tmp_path / "lock").rename(tmp_path / "away")
+    assert not second.held(), "others would lock another database now"
+    with pytest.raises(NotifyError, match="was moved or replaced"):
+        first.take()
 
 
 async def test_the_writer_thread_finishes_what_was_begun(engine: Engine) -> None:

@@ -13,7 +13,7 @@ from spfcheck.notify.model import Brake, NotifyError, Progress, RefusedError
 from spfcheck.store import database
 from spfcheck.store.error import StoreError
 from tests import postgres
-from tests.notify.world import World, broken, world
+from tests.notify.world import World, broken, resumed, world
 
 FIVE = ("a.example", "b.example", "c.example", "d.example", "e.example")
 
@@ -62,7 +62,7 @@ async def test_a_pause_said_on_one_machine_stops_the_other_before_its_next_messa
             with pytest.raises(RefusedError, match="wait"):
                 await other.send(plan)
             assert "wait" in (await other.status()).paused
-            assert await other.resume("looked at", who="jo") == 1
+            assert await resumed(other, "looked at", "jo") == 1
         async with w.notifier() as other:
             assert (await other.send(plan)).sent == 3
         assert len(w.sent) == 5

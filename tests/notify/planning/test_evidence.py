@@ -361,16 +361,19 @@ def test_a_message_carries_only_what_a_record_may_hold_and_no_template_runs(reco
     assert evidence.mailable(record) is may
 
 
-async def test_the_fault_is_the_error_that_heads_the_report() -> None:
+async def test_the_fault_is_the_finding_that_every_face_speaks_of_first() -> None:
     sure = await broken()
     found = (
         finding("aside", severity=Severity.INFO, message="The head."),
         finding("other"),
-        finding("decisive", message="The head."),
+        finding(Code.LOOKUP_LIMIT),
+        finding(Code.MULTIPLE_RECORDS),
     )
-    assert evidence.fault_of(replace(sure, headline="The head.", findings=found)) == "decisive"
-    assert evidence.fault_of(replace(sure, headline="A sum of all.", findings=found)) == "other"
-    assert evidence.fault_of(replace(sure, headline="The head.", findings=found[:1])) == ""
+    assert evidence.fault_of(replace(sure, headline="The head.", findings=found)) == Code.MULTIPLE_RECORDS
+    assert evidence.fault_of(replace(sure, findings=found[:3])) == Code.LOOKUP_LIMIT
+    assert evidence.fault_of(replace(sure, findings=found[:2])) == "other"
+    assert evidence.fault_of(replace(sure, findings=found[:1])) == ""
+    assert evidence.fault_of(sure) == Code.SENDER_NOT_INCLUDED
 
 
 async def test_a_second_resolver_confirms_by_status_fault_and_record_each() -> None:

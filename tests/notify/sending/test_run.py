@@ -19,7 +19,6 @@ from spfcheck.notify.ledger.ledger import Ledger
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.model import Brake, Progress, Reason, RefusedError
 from spfcheck.notify.notifier import Notifier
-from spfcheck.notify.sending import send as send_module
 from tests.notify.sending.test_send import FIVE, answering, prepared, send
 from tests.notify.world import World, broken, world
 
@@ -96,7 +95,7 @@ async def test_a_brake_that_another_machine_tripped_ends_the_run_when_it_is_look
 
             summary = await notifier.send(plan.id, after(1, trip))
     assert (summary.sent, summary.waiting) == (3, 2)
-    assert summary.stopped == "A brake stopped the run: turned-away: Many left."
+    assert summary.stopped == "A brake stopped the run: turned-away: Many left. (turned-away#1)"
 
 
 @pytest.mark.parametrize(("status", "fault"), [(422, None), (0, Fault.ERROR_AFTER)], ids=["rejected", "unclear"])
@@ -126,10 +125,10 @@ async def test_three_in_a_row_are_three_in_a_row(tmp_path: Path, status: int, fa
 async def test_a_sender_that_lost_its_lock_sends_no_more(tmp_path: Path) -> None:
     async with world(tmp_path, broken(*FIVE)) as w:
         plan = await prepared(w, FIVE)
-        lock = tmp_path / "ledger.sqlite3.sender.lock"
+        ledger = tmp_path / "ledger.sqlite3"
         async with w.notifier() as notifier:
-            summary = await notifier.send(plan.id, after(2, lock.unlink))
-    assert summary.stopped == "The sender's lock is no longer held."
+            summary = await notifier.send(plan.id, after(2, lambda: ledger.rename(tmp_path / "away")))
+    assert summary.stopped == "The sender's lock is no longer held, or the database was moved away."
     assert (summary.sent, summary.waiting, summary.reasons) == (2, 3, {Reason.STOPPED: 3})
     assert len(w.sent) == 2
 
@@ -324,7 +323,8 @@ async def test_a_pause_between_two_looks_at_the_switch_is_waited_out_to_the_seco
         plan = await prepared(w, FIVE)
         await send(w, plan, rate_per_second=0.4)
     times = [message.at for message in w.workspace.messages]
-    assert [round(later - earlier, 6) for earlier, later in itertools.pairwise(times)] == [2.5] * 4
+    # A look of some tenths of a second follows the wait.
+    assert all(2.5 <= later - earlier < 2.9 for earlier, later in itertools.pairwise(times)), times
 
 
 class Refusing(httpx.AsyncHTTPTransport):
@@ -393,11 +393,6 @@ async def test_a_claim_is_posted_within_five_seconds_by_both_clocks(
 ) -> None:
     honest, own = Ledger.claim, [0.0]
 
-    class Time:
-        @staticmethod
-        def monotonic() -> float:
-            return own[0]
-
     async with world(tmp_path, broken("d0.example")) as w:
         plan = await prepared(w, ["d0.example"])
 
@@ -409,7 +404,7 @@ async def test_a_claim_is_posted_within_five_seconds_by_both_clocks(
                 own[0] += seconds
             return claimed
 
-        monkeypatch.setattr(send_module, "time", Time)
+        w.steady = lambda: own[0]
         monkeypatch.setattr(Ledger, "claim", slow)
         # A whole second, so that five more are five more in floating point too.
         w.clock.now = float(int(w.clock.now) + 1)
@@ -455,7 +450,9 @@ async def test_no_pause_after_the_first_batch_where_none_is_wanted(tmp_path: Pat
         began = w.clock.now
         assert (await send(w, plan, first_batch=2, first_pause=0.0, rate_per_second=0.1)).sent == 5
     # The pause takes the place of the turn's own wait, so none at all must leave that wait as it is.
-    assert [round(message.at - began) for message in w.workspace.messages] == [0, 10, 20, 30, 40]
+    times = [message.at - began for message in w.workspace.messages]
+    # Each has a look of its own after the wait, which costs some tenths of a second.
+    assert all(10 <= later - sooner < 11 for sooner, later in itertools.pairwise(times)), times
 
 
 async def test_an_event_tells_of_the_first_domain_and_how_many_more(tmp_path: Path) -> None:

@@ -123,10 +123,8 @@ async def two_contacts(w: World) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
-    "change", [{"unsubscribed_from_emails": True}, {"email": "bob@agency.example"}, {"merged_into": "6762"},
-               {"attributes": {}}],
-    ids=str,
-)  # fmt: skip
+    "change", [{"email": "bob@agency.example"}, {"merged_into": "6762"}, {"attributes": {}}], ids=str
+)
 async def test_each_domain_must_still_stand_at_its_own_contact(tmp_path: Path, change: dict[str, object]) -> None:
     async with world(tmp_path, broken(*FIVE)) as w:
         _, other = await two_contacts(w)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from spfcheck.demo.sandbox import Fault, Faults
 from spfcheck.notify.ledger.ledger import Ledger
+from spfcheck.notify.ledger.register import Manner
 from spfcheck.notify.model import NotifyError
 from spfcheck.store.database import open_engine
 from spfcheck.store.error import StoreError
@@ -147,7 +148,8 @@ async def test_a_claim_of_a_sender_that_died_is_unclear_to_the_next(tmp_path: Pa
         dead = Ledger(engine, w.workspace.workspace)
         dead.materialise(plan.id, plan.intents, {row.domain: row.finding for row in plan.rows}, w.clock())
         ref = plan.intents[3].ref
-        assert dead.claim(ref, boot="dead", now=w.clock(), findable=False, content_hash="") is not None
+        manner = Manner(delivery="message")
+        assert dead.claim(ref, boot="dead", now=w.clock(), manner=manner, content_hash="") is not None
         engine.dispose()
         async with w.notifier(open_conversation=False) as notifier:
             summary = await notifier.send(plan.id)
