@@ -309,8 +309,12 @@ def test_notify_speaks_to_the_sandbox_and_sends_nothing_while_dns_is_down(tmp_pa
             assert "A brake holds" in sent.stderr, sent.stderr
         assert "no plan nonsense" in run(tmp_path, "notify", "send", "--plan", "nonsense", **variables).stderr
         assert run(tmp_path, "notify", "pause", "--reason", "a test", **variables).returncode == 0
-        assert "a test" in run(tmp_path, "notify", "status", **variables).stdout
-        assert run(tmp_path, "notify", "resume", "--reason", "over", **variables).returncode == 0
+        seen = run(tmp_path, "notify", "status", **variables).stdout
+        assert "a test" in seen
+        refused = run(tmp_path, "notify", "resume", "--reason", "over", **variables)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+        stops = re.findall(r"notify resume (.+) --reason", seen)[0].split()
+        assert run(tmp_path, "notify", "resume", *stops, "--reason", "over", **variables).returncode == 0
         assert "not paused" in run(tmp_path, "notify", "status", **variables).stdout
         refused = run(tmp_path, "notify", "plan", **{**variables, "SPFCHECK_INTERCOM_TOKEN": "wrong"})
         assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)

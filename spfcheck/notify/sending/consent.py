@@ -113,7 +113,7 @@ class Consent:
         if len(filters) == 1:
             return True
         narrowed = self._audience.model_copy(update={"filters": filters})
-        return await self._intercom.count_contacts(query.query(narrowed, (), consent=False)) > 0
+        return await self._intercom.count_contacts(query.query(narrowed)) > 0
 
 
 def spellings(address: str) -> frozenset[str]:
