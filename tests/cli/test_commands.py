@@ -317,7 +317,7 @@ def test_notify_speaks_to_the_sandbox_and_sends_nothing_while_dns_is_down(tmp_pa
         assert run(tmp_path, "notify", "resume", *stops, "--reason", "over", **variables).returncode == 0
         assert "not paused" in run(tmp_path, "notify", "status", **variables).stdout
         refused = run(tmp_path, "notify", "plan", **{**variables, "SPFCHECK_INTERCOM_TOKEN": "wrong"})
-        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+        assert (refused.returncode, refused.stderr.count("\n")) == (3, 1)
         assert "refuses the token" in refused.stderr
     finally:
         sandbox.kill()
