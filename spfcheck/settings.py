@@ -181,7 +181,10 @@ class NotifySettings(_Section):
     api_errors_max: float = Field(default=0.05, ge=0, le=1, description="Share of the last 100 messages that may fail.")
     opt_out_max: float = Field(default=0.02, ge=0, le=1, description="Share of those messaged who may turn away.")
     unclear_quiet_minutes: float = Field(default=15.0, ge=0, description="Wait before an unclear message is looked up.")
-    pause_file: str = Field(default="spfcheck.pause", description="Sending stops while this file exists.")
+    pause_file: str = Field(
+        default="spfcheck.pause",
+        description="Sending stops while this file exists; relative: beside the settings file, or else the database.",
+    )
     hash_key: SecretStr = Field(default=SecretStr(""), description="Key of the hashes that stand for people.")
     subject_template: str = Field(default="", description="Path of a template; empty: the one that is shipped.")
     body_template: str = Field(default="", description="Path of a template; empty: the one that is shipped.")
@@ -332,9 +335,22 @@ def load(**overrides: Any) -> Settings:
     """
     _refuse_unknown_variables(os.environ)
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+        settings = Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         raise SettingsError(" ".join(_sentence(fault) for fault in error.errors())) from error
+    notify = settings.notify.model_copy(update={"pause_file": str(_pause_path(settings))})
+    return settings.model_copy(update={"notify": notify})
+
+
+def _pause_path(settings: Settings) -> Path:
+    """The pause file as an absolute path: the same for cron, for a shell, and wherever else either of them stands.
+
+    A relative one belongs beside the settings file where one is named, else beside the database, else at home.
+    """
+    named = os.environ.get(CONFIG_VARIABLE)
+    _, is_file, database = settings.database_url.partition("sqlite:///")
+    beside = Path(named).absolute().parent if named else Path(database).absolute().parent if is_file else Path.home()
+    return beside / Path(settings.notify.pause_file).expanduser()
 
 
 @cache

@@ -376,7 +376,7 @@ class Intercom:
             conversation_id=accepted[1],
             request_id=fault.request_id[:80],
             code=fault.code[:80],
-            detail=f"HTTP {status} {fault.code}".strip()[:120],
+            detail=_in_words(status, fault, outcome),
             wait=wait,
         )
 
@@ -460,6 +460,16 @@ def _answer(status: int, headers: Mapping[str, str], body: bytes) -> Any:
     raise ApiError(
         f"The messaging API refuses the request: HTTP {status} {fault.code} {fault.message}".strip() + ".", **told
     )
+
+
+def _in_words(status: int, fault: ErrorEntry, outcome: SendOutcome) -> str:
+    """An outcome for the ledger; of a rejected message why, for that is what somebody has to mend."""
+    said = f"HTTP {status} {fault.code}".strip()
+    if outcome is SendOutcome.REJECTED and fault.message:
+        # What may be an address stays out of the ledger.
+        words = ["..." if "@" in word else word for word in fault.message.split()]
+        said = f"{said}: {' '.join(words)}"
+    return said[:200]
 
 
 def _message_of(body: bytes) -> tuple[str, str]:

@@ -27,7 +27,7 @@ MORE_IS_WIDER = frozenset(
         "percent", "ceiling_per_run", "rate_per_second", "first_batch", "plan_max_age", "audience_change_max",
         "audience_drift_max", "temperror_max", "newly_broken_max", "newly_broken_floor", "recovery_max",
         "disagreement_max", "api_errors_max", "opt_out_max", "claim_max_age", "answers_max_age", "clock_skew_max",
-        "small_floor", "max_attempts", "unclear_stop", "check_every", "reminders", "thanks",
+        "small_floor", "max_attempts", "unclear_stop", "check_every", "reminders", "thanks", "max_domains_per_contact",
     }
 )  # fmt: skip
 LESS_IS_WIDER = frozenset({"min_runs", "min_between_runs", "cool_off", "first_pause", "unclear_quiet"})
@@ -36,12 +36,17 @@ LESS_IS_WIDER = frozenset({"min_runs", "min_between_runs", "cool_off", "first_pa
 def scope_of(settings: Settings, guards: Guards, writer: Writer) -> dict[str, Any]:
     """What is in force, as an approval keeps it: plain values, and digests where the value is long."""
     guarded = {field.name: _plain(getattr(guards, field.name)) for field in fields(guards) if field.name not in FREE}
+    audience = settings.audience
+    guarded["exclude_tags"] = sorted(tag.lower() for tag in audience.exclude_tags)
+    guarded["filters"] = sorted(json.dumps(one, sort_keys=True) for one in audience.filters)
+    guarded["roles"] = sorted(audience.roles)
+    guarded["max_domains_per_contact"] = audience.max_domains_per_contact
     senders = [sender.model_dump(mode="json") for sender in settings.sender_profiles()]
     return {
         "guards": guarded,
         "texts": writer.digest,
         "senders": _digest([senders, settings.mail_from, settings.helo]),
-        "audience": _digest(settings.audience.model_dump(mode="json")),
+        "sources of domains": _digest([one.model_dump(mode="json") for one in settings.audience.domain_sources]),
         "sent by": _digest([settings.intercom.workspace, settings.intercom.admin_id]),
     }
 
@@ -64,9 +69,9 @@ def _wider(name: str, was: Any, value: Any) -> bool:
         return bool(value < was)
     if name == "stage":
         return STAGES.index(value) > STAGES.index(was) if was in STAGES else True
-    if name == "allow":
+    if name in ("allow", "roles"):
         return not set(value) <= set(was)
-    if name == "quiet_days":
+    if name in ("quiet_days", "exclude_tags", "filters"):
         return not set(value) >= set(was)
     if name == "quiet_hours":
         return bool(was)
