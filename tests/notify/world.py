@@ -88,6 +88,7 @@ class World:
         self.stop = asyncio.Event()
         self.second_zone: str | None = None
         self.checks: DomainChecks | None = None
+        self.deadline = 45.0
         self.steady: Callable[[], float] | None = None
         """The clock that nobody sets; the other one where it is not told apart."""
         self.present: Callable[[], Guards] | None = None
@@ -134,7 +135,9 @@ class World:
     async def notifier(self, **changes: Any) -> AsyncIterator[Notifier]:
         """A notifier; but for ``leave=False`` whatever is in force is approved as soon as anything ever was."""
         settings, leave = self.settings(), changes.pop("leave", True)
-        intercom = Intercom(settings.intercom, clock=self.clock, sleep=self.clock.sleep, rng=random.Random(1))
+        intercom = Intercom(
+            settings.intercom, clock=self.clock, sleep=self.clock.sleep, rng=random.Random(1), deadline=self.deadline
+        )
         async with (
             intercom,
             Notifier(
