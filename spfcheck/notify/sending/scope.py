@@ -30,6 +30,9 @@ MORE_IS_WIDER = frozenset(
         "small_floor", "max_attempts", "unclear_stop", "check_every", "reminders", "thanks", "max_domains_per_contact",
     }
 )  # fmt: skip
+REACH = frozenset({"percent", "allow"})
+"""What says who is reached by a stage that does not reach everybody."""
+
 LESS_IS_WIDER = frozenset({"min_runs", "min_between_runs", "cool_off", "first_pause", "unclear_quiet"})
 
 
@@ -57,6 +60,8 @@ def beyond(approved: Mapping[str, Any], present: Mapping[str, Any]) -> list[str]
     before = approved.get("guards", {})
     for name, value in present["guards"].items():
         was = before.get(name)
+        if name in REACH and before.get("stage") == "everyone":
+            continue
         if value != was and (was is None or _wider(name, was, value)):
             found.append(f"{name} was {_shown(was)} and is {_shown(value)} now")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 from pathlib import Path
@@ -16,9 +17,9 @@ from tests.notify.world import World, broken, resumed, world
 
 
 def back_up(w: World, to: Path) -> None:
-    with sqlite3.connect(w.directory / "ledger.sqlite3") as here, sqlite3.connect(to) as there:
+    ledger = w.directory / "ledger.sqlite3"
+    with contextlib.closing(sqlite3.connect(ledger)) as here, contextlib.closing(sqlite3.connect(to)) as there:
         here.backup(there)
-    there.close()
 
 
 def restore(w: World, backup: Path) -> None:

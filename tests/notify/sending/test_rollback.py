@@ -208,6 +208,14 @@ async def test_what_widens_waits_for_a_new_approval(tmp_path: Path, what: str) -
 
 
 async def test_what_narrows_needs_nobodys_leave(tmp_path: Path) -> None:
+    everyone = {"stage": "everyone"}
+    assert (
+        beyond(
+            {"guards": {**everyone, "allow": [], "percent": 0}},
+            {"guards": {"stage": "self", "allow": ["d0.example"], "percent": 5}},
+        )
+        == []
+    ), "back to a few from everybody"
     narrow = {"stage": "self", "ceiling_per_run": 1, "cool_off": 60 * DAY, "quiet_days": ("saturday", "sunday")}
     async with world(tmp_path, broken(*FIVE)) as w:
         plan_id = await first_plan(w, allow=frozenset({"d0.example"}))
