@@ -177,6 +177,7 @@ CALLS: dict[str, Callable[[Engine], object]] = {
     "unclear letters": lambda e: (Ledger(e, "w").unclear(), Ledger(e, "w").due(NOW)),
     "what people were told": lambda e: Ledger(e, "w").told("customer7.example"),
     "who was written to": lambda e: [Ledger(e, "w").was_sent_to(f"p{n}", 1.0) for n in range(3)],
+    "who was reached lately": lambda e: Ledger(e, "w").reached_lately("p1", 1.0, but="r1"),
     "who was heard of": lambda e: Ledger(e, "w").has_heard_of("p1"),
     "a message known as sent": lambda e: Ledger(e, "w").known_sent(1, NOW),
     "the last attempt": lambda e: Ledger(e, "w").tried("r1", 1),

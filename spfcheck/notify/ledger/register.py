@@ -220,6 +220,18 @@ class Register:
             sent = query.where(notices.c.sent_at > 0, notices.c.sent_at >= since)
             return connection.scalar(sent.limit(1)) is not None
 
+    def reached_lately(self, person: str, since: float, *, but: str) -> bool:
+        """True when a letter other than *but* went out to *person* since then, or may have."""
+        query = sa.select(letters.c.ref).where(
+            letters.c.person == person,
+            letters.c.workspace == self.workspace,
+            letters.c.ref != but,
+            letters.c.claimed_at >= since,
+            letters.c.state.in_((NoticeState.SENT, NoticeState.UNCLEAR, NoticeState.SENDING)),
+        )
+        with reading(self.engine) as connection:
+            return connection.scalar(query.limit(1)) is not None
+
     def counts(self) -> dict[str, int]:
         """How many letters stand in each state."""
         query = sa.select(letters.c.state, sa.func.count()).where(letters.c.workspace == self.workspace)

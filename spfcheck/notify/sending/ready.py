@@ -123,7 +123,7 @@ class Preparation:
         )
         if off:
             return Reason.SWITCHED_OFF
-        if self._ledger.was_sent_to(letter.person, self._clock() - ONE_A_NIGHT):
+        if self._ledger.reached_lately(letter.person, self._clock() - ONE_A_NIGHT, but=letter.ref):
             return Reason.ONE_A_NIGHT
         return None
 
