@@ -186,6 +186,7 @@ class NotifySettings(_Section):
         description="Sending stops while this file exists; relative: beside the settings file, or else the database.",
     )
     hash_key: SecretStr = Field(default=SecretStr(""), description="Key of the hashes that stand for people.")
+    plus_addresses_differ: bool = Field(default=False, description="Take `ann+news@` and `ann@` for two people.")
     subject_template: str = Field(default="", description="Path of a template; empty: the one that is shipped.")
     body_template: str = Field(default="", description="Path of a template; empty: the one that is shipped.")
 

@@ -113,4 +113,20 @@ WHOLE = (
     ),
 )  # fmt: skip
 
-MUTATIONS = (*HELD, *WHOLE)
+MAILBOXES = "tests/notify/audience/test_mailboxes.py"
+SAME = f"{MAILBOXES}::test_one_mailbox_is_one_person"
+FORMER = f"{MAILBOXES}::test_whoever_was_suppressed_or_told_under_an_older_hash_still_is"
+PLAN = "spfcheck/notify/planning/plan.py"
+
+PEOPLE = (
+    Mutation("invisible-characters-differ", QUERY, 'not in ("Cf", "Cc")', 'not in ("Cc",)', (SAME,)),
+    Mutation("labels-differ", QUERY, "        domain = domain_name(domain)\n", "        pass\n", (SAME,)),
+    Mutation("plus-differs", QUERY, "    if not plus_differs:\n", "    if False:\n", (SAME,)),
+    Mutation("plus-never-differs", QUERY, "    if not plus_differs:\n", "    if True:\n", (MAILBOXES,)),
+    Mutation("dots-at-gmail-differ", QUERY, 'local.replace(".", ""), GMAIL[0]', "local, GMAIL[0]", (SAME,)),
+    Mutation("dots-nowhere-differ", QUERY, "    if domain in GMAIL:\n", "    if True:\n", (MAILBOXES,)),
+    Mutation("older-hashes-forgotten", PLAN, "frozenset({person, *former})", "frozenset({person})", (FORMER,)),
+    Mutation("older-hashes-ungathered", GATHER, "FORMERLY + known for known in", "TAGGED for known in", (FORMER,)),
+)
+
+MUTATIONS = (*HELD, *WHOLE, *PEOPLE)

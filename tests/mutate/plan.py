@@ -111,7 +111,7 @@ WHEN = (
     ),
     _plan(
         "told-for-everybody",
-        "mine = [row for row in told if row.person == member.person]",
+        "mine = [row for row in told if row.person in hashes]",
         "mine = list(told)",
         "test_what_others_were_told_is_nothing_to_ann",
     ),
@@ -119,14 +119,22 @@ WHEN = (
 
 WHOM = (
     _plan("held-all-the-same", "        if member.hold:\n", "        if False:\n", HELD),
-    _plan("suppressed-all-the-same", "if self._stops.suppressed(member.person):", "if False:", HELD),
+    _plan("suppressed-all-the-same", "if any(map(self._stops.suppressed, hashes)):", "if False:", HELD),
     _plan(
         "restored-ledger-unnoticed",
+<<<<<<< HEAD
         "if member.tagged and not self._ledger.was_sent_to(member.person, self._vouches_from):",
         "if False:",
         TAGGED,
     ),
     _plan("tag-alone-holds", " and not self._ledger.was_sent_to(member.person, self._vouches_from):", ":", TAGGED),
+=======
+        "if member.tagged and not mine and not self._ledger.knows(hashes):",
+        "if False:",
+        TAGGED,
+    ),
+    _plan("told-of-another-domain-unknown", " and not self._ledger.knows(hashes):", ":", TAGGED),
+>>>>>>> 1d404f8 (notify: Take one mailbox for one person, however its address is written)
     _plan(
         "outside-the-stage-all-the-same",
         "if not in_stage(self._guards, domain, member.contact_id):",
@@ -184,13 +192,13 @@ THANKS = (
     _plan("thanks-again", "if written and not thanked and not held", "if written and not held", THANKED_ONCE),
     _plan(
         "thanks-to-whoever-is-held",
-        "held = member.hold or self._stops.suppressed(member.person)",
-        "held = self._stops.suppressed(member.person)",
+        "held = member.hold or any(map(self._stops.suppressed, hashes))",
+        "held = any(map(self._stops.suppressed, hashes))",
         THANKED,
     ),
     _plan(
         "thanks-to-the-suppressed",
-        "held = member.hold or self._stops.suppressed(member.person)",
+        "held = member.hold or any(map(self._stops.suppressed, hashes))",
         "held = member.hold",
         THANKED,
     ),

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from spfcheck.intercom.answers import Contact, ContactPage, EndlessSearchError, Me, identifier
 from spfcheck.intercom.client import Intercom
 from spfcheck.notify.audience import query
-from spfcheck.notify.audience.roster import NO_DOMAIN, TAGGED, Against, Company, Gathered, Member
+from spfcheck.notify.audience.roster import FORMERLY, NO_DOMAIN, TAGGED, Against, Company, Gathered, Member
 from spfcheck.notify.model import NotifyError, OnProgress, Progress
 from spfcheck.settings import Settings
 
@@ -212,7 +212,7 @@ class _Gathering:
         return [
             Against(self._people.person(contact.email), mark)
             for contact in with_address
-            for mark in self._marks(contact)
+            for mark in (*self._marks(contact), *(FORMERLY + known for known in self._people.formerly(contact.email)))
         ]
 
     def _marks(self, contact: Contact) -> list[str]:

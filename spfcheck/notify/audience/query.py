@@ -64,8 +64,9 @@ def turned_away_query(contact_ids: Sequence[str]) -> dict[str, Any]:
 class People:
     """Stands for people by keyed hashes of their normalised addresses: equal for one person, meaningless to others."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, *, plus_differs: bool = False) -> None:
         self._key = hashlib.sha256(b"spfcheck people\0" + key).digest()
+        self._plus_differs = plus_differs
 
     @classmethod
     def of(cls, notify: NotifySettings) -> Self:
@@ -73,20 +74,49 @@ class People:
         key = notify.hash_key.get_secret_value()
         if not key:
             raise NotifyError("Set SPFCHECK_NOTIFY_HASH_KEY to a long random text: people are stored as keyed hashes.")
-        return cls(key.encode())
+        return cls(key.encode(), plus_differs=notify.plus_addresses_differ)
 
     def person(self, address: str) -> str:
         """The hash that stands for whoever reads *address*."""
-        return hashlib.blake2b(normalised(address).encode(), key=self._key, digest_size=16).hexdigest()
+        return self._hash(normalised(address, plus_differs=self._plus_differs))
+
+    def formerly(self, address: str) -> tuple[str, ...]:
+        """The other hashes under which whoever reads *address* may be known: by another setting, an older version."""
+        forms = (
+            normalised(address, plus_differs=not self._plus_differs),
+            unicodedata.normalize("NFKC", address).strip().casefold(),
+        )
+        return tuple(dict.fromkeys(self._hash(form) for form in forms if self._hash(form) != self.person(address)))
+
+    def _hash(self, form: str) -> str:
+        return hashlib.blake2b(form.encode(), key=self._key, digest_size=16).hexdigest()
 
     def fingerprint(self) -> str:
         """Tells one key from another, and nothing about it."""
         return hmac.new(self._key, b"fingerprint", hashlib.sha256).hexdigest()[:32]
 
 
-def normalised(address: str) -> str:
-    """*address* as it is compared: two contacts of one mailbox are one person."""
-    return unicodedata.normalize("NFKC", address).strip().casefold()
+GMAIL = ("gmail.com", "googlemail.com")
+"""Two names of one provider, at which dots in a mailbox's name mean nothing."""
+
+
+def normalised(address: str, *, plus_differs: bool = False) -> str:
+    """*address* as it is compared: two contacts of one mailbox are one person, however they are written.
+
+    What follows a plus in the mailbox's name is a mark that its reader made up, unless *plus_differs*.
+    """
+    visible = "".join(char for char in address if unicodedata.category(char) not in ("Cf", "Cc"))
+    local, at, domain = unicodedata.normalize("NFKC", visible).strip().casefold().rpartition("@")
+    try:
+        domain = domain_name(domain)
+    except NotADomainName:
+        domain = domain.rstrip(".")
+    if not plus_differs:
+        # A name that begins with the plus is all name.
+        local = local[:1] + local[1:].partition("+")[0]
+    if domain in GMAIL:
+        local, domain = local.replace(".", ""), GMAIL[0]
+    return f"{local}{at}{domain}"
 
 
 def is_address(text: str) -> bool:

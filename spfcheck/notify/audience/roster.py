@@ -66,9 +66,10 @@ class Against(NamedTuple):
 
     person: str
     mark: str
-    """A hold that is the person's, or `TAGGED`."""
+    """A hold that is the person's, `TAGGED`, or `FORMERLY` and another hash of the same mailbox."""
 
 
+FORMERLY = "formerly "
 TAGGED = "tagged"
 """A contact of the person carries the tag that we put on whom we messaged."""
 

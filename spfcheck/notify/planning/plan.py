@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from spfcheck.audit.report.model import Report, Status
 from spfcheck.notify.audience.query import OF_THE_PERSON
-from spfcheck.notify.audience.roster import TAGGED, Gathered, Member, Members, Roster
+from spfcheck.notify.audience.roster import FORMERLY, TAGGED, Gathered, Member, Members, Roster
 from spfcheck.notify.guards import DAY, Guards
 from spfcheck.notify.ledger.archive import Archive, DomainState, Sighting
 from spfcheck.notify.ledger.ledger import Ledger
@@ -209,8 +209,8 @@ class Planner:
         told = self._ledger.told(row.domain)
         held: Counter[str] = Counter()
         steps: Counter[str] = Counter()
-        for member in one_each(roster.members(row.domain), roster):
-            step, reason = self._for_member(member, row.domain, state, told)
+        for member, hashes in one_each(roster.members(row.domain), roster):
+            step, reason = self._for_member(member, hashes, row.domain, state, told)
             if step is None:
                 held[reason] += 1
                 continue
@@ -225,14 +225,14 @@ class Planner:
         return replace(row, reason=reason, detail=reason.sentence, held=dict(held))
 
     def _for_member(
-        self, member: Member, domain: str, state: DomainState, told: list[Told]
+        self, member: Member, hashes: frozenset[str], domain: str, state: DomainState, told: list[Told]
     ) -> tuple[MessageStep | None, str]:
         if member.hold:
             return None, member.hold
-        if self._stops.suppressed(member.person):
+        if any(map(self._stops.suppressed, hashes)):
             return None, Reason.SUPPRESSED
-        mine = [row for row in told if row.person == member.person]
-        if member.tagged and not self._ledger.was_sent_to(member.person, self._vouches_from):
+        mine = [row for row in told if row.person in hashes]
+        if member.tagged and not any(self._ledger.was_sent_to(person, self._vouches_from) for person in hashes):
             return None, Reason.NO_LEDGER_ROW
         if not in_stage(self._guards, domain, member.contact_id):
             return None, Reason.OUTSIDE_STAGE
@@ -262,11 +262,11 @@ class Planner:
                 continue
             told = self._ledger.told(domain)
             here = [row for row in told if row.episode == episode]
-            for member in one_each(roster.members(domain), roster):
-                mine = [row for row in here if row.person == member.person]
+            for member, hashes in one_each(roster.members(domain), roster):
+                mine = [row for row in here if row.person in hashes]
                 written = any(row.state is NoticeState.SENT for row in mine)
                 thanked = any(row.step == MessageStep.THANKS and row.in_hand for row in mine)
-                held = member.hold or self._stops.suppressed(member.person)
+                held = member.hold or any(map(self._stops.suppressed, hashes))
                 if written and not thanked and not held and in_stage(self._guards, domain, member.contact_id):
                     self._add(member, domain, episode, MessageStep.THANKS)
 
@@ -313,8 +313,8 @@ class Planner:
         return ordered
 
 
-def one_each(members: Sequence[Member], roster: Members) -> list[Member]:
-    """One contact for each person: the first that may be messaged.
+def one_each(members: Sequence[Member], roster: Members) -> list[tuple[Member, frozenset[str]]]:
+    """One contact for each person, the first that may be messaged, and every hash that the person may be known by.
 
     What any contact of the person says of consent, or shows of our tag, is said of that one, whatever domain it names.
     """
@@ -327,13 +327,12 @@ def one_each(members: Sequence[Member], roster: Members) -> list[Member]:
         marks.setdefault(member.person, set()).update((member.hold, TAGGED if member.tagged else ""))
     for person, against in roster.against(by_person).items():
         marks[person].update(against)
-    return [
-        member._replace(
-            hold=next((reason for reason in OF_THE_PERSON if reason in marks[person]), member.hold),
-            tagged=TAGGED in marks[person],
-        )
-        for person, member in by_person.items()
-    ]
+    found: list[tuple[Member, frozenset[str]]] = []
+    for person, member in by_person.items():
+        hold = next((reason for reason in OF_THE_PERSON if reason in marks[person]), member.hold)
+        former = {mark.removeprefix(FORMERLY) for mark in marks[person] if mark.startswith(FORMERLY)}
+        found.append((member._replace(hold=hold, tagged=TAGGED in marks[person]), frozenset({person, *former})))
+    return found
 
 
 def new_ref() -> str:
