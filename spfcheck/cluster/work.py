@@ -33,7 +33,7 @@ from spfcheck.notify.ledger.shared_night import ChunkState
 from spfcheck.notify.ledger.stops import Stops
 from spfcheck.notify.model import NotifyError, Plan, Reason, RefusedError
 from spfcheck.notify.notifier import Notifier
-from spfcheck.notify.planning.checks import DomainChecks
+from spfcheck.notify.planning.checks import DomainChecks, our_domains
 from spfcheck.notify.planning.plan import Examined, Examiner
 from spfcheck.notify.planning.settle import Around, Settlement, Sum, look_around
 from spfcheck.settings import Settings
@@ -222,7 +222,7 @@ class Work:
         if health.resolver or health.senders:
             raise UnfitError(f"This worker may not judge: {health.resolver or health.senders}")
         names = await self.write(self.chunks.domains, claim)
-        examiner = Examiner(self._checks, self.guards, self.clock)
+        examiner = Examiner(self._checks, self.guards, self.clock, our_domains(self.settings))
         sightings: list[Sighting] = []
         found: list[Examined] = []
         async for sighting, examined in examiner.each(names):

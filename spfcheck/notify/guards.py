@@ -54,6 +54,8 @@ class Guards:
     clock_skew_max: float = 10 * MINUTE
     small_floor: int = 5
     """Shares of a handful mean nothing: so many domains (or people) never trip a brake that measures a share."""
+    handful_share: float = 0.5
+    """Of fewer than twice the floor, more than this share is many all the same: five of five is no coincidence."""
     max_attempts: int = 5
     unclear_stop: int = 3
     """So many unclear or rejected messages in a row end the run."""

@@ -67,6 +67,8 @@ class Reason(StrEnum):
     SENDS_NO_MAIL = "sends-no-mail"
     ANOTHER_DOMAIN = "another-domain"
     NEEDS_A_PERSON = "needs-a-person"
+    OURS = "ours"
+    WWW = "www"
     NOT_PROVEN = "not-proven"
     ENGINES_DIFFER = "engines-differ"
     NO_OPINION = "no-opinion"
@@ -119,6 +121,8 @@ _SENTENCES: Mapping[Reason, str] = {
     Reason.SENDS_NO_MAIL: "The domain declares that it sends no mail at all.",
     Reason.ANOTHER_DOMAIN: "The name has no mail, and the domain above it has: support should ask which is meant.",
     Reason.NEEDS_A_PERSON: "No edit could be proven to repair the record: a person has to look.",
+    Reason.OURS: "The domain is ours, or below one of ours: whoever looks after our own DNS has to look.",
+    Reason.WWW: "It is the www. of a domain that is sound: support should ask which of them the customer sends as.",
     Reason.NOT_PROVEN: "The remedy carries no proof.",
     Reason.ENGINES_DIFFER: "The second engine does not agree.",
     Reason.NO_OPINION: "The second engine has no opinion.",

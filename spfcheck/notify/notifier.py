@@ -33,7 +33,7 @@ from spfcheck.notify.model import (
 )
 from spfcheck.notify.planning import evidence
 from spfcheck.notify.planning import plan as planning
-from spfcheck.notify.planning.checks import DomainChecks
+from spfcheck.notify.planning.checks import DomainChecks, our_domains
 from spfcheck.notify.planning.settle import Settlement, Sum, look_around
 from spfcheck.notify.sending.consent import Consent
 from spfcheck.notify.sending.lock import SenderLock
@@ -99,7 +99,7 @@ class Notifier(Desk):
             with Roster() as roster:
                 gathered = await gather(self._settings, self._intercom, self._people, workspace, roster, progress)
                 roster.index()
-                examiner = planning.Examiner(self._checks, self.guards, self._clock)
+                examiner = planning.Examiner(self._checks, self.guards, self._clock, our_domains(self._settings))
                 examined = await planning.examine_all(
                     examiner, plan_id, roster, self._archive, self._write, self._clock, progress
                 )

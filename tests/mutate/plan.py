@@ -280,4 +280,23 @@ WHAT_IS_ASKED = (
     ),
 )
 
-MUTATIONS = (*WHEN, *WHOM, *THANKS, *WHAT_IS_ASKED)
+WHOSE_TESTS = "tests/notify/planning/test_whose.py"
+OURS = f"{WHOSE_TESTS}::test_a_domain_of_ours_goes_to_a_person"
+SITE = f"{WHOSE_TESTS}::test_the_web_sites_name_of_a_sound_domain_goes_to_a_person"
+EVIDENCE = "spfcheck/notify/planning/evidence.py"
+USUAL = "tests/notify/planning/test_usual.py::test_a_permanent_share_of_dead_domains_does_not_hold_every_night"
+ARCHIVE = "spfcheck/notify/ledger/archive.py"
+
+WHOSE = (
+    Mutation("ours-are-written-about", FILE, "if evidence.is_ours(domain, self._ours):", "if False:", (OURS,)),
+    Mutation("below-ours-is-theirs", EVIDENCE, "for start in range(len(parts)))", "for start in (0,))", (OURS,)),
+    Mutation("web-sites-are-written-about", FILE, "        if not site:\n", "        if True:\n", (SITE,)),
+    Mutation("silent-sites-are-broken", EVIDENCE, "if site.status is Status.UNKNOWN else", "if False else", (SITE,)),
+    Mutation("suffixes-have-sites", EVIDENCE, 'and "." in parent and not is_public_suffix(parent)', "", (SITE,)),
+    Mutation("approval-says-nothing-of-what-is-usual", ARCHIVE, "for share, approved_by in shares if approved_by",
+             "for share, approved_by in shares if False", (USUAL,)),
+    Mutation("nothing-is-usual", "spfcheck/notify/planning/settle.py", "self._archive.usual_failures()", "0.0",
+             (USUAL,)),
+)  # fmt: skip
+
+MUTATIONS = (*WHOSE, *WHEN, *WHOM, *THANKS, *WHAT_IS_ASKED)

@@ -102,6 +102,7 @@ class Notifying(RuleBasedStateMachine):
             thanks=thanks,
             newly_broken_floor=99,
             small_floor=99,
+            handful_share=99.0,
             audience_change_max=1.0,
             audience_drift_max=1.0,
             unclear_stop=99,

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -37,6 +38,9 @@ from spfcheck.store.database import Store, reading, writing
 
 BROKEN = "action_needed"
 FINE = ("ok", "at_risk")
+
+USUAL_NIGHTS = 14
+"""Accepted plans that say what is usual: a fortnight forgets what was, and outlives a bad week."""
 
 
 class Sighting(NamedTuple):
@@ -290,6 +294,21 @@ class Archive:
         with reading(self.engine) as connection:
             return float(connection.scalar(query) or 0.0)
 
+    def usual_failures(self) -> float:
+        """The share of domains that DNS fails on most nights: the median of the last `USUAL_NIGHTS` accepted plans.
+
+        Where a person approved one of them, at least its share: what was looked at and approved is usual from then on.
+        """
+        which = sa.and_(plans.c.workspace == self.workspace, plans.c.accepted.is_(True))
+        query = sa.select(plans.c.document, plans.c.approved_by).where(which).order_by(plans.c.number.desc())
+        with reading(self.engine) as connection:
+            nights = [
+                (json.loads(row.document), row.approved_by) for row in connection.execute(query.limit(USUAL_NIGHTS))
+            ]
+        shares = [(_failed_share(head), approved_by) for head, approved_by in nights if "dns_failed" in head["totals"]]
+        approved = next((share for share, approved_by in shares if approved_by), 0.0)
+        return max(approved, median(share for share, _ in shares)) if shares else 0.0
+
     def accepted(self, plan_id: str) -> bool:
         """True when a plan's sightings count."""
         with reading(self.engine) as connection:
@@ -375,6 +394,11 @@ class Archive:
                 )
                 for row in connection.execute(query.order_by(domains.c.domain).limit(limit))
             ]
+
+
+def _failed_share(head: Mapping[str, Any]) -> float:
+    examined = head["domains"] - head["totals"]["not_checked"]
+    return head["totals"]["dns_failed"] / examined if examined > 0 else 0.0
 
 
 def _documents(connection: Connection, table: sa.Table, plan_id: str) -> Iterator[str]:

@@ -102,17 +102,20 @@ class NightFigures:
     went_back: float
     """Seconds by which our clock stands before the newest plan's; 0 when it does not."""
     rate_limit: int
+    usual_failed: float = 0.0
+    """Share of domains that DNS fails on most nights of this workspace."""
     missing_tags: tuple[str, ...] = ()
     """Tags that opt out by the settings, and that the workspace does not have."""
 
 
 def brakes(guards: Guards, night: NightFigures) -> tuple[Brake, ...]:
     """Every brake, tripped or not, with what it measured."""
-    floor = guards.small_floor
+    floor, examined = guards.small_floor, night.domains - night.unchecked
     change = night.change
     drift = abs(night.contacts - night.baseline_contacts) / night.baseline_contacts if night.baseline_contacts else 0.0
     missing = max(0, night.contacts - night.received) / night.contacts if night.contacts else 0.0
-    broken_limit = max(guards.newly_broken_floor, guards.newly_broken_max * change.compared)
+    broken_floor = few(guards.newly_broken_floor, change.compared, guards.handful_share)
+    broken_limit = max(broken_floor, guards.newly_broken_max * change.compared)
     skew = max(abs(night.clock_skew), night.went_back)
     unknown = f"The workspace has no tag {', '.join(night.missing_tags)} (audience.exclude_tags)."
     return (
@@ -138,10 +141,10 @@ def brakes(guards: Guards, night: NightFigures) -> tuple[Brake, ...]:
         _share(
             "dns-failures",
             night.failed,
-            night.domains - night.unchecked,
-            guards.temperror_max,
-            floor,
-            "domains had no DNS answer",
+            examined,
+            failures_allowed(guards.temperror_max, night.usual_failed),
+            few(floor, examined, guards.handful_share),
+            f"domains had no DNS answer (usually {night.usual_failed:.1%})",
         ),
         # Nobody of them is messaged, but the other brakes measured only the rest: of what a night could not see much
         # of, it cannot say that it is as it was.
@@ -150,7 +153,7 @@ def brakes(guards: Guards, night: NightFigures) -> tuple[Brake, ...]:
             night.unchecked,
             night.domains,
             guards.temperror_max,
-            floor,
+            few(floor, night.domains, guards.handful_share),
             "domains could not be checked, since their part of the night was given up",
         ),
         Brake(
@@ -161,6 +164,7 @@ def brakes(guards: Guards, night: NightFigures) -> tuple[Brake, ...]:
             f"{change.newly_broken} of {change.compared} domains known to the baseline broke since; "
             f"{broken_limit:g} may.",
         ),
+        # After messages repairs come in handfuls, so here the floor stands.
         _share(
             "mass-recovery",
             change.recovered,
@@ -174,7 +178,7 @@ def brakes(guards: Guards, night: NightFigures) -> tuple[Brake, ...]:
             night.disagreements,
             night.opinions,
             guards.disagreement_max,
-            floor,
+            few(floor, night.opinions, guards.handful_share),
             "verdicts are not shared by the second engine",
         ),
         _share(
@@ -182,7 +186,7 @@ def brakes(guards: Guards, night: NightFigures) -> tuple[Brake, ...]:
             night.resolver_disagreements,
             night.asked_twice,
             guards.disagreement_max,
-            floor,
+            few(floor, night.asked_twice, guards.handful_share),
             "domains look different to the second resolver",
         ),
         _share(
@@ -190,7 +194,7 @@ def brakes(guards: Guards, night: NightFigures) -> tuple[Brake, ...]:
             night.turned_away,
             night.messaged,
             guards.opt_out_max,
-            floor,
+            few(floor, night.messaged, guards.handful_share),
             "people messaged in the last 30 days turned away since",
         ),
         Brake(
@@ -210,11 +214,33 @@ def brakes(guards: Guards, night: NightFigures) -> tuple[Brake, ...]:
     )
 
 
+FEW_OF_ALL = 2
+"""So many never are many, even of two."""
+
+
+def few(floor: int, total: int, share: float) -> float:
+    """How many of *total* are too few to mean anything: *floor*, and of a handful no more than *share* of it."""
+    return min(floor, max(FEW_OF_ALL, share * total))
+
+
+USUAL_TIMES = 3.0
+"""So many times the usual share of failures is still no outage, where that share is small."""
+
+
+def failures_allowed(share: float, usual: float) -> float:
+    """The share of domains that DNS may fail where *usual* is the share on most nights.
+
+    Dead domains stay dead, so three times the usual share is ordinary; but where many are dead, three times as many
+    would hide a resolver that fails: there it is *share* beyond the usual.
+    """
+    return max(share, min(USUAL_TIMES * usual, usual + share))
+
+
 def _flag(name: str, trouble: str, fine: str) -> Brake:
     return Brake(name, 1.0 if trouble else 0.0, 0.0, bool(trouble), trouble or fine)
 
 
-def _share(name: str, count: int, total: int, share: float, floor: int, words: str) -> Brake:
+def _share(name: str, count: int, total: int, share: float, floor: float, words: str) -> Brake:
     """A brake on a share, with a floor: of few, a few are many."""
     limit = max(floor, share * total)
     return Brake(name, count, limit, count > limit, f"{count} of {total} {words}; {limit:g} may.")

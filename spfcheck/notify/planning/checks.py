@@ -6,12 +6,14 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol, Self
+from urllib.parse import urlsplit
 
 from spfcheck.audit.examine import examine
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.checking.senders import profiles_of
+from spfcheck.names import NotADomainName, domain_name, registrable
 from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.types import Lookup
 from spfcheck.settings import Settings
@@ -22,6 +24,21 @@ class CheckHealth(NamedTuple):
 
     resolver: str = ""
     senders: str = ""
+
+
+def our_domains(settings: Settings) -> frozenset[str]:
+    """The domains that are ours: those of our includes, of our HELO, of a MAIL FROM below ours, and of the service."""
+    sender = settings.mail_from.rpartition("@")[2]
+    names = [profile.include for profile in settings.sender_profiles()]
+    names += [settings.helo, urlsplit(settings.public_url).hostname or ""]
+    names += [] if "{domain}" in sender else [sender]
+    ours: set[str] = set()
+    for name in names:
+        try:
+            ours.add(registrable(domain_name(name)))
+        except NotADomainName:
+            continue
+    return frozenset(ours)
 
 
 class DomainChecks(Protocol):

@@ -12,13 +12,15 @@ from typing import NamedTuple
 from spfcheck.audit.judgement.status import decisive
 from spfcheck.audit.report.catalogue import Code
 from spfcheck.audit.report.model import RemedyKind, Report, Status
+from spfcheck.names import is_public_suffix
 from spfcheck.notify.guards import HOUR, Guards
 from spfcheck.notify.ledger.archive import DomainState
 from spfcheck.notify.model import Reason
 from spfcheck.rfc7208.message import identity
 
-RECORD = re.compile(r"v=spf1(?: [!-~]+)*")
-"""The characters that the grammar of a record has (RFC 7208 12): visible ASCII, and single spaces between terms."""
+RECORD = re.compile(r"(?i:v=spf1)(?: +[!-~]+)* *")
+"""The characters that the grammar of a record has (RFC 7208 12): visible ASCII, spaces between terms and at the end,
+and the version in any case."""
 
 TEMPLATE_MARKS = ("{{", "}}", "{%", "%}{", "<%", "${")
 """What a template language along the way might take for its own."""
@@ -93,8 +95,9 @@ def _remedy(report: Report, now: float, guards: Guards) -> Judgement:
         return _left(Reason.NEEDS_A_PERSON)
     if remedy.kind not in (RemedyKind.PUBLISH, RemedyKind.REPLACE) or not remedy.proof:
         return _left(Reason.NOT_PROVEN)
-    if not mailable(remedy.value):
-        return Judgement(Reason.NEEDS_A_PERSON, "The proven record holds characters that a message must not carry.")
+    against = unmailable(remedy.value)
+    if against:
+        return Judgement(Reason.NEEDS_A_PERSON, against)
     return _WARRANTED
 
 
@@ -108,9 +111,42 @@ def _opinion(report: Report, now: float, guards: Guards) -> Judgement:
     return _WARRANTED
 
 
+def is_ours(domain: str, ours: frozenset[str]) -> bool:
+    """True for a domain of *ours*, and for every name below one."""
+    parts = domain.split(".")
+    return any(".".join(parts[start:]) in ours for start in range(len(parts)))
+
+
+def site_of(domain: str) -> str:
+    """The domain that *domain* is the web site's name of; empty where it is none."""
+    parent = domain.removeprefix("www.")
+    return parent if parent != domain and "." in parent and not is_public_suffix(parent) else ""
+
+
+def of_site(site: Report) -> Judgement:
+    """Whether the owner of a ``www.`` may be written to, by the report on the domain that it belongs to."""
+    if site.status in (Status.OK, Status.AT_RISK):
+        return _left(Reason.WWW)
+    # Who cannot tell whether it is sound cannot tell either whether somebody only pasted an address.
+    return _left(Reason.DNS_FAILED) if site.status is Status.UNKNOWN else _WARRANTED
+
+
 def mailable(record: str) -> bool:
     """True when *record* holds nothing but what a record may hold, and nothing that a template would run."""
-    return RECORD.fullmatch(record) is not None and not any(mark in record for mark in TEMPLATE_MARKS)
+    return not unmailable(record)
+
+
+def unmailable(record: str) -> str:
+    """Why no message may carry *record*, in a sentence; empty where one may."""
+    for mark in TEMPLATE_MARKS:
+        if mark in record:
+            return f"The proven record holds {mark}, which a template along the way might take for its own."
+    odd = next((char for char in record if not " " <= char <= "~"), "")
+    if odd:
+        return f"The proven record holds a character that no record may hold (U+{ord(odd):04X})."
+    if RECORD.fullmatch(record) is None:
+        return "The proven record does not begin with v=spf1 and a space."
+    return ""
 
 
 def unconfirmed_negatives(report: Report) -> tuple[str, ...]:

@@ -66,8 +66,11 @@ class Examined:
 class Examiner:
     """Checks domains, each once, a few at a time."""
 
-    def __init__(self, checks: DomainChecks, guards: Guards, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, checks: DomainChecks, guards: Guards, clock: Callable[[], float], ours: frozenset[str] = frozenset()
+    ) -> None:
         self._checks = checks
+        self._ours = ours
         self._guards = guards
         self._clock = clock
         self.tally = Tally()
@@ -108,11 +111,22 @@ class Examiner:
             tally.disagreements += report.opinion.result == "disagrees"
         judgement = evidence.judge(report, now=self._clock(), guards=self._guards)
         if judgement.reason is None:
+            judgement = await self._whose(domain)
+        if judgement.reason is None:
             second = await self._checks.second(domain)
             tally.asked_twice += second is not None
             judgement = evidence.confirm(report, second, now=self._clock(), guards=self._guards)
             tally.resolver_disagreements += judgement.reason is Reason.RESOLVERS_DIFFER
         return report, judgement
+
+    async def _whose(self, domain: str) -> evidence.Judgement:
+        """Whether its customer can be the one to repair *domain*, as far as its name tells."""
+        if evidence.is_ours(domain, self._ours):
+            return evidence.Judgement(Reason.OURS, Reason.OURS.sentence)
+        site = evidence.site_of(domain)
+        if not site:
+            return evidence.Judgement(None)
+        return evidence.of_site(await self._checks.night(site, opinion=False))
 
 
 def _examined(report: Report, fault: str, judgement: evidence.Judgement) -> Examined:
@@ -358,4 +372,5 @@ def totals(tally: Tally, gathered: Gathered, intents: list[Intent]) -> dict[str,
         "kept_out_by_consent": gathered.kept_out,
         "asked_second_engine": tally.opinions,
         "not_checked": tally.given_up,
+        "dns_failed": tally.failed,
     }

@@ -135,6 +135,7 @@ class Settlement:
             baseline_contacts=self._baseline_contacts(),
             domains=total.roster.domain_count(),
             failed=tally.failed,
+            usual_failed=self._archive.usual_failures(),
             unchecked=tally.given_up,
             change=self._archive.change(total.plan_id),
             opinions=tally.opinions,

@@ -70,12 +70,28 @@ EDGES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("audience-drift", {"contacts": 800, "received": 800}, {"contacts": 799, "received": 799}),
     ("dns-failures", {"failed": 50}, {"failed": 51}),
     ("dns-failures", {"failed": 48, "unchecked": 40}, {"failed": 49, "unchecked": 40}),
-    ("dns-failures", {"failed": 5, "domains": 5}, {"failed": 6, "domains": 6}),
+    ("dns-failures", {"failed": 5, "domains": 10}, {"failed": 6, "domains": 10}),
+    ("dns-failures", {"failed": 2, "domains": 5}, {"failed": 3, "domains": 5}),
+    ("dns-failures", {"failed": 60, "usual_failed": 0.02}, {"failed": 61, "usual_failed": 0.02}),
+    ("dns-failures", {"failed": 150, "usual_failed": 0.1}, {"failed": 151, "usual_failed": 0.1}),
+    ("dns-failures", {"failed": 50, "usual_failed": 0.01}, {"failed": 51, "usual_failed": 0.01}),
     ("not-checked", {"unchecked": 50}, {"unchecked": 51}),
     ("newly-broken", change(1_000, 20, 1_000, 0), change(1_000, 21, 1_000, 0)),
     ("newly-broken", change(10, 5, 10, 0), change(10, 6, 10, 0)),
+    ("newly-broken", change(5, 2, 5, 0), change(5, 3, 5, 0)),
+    ("newly-broken", change(3, 2, 3, 0), change(3, 3, 3, 0)),
+    ("newly-broken", change(4, 2, 4, 0), change(5, 5, 5, 0)),
     ("mass-recovery", change(1_000, 0, 1_000, 100), change(1_000, 0, 1_000, 101)),
     ("mass-recovery", change(1_000, 0, 10, 5), change(1_000, 0, 10, 6)),
+    ("mass-recovery", change(1_000, 0, 5, 5), change(1_000, 0, 6, 6)),
+    ("not-checked", {"unchecked": 2, "domains": 5}, {"unchecked": 3, "domains": 5}),
+    ("engines-disagree", {"opinions": 5, "disagreements": 2}, {"opinions": 5, "disagreements": 3}),
+    (
+        "resolvers-disagree",
+        {"asked_twice": 5, "resolver_disagreements": 2},
+        {"asked_twice": 5, "resolver_disagreements": 3},
+    ),
+    ("turned-away", {"messaged": 5, "turned_away": 2}, {"messaged": 5, "turned_away": 3}),
     ("engines-disagree", {"disagreements": 10}, {"disagreements": 11}),
     ("resolvers-disagree", {"resolver_disagreements": 10}, {"resolver_disagreements": 11}),
     ("turned-away", {"turned_away": 20}, {"turned_away": 21}),
@@ -108,7 +124,7 @@ def test_without_a_baseline_there_is_no_drift_and_of_no_contacts_none_is_missing
 def test_a_brake_says_what_it_measured() -> None:
     (brake,) = tripped(failed=49, unchecked=40).values()
     assert (brake.value, brake.threshold) == (49, 48)
-    assert brake.sentence == "49 of 960 domains had no DNS answer; 48 may."
+    assert brake.sentence == "49 of 960 domains had no DNS answer (usually 0.0%); 48 may."
     (brake,) = tripped(resolver_trouble="It lies.").values()
     assert (brake.value, brake.threshold, brake.sentence) == (1.0, 0.0, "It lies.")
     calm = {brake.name: brake for brake in brakes(GUARDS, CALM)}

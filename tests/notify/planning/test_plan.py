@@ -494,7 +494,7 @@ def test_a_message_of_thanks_alone_is_no_reason_for_another(room: Room) -> None:
 
 
 def test_the_figures_under_a_plan() -> None:
-    tally = Tally(opinions=7, given_up=3)
+    tally = Tally(opinions=7, given_up=3, failed=9)
     tally.statuses[Status.OK] = 5
     gathered = Gathered(without_domain=2, refusals=4, kept_out=6)
     waits = [
@@ -524,6 +524,7 @@ def test_the_figures_under_a_plan() -> None:
         "kept_out_by_consent": 6,
         "asked_second_engine": 7,
         "not_checked": 3,
+        "dns_failed": 9,
     }
 
 
