@@ -122,19 +122,16 @@ WHOM = (
     _plan("suppressed-all-the-same", "if any(map(self._stops.suppressed, hashes)):", "if False:", HELD),
     _plan(
         "restored-ledger-unnoticed",
-<<<<<<< HEAD
-        "if member.tagged and not self._ledger.was_sent_to(member.person, self._vouches_from):",
-        "if False:",
+        "if member.tagged and not any(",
+        "if False and not any(",
         TAGGED,
     ),
-    _plan("tag-alone-holds", " and not self._ledger.was_sent_to(member.person, self._vouches_from):", ":", TAGGED),
-=======
-        "if member.tagged and not mine and not self._ledger.knows(hashes):",
-        "if False:",
+    _plan(
+        "tag-alone-holds",
+        " and not any(self._ledger.was_sent_to(person, self._vouches_from) for person in hashes):",
+        ":",
         TAGGED,
     ),
-    _plan("told-of-another-domain-unknown", " and not self._ledger.knows(hashes):", ":", TAGGED),
->>>>>>> 1d404f8 (notify: Take one mailbox for one person, however its address is written)
     _plan(
         "outside-the-stage-all-the-same",
         "if not in_stage(self._guards, domain, member.contact_id):",

@@ -136,7 +136,7 @@ class Preparation:
         if self._ledger.was_sent_to(person, gap.until if gap else 0.0):
             return None
         contacted = contact.last_contacted_at
-        meanwhile = gap is not None and 0 < contacted and gap.since - MINUTE <= contacted <= gap.until + MINUTE
+        meanwhile = gap is not None and contacted > 0 and gap.since - MINUTE <= contacted <= gap.until + MINUTE
         return Reason.NO_LEDGER_ROW if tagged or meanwhile else None
 
     async def _named(self, letter: Letter, bound: frozenset[str], guards: Guards) -> list[Named]:
