@@ -208,6 +208,23 @@ async def test_a_host_without_any_mail_is_asked_about(host: str, parent: str, li
     assert batch.likely == ""
 
 
+async def test_a_host_with_a_record_of_its_own_is_meant() -> None:
+    zone = 'customer.example TXT "v=spf1 mx -all"\nwww.customer.example '
+    for own, likely in (('TXT "v=spf1 a -all"', ""), ("A 198.51.100.1", "customer.example")):
+        wish = {"domain": "www.customer.example", "mail_from": "bounce@bounce.{domain}", "search": True}
+        report, _, _ = await checked(zone + own, **wish)  # type: ignore[arg-type]
+        assert report.likely == likely
+
+
+async def test_a_record_that_is_only_tried_stands_nowhere_else() -> None:
+    """Also on the long way, which a name below the registered domain takes."""
+    report, line, _ = await checked("", domain="b.customer.example", search=True, record="nothing")
+    assert {one.name for one in candidates("b.customer.example", exists=True)}.isdisjoint(
+        one.name for one in line.asked
+    )
+    assert report.likely == ""
+
+
 async def test_nobody_is_asked_about_a_domain_above_that_has_no_mail() -> None:
     line = Line(
         '_spf.mail.example TXT "v=spf1 ip4:203.0.113.0/24 -all"\nquiet.example MX 0 .\nwww.quiet.example A 192.0.2.1'

@@ -8,6 +8,7 @@ FILE = "spfcheck/notify/planning/evidence.py"
 TESTS = "tests/notify/planning/test_evidence.py"
 STATUS = "test_only_a_domain_that_needs_action_is_written_about"
 KIND = "test_what_a_domain_is_said_to_be_is_said_of_itself_and_not_of_an_include"
+JUDGED = "test_the_guards_read_the_name_that_is_judged"
 FRESH = "test_a_report_is_fresh_for_a_quarter_of_an_hour_also_by_a_clock_that_went_back"
 DOUBT = "test_any_doubt_is_a_reason"
 REMEDY = "test_only_a_proven_record_to_publish_is_mailed"
@@ -49,7 +50,20 @@ MUTATIONS = (
         "Reason.DNS_FAILED",
         "test_an_unknown_that_a_resolver_filtered_is_told_from_silence",
     ),
-    _evidence("kind-of-another-domain", " if found.domain == report.domain}", "}", KIND),
+    _evidence("kind-of-another-domain", " if found.domain in names}", "}", KIND),
+    _evidence(
+        "kind-of-the-typed-domain",
+        "names = {report.domain, identity(report.identity.mail_from, report.identity.helo).domain}",
+        "names = {report.domain}",
+        JUDGED,
+    ),
+    _evidence(
+        "kind-of-the-judged-name",
+        "names = {report.domain, identity(",
+        "names = {identity(",
+        JUDGED,
+    ),
+    _evidence("another-domain", "if report.likely:", "if False:", JUDGED),
     _evidence("no-such-domain", "if Code.DOMAIN_NOT_FOUND in codes:", "if False:", KIND),
     _evidence("sends-no-mail", "if Code.DECLARED_NO_MAIL in codes:", "if False:", KIND),
     _evidence(

@@ -228,6 +228,24 @@ ROWS = [
         domain="www.plumber.example",
         likely="plumber.example",
     ),
+    # one answer about the domain above is enough, and what fails there says nothing
+    Misplaced(
+        "www.plumber.example A 198.51.100.1\nplumber.example TXT SERVFAIL",
+        ALONE,
+        name="www.plumber.example",
+        domain="www.plumber.example",
+        likely="plumber.example",
+    ),
+    # who published for the host means the host
+    Misplaced(
+        "shop.plumber.example A 198.51.100.1\n"
+        + txt("_spf.shop.plumber.example", "v=spf1 include:_spf.mail.example -all"),
+        "v=spf1 include:_spf.mail.example -all",
+        ("_spf.shop.plumber.example",),
+        "fail",
+        name="shop.plumber.example",
+        domain="shop.plumber.example",
+    ),
     Misplaced("", ALONE, name="shop.plumber.example", domain="shop.plumber.example", likely="plumber.example"),
     Misplaced(
         "news.plumber.example MX 10 mx.plumber.example\n" + txt("plumber.example", FULL),
@@ -264,6 +282,7 @@ async def test_misplaced(row: Misplaced) -> None:
     codes = {one.code for one in report.findings}
     assert set(row.codes) <= codes, codes
     assert not [code for code in codes if code.startswith("dns-")]
+    assert {one.outcome for one in report.evidence} <= {"ok", "nodata", "nxdomain"}, "what fails says nothing"
     assert report.likely == row.likely
     assert report.remedy.name == row.name
     if not row.value:
