@@ -117,7 +117,9 @@ async def _sorted(
             continue
         _keep([Question(name, Rtype.TXT) for name in one], answers, basis)
         (attempts if await _lists_us(place, own, ask, basis) else others).append(place)
-    return attempts, others
+    # One that another includes is a part of that one, and stays where it is.
+    parts = {name for place in attempts for name in targets_of(place.texts) if name != place.name}
+    return [place for place in attempts if place.name not in parts], others
 
 
 def _keep(questions: Iterable[Question], answers: Mapping[Question, Answer], basis: dict[Question, Answer]) -> None:

@@ -209,7 +209,7 @@ sendgrid.net TXT "v=spf1 ip4:198.51.100.32/28 ?all"
             [
                 "- Remove include:servers.mcsv.net. Mail from Mailchimp has a return-path that Mailchimp provides",
                 "This saves 1 lookup. - Remove include:sendgrid.net.",
-                "- Send our mail from a subdomain. Its return-path is judged by a record of its own, with ten lookups of",
+                "- Send our mail from a subdomain. Its return-path is judged by a record of its own, with ten",
                 "Documented at https://support.sendgrid.com/",
             ],
             ["as proposed"],

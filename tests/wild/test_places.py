@@ -112,6 +112,21 @@ ROWS = [
         ("_spf.plumber.example",),
         "fail",
     ),
+    # what the attempt includes is a part of it, and stays
+    Misplaced(
+        txt("www.plumber.example", "v=spf1 include:_spf.plumber.example -all")
+        + txt("_spf.plumber.example", "v=spf1 mx include:_spf.mail.example ~all"),
+        "v=spf1 include:_spf.plumber.example -all",
+        ("www.plumber.example",),
+        "fail",
+    ),
+    Misplaced(
+        txt("spf.plumber.example", "v=spf1 redirect=_spf.plumber.example")
+        + txt("_spf.plumber.example", "v=spf1 mx include:_spf.mail.example ~all"),
+        "v=spf1 redirect=_spf.plumber.example",
+        ("spf.plumber.example",),
+        "softfail",
+    ),
     # the same text at two names is one text, and goes from both; different ones are merged
     Misplaced(
         txt("_spf.plumber.example", FULL) + txt("spf.plumber.example", FULL),
@@ -259,6 +274,21 @@ ROWS = [
 
 def zone_of(row: Misplaced, published: str = "") -> str:
     return "\n".join([ZONE, row.zone, f"{row.name} TXT {quoted(published)}" if published else ""])
+
+
+async def test_what_the_proposal_leads_to_is_not_deleted() -> None:
+    """The record includes itself by the name that it stands at, and two levels lead there."""
+    for text in (
+        "v=spf1 mx include:_spf.plumber.example include:_spf.mail.example -all",
+        "v=spf1 mx include:list.plumber.example include:_spf.mail.example -all",
+    ):
+        zone = txt("_spf.plumber.example", text) + txt(
+            "list.plumber.example", "v=spf1 include:_spf.plumber.example -all"
+        )
+        report = await report_of(Misplaced(zone))
+        assert report.remedy.delete == ()
+        (found,) = (one for one in report.findings if one.code == "record-misplaced")
+        assert found.advice.endswith("unless another record includes it.")
 
 
 async def report_of(row: Misplaced, *, search: bool = True, opinion: bool = True) -> Report:

@@ -208,7 +208,7 @@ def _remedy(case: Case, base: Base, name: str, candidate: _Candidate, made: Proo
         name=name,
         value=candidate.text,
         strings=split_strings(candidate.text),
-        delete=(*(_gone(name, value) for value in _delete(case)), *_gone_elsewhere(case)),
+        delete=(*(_gone(name, value) for value in _delete(case)), *_gone_elsewhere(case, candidate.text)),
         edits=(*_moved(case), *candidate.edits, *_shared_target(case, base)),
         newly_authorised=() if base.origin is Origin.PUBLISHED else newly_authorised(case, base),
         proof=made.facts(),
@@ -238,10 +238,12 @@ def _gone(name: str, value: str) -> DeleteRecord:
     return DeleteRecord(name=name, type="TXT", value=value)
 
 
-def _gone_elsewhere(case: Case) -> Iterator[DeleteRecord]:
-    """What stands in a wrong place and is published in the right one now."""
+def _gone_elsewhere(case: Case, text: str) -> Iterator[DeleteRecord]:
+    """What stands in a wrong place and is published in the right one now, unless *text* leads to that place."""
+    read = {use.target for use in case.survey(parse(text)).uses} if case.places else set()
     for place in case.places:
-        yield from (_gone(place.name, text.decode("latin-1")) for text in place.texts)
+        if place.name not in read:
+            yield from (_gone(place.name, one.decode("latin-1")) for one in place.texts)
 
 
 def _moved(case: Case) -> tuple[str, ...]:
