@@ -134,7 +134,8 @@ async def _lists_us(place: Place, own: frozenset[str], ask: Ask, basis: dict[Que
     """Whether a text at *place* names us, or includes a record that does; that is evidence where it does."""
     if place.names_us:
         return True
-    names, seen = targets_of(place.texts), set[str]()
+    names = targets_of(place.texts)
+    seen: set[str] = set()
     found: dict[Question, Answer] = {}
     for _ in range(DEPTH):
         if not own.isdisjoint(names):

@@ -151,8 +151,8 @@ async def _missing(check: Check, witness: Witness) -> str:
 def _said(look: _Look) -> Iterator[Finding]:
     """Everything that holds of the record, whoever sends."""
     domain = look.check.judged_domain
-    yield from apex_findings(domain, look.answer, look.texts, look.near, look.typed, look.missing)
     yield from elsewhere_findings(domain, look.elsewhere)
+    yield from apex_findings(domain, look.answer, look.texts, look.near, look.typed, look.missing)
     if look.record is not None:
         yield from record_findings(look.record, domain, look.strings)
         yield from tree_findings(look.found, domain)
