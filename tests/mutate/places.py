@@ -75,6 +75,7 @@ MUTATIONS = (
     _search("sure-of-a-host", 'meant = "" if attempts else likely(', "meant = likely(", ROWS),
     _search("not-behind-includes", "if await _lists_us(place, own, ask, basis) else", "if place.names_us else", ROWS),
     _search("failures-as-evidence", "if answer is not None and not answer.failed:", "if answer is not None:", ROWS),
+    _search("part-of-another", " if place.name not in parts], others", "], others", ROWS),
     _search("without-a-ceiling", "missing[: witness.reserve(len(missing))]", "missing", ROOM),
     Mutation("search-not-counted", "spfcheck/audit/fetch.py", "        self._ceiling -= room\n", "", (_test(ROOM),)),
     _long("what-if", "and ours.ready and not check.hypothetical:", "and ours.ready:", TRIED),
@@ -103,6 +104,13 @@ MUTATIONS = (
     ),
     Mutation(
         "second-resolver-searches-not", CHECKS, "opinion=False, search=True)", "opinion=False, search=False)", (SAME,)
+    ),
+    Mutation(
+        "deleted-though-read",
+        "spfcheck/audit/repair/propose.py",
+        "        if place.name not in read:\n",
+        "        if True:\n",
+        ("tests/wild/test_places.py::test_what_the_proposal_leads_to_is_not_deleted",),
     ),
     Mutation(
         "needless-below-the-domain",

@@ -203,13 +203,14 @@ def skeleton_of(domain: str, sure: Callable[[Question], Answer]) -> tuple[str, s
 
 def _remedy(case: Case, base: Base, name: str, candidate: _Candidate, made: Proof) -> Remedy:
     fresh = not case.texts and not case.near
+    elsewhere = list(_gone_elsewhere(case, candidate.text))
     return _new_remedy(
         kind=RemedyKind.PUBLISH if fresh else RemedyKind.REPLACE,
         name=name,
         value=candidate.text,
         strings=split_strings(candidate.text),
-        delete=(*(_gone(name, value) for value in _delete(case)), *_gone_elsewhere(case, candidate.text)),
-        edits=(*_moved(case), *candidate.edits, *_shared_target(case, base)),
+        delete=(*(_gone(name, value) for value in _delete(case)), *elsewhere),
+        edits=(*_moved(case, elsewhere), *candidate.edits, *_shared_target(case, base)),
         newly_authorised=() if base.origin is Origin.PUBLISHED else newly_authorised(case, base),
         proof=made.facts(),
     )
@@ -246,8 +247,8 @@ def _gone_elsewhere(case: Case, text: str) -> Iterator[DeleteRecord]:
             yield from (_gone(place.name, one.decode("latin-1")) for one in place.texts)
 
 
-def _moved(case: Case) -> tuple[str, ...]:
-    return tuple(f"The record at {place.name} moves to {case.domain}." for place in case.places)
+def _moved(case: Case, gone: Sequence[DeleteRecord]) -> list[str]:
+    return [f"The record at {name} moves to {case.domain}." for name in dict.fromkeys(one.name for one in gone)]
 
 
 def _manual(name: str, certificate: dict[str, Any]) -> Remedy:
