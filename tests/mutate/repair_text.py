@@ -19,8 +19,10 @@ CHARACTERS = ("tests/wild/test_characters.py",)
 
 MUTATIONS = (
     # a record that is used as it is lets nobody in who is not let in today
-    Mutation("idle-terms-of-a-valid-record", HEAL, "    if broken or work.changes:\n", "    if True:\n", COMPOSED),
-    Mutation("idle-terms-of-no-record", HEAL, "    if broken or work.changes:\n", "    if False:\n", COMPOSED),
+    Mutation("idle-terms-of-a-valid-record", HEAL, "    if broken or dead:\n", "    if True:\n", COMPOSED),
+    Mutation("idle-terms-beside-a-cut", HEAL, "    if broken or dead:\n", "    if broken or work.changes:\n", COMPOSED),
+    Mutation("idle-terms-beside-a-dead-name", HEAL, "    if broken or dead:\n", "    if broken:\n", COMPOSED),
+    Mutation("idle-terms-of-no-record", HEAL, "    if broken or dead:\n", "    if False:\n", COMPOSED),
     Mutation("a-slip-of-a-host-in-a-valid-record", HEAL, "found[0].slip is Slip.GLUED and ", "", COMPOSED),
     Mutation("glued-behind-a-sign", HEAL, "Slip.GLUED and term.result is Result.PASS", "Slip.GLUED", COMPOSED),
     Mutation("a-redirect-too-many", HEAL, 'isdisjoint(("redirect", "all"))', 'isdisjoint(("all",))', COMPOSED),

@@ -39,10 +39,10 @@ BROKEN = [
 BROKEN += [
     # an include that is dead as it is written makes the record one to be mended as well
     Wild(
-        "v=spf1 include:spf.mailbox.exampleip4:198.51.100.9 include=spf.tools.example -all",
-        f"v=spf1 include:spf.mailbox.example ip4:198.51.100.9 include:spf.tools.example {OURS} -all",
+        "v=spf1 include:spf.mailbox.exampleinclude:spf.tools.example ip4=198.51.100.9 -all",
+        f"v=spf1 include:spf.mailbox.example include:spf.tools.example ip4:198.51.100.9 {OURS} -all",
         (MAILBOX, HOST, TOOLS),
-        findings=("ignored-term",),
+        findings=("include-no-record", "ignored-term"),
     ),
     # and so does a second record
     Wild(
@@ -140,10 +140,19 @@ LEFT = [
         findings=("void-lookup",),
         remains=("void-lookup",),
     ),
+    # what is cut out of a record that works changes nothing for others
+    Wild(
+        "v=spf1 mx ip4=198.51.100.9 a::host.partner.example -all MS=ms12345678",
+        f"v=spf1 mx ip4=198.51.100.9 a::host.partner.example {OURS} -all",
+        (MX,),
+        result="fail",
+        findings=("ignored-term",),
+        remains=("ignored-term", "void-lookup"),
+    ),
     # modifiers that are called something else are no slips
     Wild(
-        "v=spf1 mx ra=postmaster aspf=r -all",
-        f"v=spf1 mx {OURS} ra=postmaster aspf=r -all",
+        "v=spf1 mx ra=postmaster aspf=r moo=x.example mxx=1 -all",
+        f"v=spf1 mx {OURS} ra=postmaster aspf=r moo=x.example mxx=1 -all",
         (MX,),
         result="fail",
         findings=("unknown-modifier",),
@@ -172,6 +181,29 @@ GLUED = [
     )
 ]
 GLUED += [
+    # a modifier that nobody knows, over the place where two strings meet, or of the version glued to the first term
+    Wild(
+        ("v=spf1 a mx", "include=spf.mailbox.example", "-all"),
+        f"v=spf1 a mx include:spf.mailbox.example {OURS} -all",
+        (SELF, MX, MAILBOX),
+        result="neutral",
+        findings=("no-all",),
+    ),
+    Wild(
+        "v=spf1 v=spf1include:spf.mailbox.example mx -all",
+        f"v=spf1 include:spf.mailbox.example mx {OURS} -all",
+        (MX, MAILBOX),
+        result="fail",
+        findings=("version-repeated",),
+        says="version-twice",
+    ),
+    Wild(
+        ("v=spf1 mx ra=post", "master -all"),
+        f"v=spf1 mx {OURS} ra=postmaster -all",
+        (MX,),
+        result="fail",
+        findings=("unknown-modifier",),
+    ),
     Wild(
         ("v=spf1 mx:plumber.example", "a:host.partner.example", "ip4:198.51.100.77", "-all"),
         f"v=spf1 mx:plumber.example a:host.partner.example ip4:198.51.100.77 {OURS} -all",
@@ -194,6 +226,12 @@ GLUED += [
         others="neutral",
         result="neutral",
         findings=("void-lookup",),
+    ),
+    Wild(
+        "v=spf1 ipv4:198.51.100.77 a:host.partner.example-all mx:plumber.example-all",
+        f"v=spf1 ip4:198.51.100.77 a:host.partner.example-all mx:plumber.example {OURS} -all",
+        ("198.51.100.40", "198.51.100.77", MX),
+        zone="host.partner.example-all A 198.51.100.40\nhost.partner.example-all AAAA 2001:db8:40::1\n",
     ),
     # the whole name exists
     Wild(

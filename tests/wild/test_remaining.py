@@ -34,6 +34,16 @@ BEHIND_ALL = [
         findings=("terms-after-all",),
     ),
 ]  # fmt: skip
+IGNORED_BEHIND_ALL = [
+    Wild(
+        "v=spf1 mx -all include=spf.tools.example",
+        f"v=spf1 mx {OURS} -all include=spf.tools.example",
+        (MX,),
+        result="fail",
+        findings=("ignored-term",),
+        remains=("ignored-term",),
+    ),
+]
 NOTHING_LOST = [
     # what stands in front of the end as well is not lost, and what turns somebody away lists nobody
     Wild("v=spf1 mx -all MX", f"v=spf1 mx {OURS} -all MX", (MX,), result="fail", findings=("terms-after-all",)),
@@ -142,6 +152,6 @@ async def test_what_stays_behind_the_end_is_named(wild: Wild) -> None:
     assert left.params["text"] == report.remedy.value.partition("all ")[2]
 
 
-@pytest.mark.parametrize("wild", [*NOTHING_LOST, *REDIRECTS, *LIMITS, *STRAYS], ids=str)
+@pytest.mark.parametrize("wild", [*IGNORED_BEHIND_ALL, *NOTHING_LOST, *REDIRECTS, *LIMITS, *STRAYS], ids=str)
 async def test_remaining(wild: Wild) -> None:
     await holds(wild)

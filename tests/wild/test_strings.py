@@ -8,6 +8,7 @@ from tests.wild.wild import HOST, MAILBOX, MX, SELF, TOOLS, Wild, holds
 
 NEAR = {"result": "none", "findings": ("near-miss-record",)}
 FULL = "v=spf1 mx include:spf.mailbox.example include:_spf.mail.example -all"
+BARE = {"result": "neutral", "findings": ("no-all",)}
 ROWS = [
     # FuseCP #52, a panel makes a string of each word
     Wild(("v=spf1", "mx", "include:spf.mailbox.example", "-all"), FULL, (MX, MAILBOX), **NEAR, says="A space is added"),
@@ -72,6 +73,19 @@ ROWS = [
         result="neutral",
         findings=("no-all",),
     ),
+    # the list has slips of its own: mended with it, or left to a person with it
+    *(
+        Wild(["v=spf1", text], "v=spf1 a mx include:_spf.mail.example -all", (SELF, MX), **BARE)
+        for text in ("a mx;-all", "a mx -all<br>", "a mx --all", "a mx - all")
+    ),
+    Wild(
+        ["v=spf1", "ip4:198.51.100.9 include: spf.mailbox.example -all"],
+        "v=spf1 ip4:198.51.100.9 include:spf.mailbox.example include:_spf.mail.example -all",
+        (HOST, MAILBOX),
+        **BARE,
+    ),
+    Wild(["v=spf1", "a mx all-"], reason="sign-behind", **BARE),
+    Wild(["v=spf1", "ip4:198.51.100.9 includespf.mailbox.example -all"], reason="bare-name", **BARE),
     # two lists: in which order they are meant, and which end counts, nobody can say
     Wild(["v=spf1", "mx -all", "a ~all"], reason="split", result="neutral", findings=("stray-record",)),
     Wild(["v=spf1", "ip4:198.51.100.9", "-all"], reason="split", result="neutral", findings=("stray-record",)),

@@ -60,6 +60,8 @@ OTHERS = [
     "v=DMARC1; p=none",
     "MS=ms12345",
     "see all",
+    "mail to all: see https://www.plumber.example/all",
+    "note: ip4:198.51.100.9 is our old server",
     "a",
     "v=STSv1; id=1",
     "k=rsa; p=MIGfMA0GCSqGSIb3DQ",

@@ -18,7 +18,7 @@ from spfcheck.audit.text.merge import NoMerge, Unmergeable, merge
 from spfcheck.audit.text.near_miss import without_version
 from spfcheck.audit.text.slips import Correction, Slip
 from spfcheck.audit.text.terms import ends_in
-from spfcheck.audit.text.wrapped import is_list, may_be_list
+from spfcheck.audit.text.wrapped import holds_terms, is_list, may_be_list
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Record, Result, Span, parse, select, spf_texts
 
@@ -171,7 +171,7 @@ def _split(case: Case, text: bytes) -> Base | NoBase | None:
     """One record split over several TXT: a bare version beside the one text that lists terms."""
     if text.strip(b" ").lower() != b"v=spf1" or not case.texts:
         return None
-    if not any(stray_lists(case)):
+    if not any(stray_lists(case, holds_terms)):
         return None
     lists = sorted(set(stray_lists(case, may_be_list)), key=lambda one: (one[-3:].lower() == b"all", one))
     if len(lists) > 1:  # in which order they are meant nobody knows
@@ -179,7 +179,7 @@ def _split(case: Case, text: bytes) -> Base | NoBase | None:
         return NoBase(_no_reading(Span(0, 0), Slip.SPLIT.value, found_in))
     found = _single(case, text.strip(b" ") + b" " + lists[0])
     if isinstance(found, NoBase):
-        return None
+        return found
     shown = readable(lists[0].decode("latin-1"))
     said = (f"“{shown}”, published in a TXT record of its own, becomes a part of this one.", *found.edits)
     change = Correction(Slip.SPLIT, Span(0, 0), "", "")

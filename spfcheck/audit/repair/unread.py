@@ -33,9 +33,8 @@ def unread(case: Case, text: str) -> Iterator[Finding]:
     read = {key(term, case.domain) for term in live_terms(record)}
     named = AskedNames(case)
     for term in record.terms:
-        if term is record.all_term:
-            break
-        yield from _idle(term, named)
+        if term.is_modifier or record.all_term is None or term.span.start < record.all_term.span.start:
+            yield from _idle(term, named)
     yield from _behind(record, case.domain, read)
     answer = case.answers.get(Question(case.domain, Rtype.TXT))
     if answer is not None and len(answer.records) > len(case.texts):

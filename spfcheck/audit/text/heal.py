@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from spfcheck.audit.text.edit import Word, is_all, pieces, write
 from spfcheck.audit.text.equals import meant_by
@@ -36,29 +37,37 @@ class _Work:
 def heal(record: Record, known: NameFacts, *, broken: bool = False) -> tuple[str, tuple[Correction, ...]]:
     """The text that the owner of *record*, which parses, meant, and what was changed; every other byte is kept.
 
-    *broken*: nobody passes by what is published, so every slip that has one reading is put right. In a record that
-    receivers use as it is, a term that is ignored or matches nobody may be left over: to let its servers in would be a
-    guess (repair I2), unless it is two terms in one.
+    *broken*: nobody passes by what is published. There, and where a name that is an error for others is put right, so
+    is every other slip that has one reading. In a record that receivers use as it is, a term that is ignored or
+    matches nobody may be left over: to let its servers in would be a guess (repair I2), unless it is two terms in one.
     """
     work = _Work(list(pieces(record)), [])
-    _version_once(work)
+    _version_once(work, known)
     _cut_out(work)
-    _names(work, known)
+    dead = _names(work, known)
     _pasted(work, known)
-    if broken or work.changes:
+    if broken or dead:
         _idle(work, known)
     if not work.changes:
         return record.text, ()
     return write(record.text, work.words).rstrip(" "), tuple(work.changes)
 
 
+_VERSION: Final = "v=spf1"
+
+
 def _is_version(piece: Word) -> bool:
-    return piece.text.lower() == "v=spf1"
+    return piece.text.lower() == _VERSION
 
 
-def _version_once(work: _Work) -> None:
+def _version_once(work: _Work, known: NameFacts) -> None:
     while work.words and _is_version(work.words[0]):
         work.replace(0, Slip.VERSION_TWICE, ())
+    # The second one may be glued to the first term, and is a modifier that nobody knows.
+    if work.words and work.words[0].text[: len(_VERSION)].lower() == _VERSION:
+        found = readings(work.words[0].text[len(_VERSION) :], known, has_end=_end(work.words) < len(work.words))
+        if len(found) == 1 and not _would_end(found[0], work.words[1:]):
+            work.replace(0, Slip.VERSION_TWICE, found[0].terms)
 
 
 def _cut_out(work: _Work) -> None:
@@ -79,10 +88,13 @@ def _end(words: Sequence[Word]) -> int:
     return next((index for index, piece in enumerate(words) if is_all(piece)), len(words))
 
 
-def _names(work: _Work, known: NameFacts) -> None:
-    """Terms that name nothing, or us by mistake, become what they mean where that is one thing."""
+def _names(work: _Work, known: NameFacts) -> bool:
+    """Terms that name nothing, or us by mistake, become what they mean where that is one thing.
+
+    True where one of them is an error for everybody whom nothing in front of it lets in (RFC 7208 5.2, 6.1).
+    """
     has_end = _end(work.words) < len(work.words)
-    index = 0
+    index, dead = 0, False
     while index < len(work.words):
         piece = work.words[index]
         behind = index > _end(work.words)
@@ -90,10 +102,12 @@ def _names(work: _Work, known: NameFacts) -> None:
         if found is not None and not _would_end(found, work.words[index + 1 :]):
             # A misspelt copy of what stands there already says nothing more.
             terms = () if found.slip is Slip.OWN_NAME and _has_ours(work.words, found.terms[0]) else found.terms
+            dead = dead or (not behind and piece.term is not None and _is_dead(piece.term, known, has_end=has_end))
             work.replace(index, found.slip, terms)
             index += len(terms)
         else:
             index += 1
+    return dead
 
 
 def _has_ours(words: Sequence[Word], text: str) -> bool:
@@ -163,9 +177,11 @@ def _is_dead(term: Term, known: NameFacts, *, has_end: bool) -> bool:
 
 
 def dead_names(record: Record, known: NameFacts) -> Iterator[Term]:
-    """The terms of *record* that are read and name nothing: includes, a redirect, hosts that may be two terms."""
+    """The terms of *record* that name nothing: includes, a redirect, hosts that may be two terms, unknown modifiers."""
     has_end = record.all_term is not None
     for term in record.terms:
+        if term.is_modifier and term.name not in ("redirect", "exp"):
+            yield term
         if term is record.all_term:
             return
         if _is_dead(term, known, has_end=has_end) or (term.result is Result.PASS and _is_hostless(term, known)):

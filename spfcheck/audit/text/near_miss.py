@@ -10,7 +10,7 @@ from spfcheck.audit.text.characters import plain
 from spfcheck.audit.text.own_names import holds_own
 from spfcheck.audit.text.slips import Slip
 from spfcheck.audit.text.tokens import kind_of
-from spfcheck.audit.text.wrapped import begin, is_list, is_terms
+from spfcheck.audit.text.wrapped import begin, holds_terms, is_list, is_terms
 from spfcheck.rfc7208.record import select
 
 __all__ = ["is_continuation", "near_misses", "slip_of", "without_version"]
@@ -18,10 +18,12 @@ __all__ = ["is_continuation", "near_misses", "slip_of", "without_version"]
 _ODD: Final = r"(?:[\s\"'`\x00-\x20\x7f-\xff]|\xe2\x80.|\xc2\xa0|\xef\xbb\xbf)*"
 _MEANT: Final = re.compile(rf"{_ODD}(?:v{_ODD}=?{_ODD}spf\d?|spf1\b|spf=)", re.IGNORECASE | re.DOTALL)
 _INSIDE: Final = re.compile(
-    r"\bv=spf1[ \"\\]+[+?~\-]?(?:include:|ip[46]:|exists:|redirect=|a\b|mx\b|all\b)", re.IGNORECASE
+    r"v=spf1[ \"\\]+[+?~\-]?(?:include:|ip[46]:|exists:|redirect=|a\b|mx\b|all\b)", re.IGNORECASE
 )
+_SAYS_SPF: Final = re.compile(r"v=spf1|[~?\-]all\b[^ ]*\Z", re.IGNORECASE)
 _DONE: Final = re.compile(r"v=spf1(?: |\Z)", re.IGNORECASE)
-_OTHERS: Final = re.compile(r"v=(?:dmarc|dkim|sts|tls|bimi)", re.IGNORECASE)
+_HINT: Final = re.compile(rb"spf|v=s|[ ~?\-]all|ip[46]:|include:")
+_OTHERS: Final = re.compile(r"v=(?:dmarc|dkim|sts|tls|bimi)|spf2\.0/", re.IGNORECASE)
 _LONGEST: Final = 400
 """Bytes of a text that are looked at: what it is meant as stands at its beginning."""
 _WHOLE: Final = 4_096
@@ -41,7 +43,7 @@ def near_misses(
 
 def _may_be(text: bytes, own: frozenset[str]) -> bool:
     lower = text.lower()
-    if b"spf" in lower or b"all" in lower[-8:]:
+    if _HINT.search(lower):
         return True
     return bool(own) and holds_own(lower.decode("latin-1"), own, "")
 
@@ -55,7 +57,10 @@ def _is_meant(text: bytes, own: frozenset[str], domain: str) -> bool:
     marked, _, _ = plain(shown)
     if kind_of(marked.text.split()) is not None:
         return False
-    return begin(marked, shown) is not None or without_version(text, own, domain)
+    if begin(marked, shown) is not None or without_version(text, own, domain):
+        return True
+    # What it says nobody can tell for sure, but not that it was meant as something else.
+    return holds_terms(marked.text) and bool(_SAYS_SPF.search(marked.text))
 
 
 def without_version(text: bytes, own: frozenset[str], domain: str) -> bool:

@@ -11,10 +11,10 @@ from typing import Final
 
 from spfcheck.audit.text.characters import Marked
 from spfcheck.audit.text.slips import Correction, Slip
-from spfcheck.audit.text.tokens import groups
-from spfcheck.audit.text.typos import distance
+from spfcheck.audit.text.tokens import groups, kind_of
+from spfcheck.audit.text.typos import MECHANISMS, distance
 
-__all__ = ["Begun", "begin", "is_list", "is_terms", "may_be_list", "starts_a_term"]
+__all__ = ["Begun", "begin", "holds_terms", "is_list", "is_terms", "may_be_list", "starts_a_term"]
 
 _VERSION: Final = "v=spf1"
 _STARTS_A_TERM: Final = re.compile(
@@ -44,6 +44,7 @@ _TERM: Final = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _END: Final = re.compile(r"[+\-?~]all\Z", re.IGNORECASE | re.ASCII)
+_SOME_END: Final = re.compile(r"(?<![a-z0-9])[~?\-] ?all|\ball[~?\-]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,25 @@ def is_terms(text: str) -> bool:
 
 def is_list(text: str) -> bool:
     """True for a text of terms alone, of which one at least can be nothing else."""
-    sure = any(":" in word or "=" in word or (_END.match(word) and not word.isalpha()) for word in text.split())
-    return sure and may_be_list(text)
+    words = text.split()
+    sure = any(":" in word or "=" in word or (_END.match(word) and not word.isalpha()) for word in words)
+    return sure and all(map(_TERM.match, words))
 
 
 def may_be_list(text: str) -> bool:
-    """True for a text of terms alone, which may be other words as well: ``mx``."""
+    """True for a text of terms alone, which may be other words as well: ``mx``; and for one with a term in it."""
     words = text.split()
-    return bool(words) and all(map(_TERM.match, words))
+    return bool(words) and (all(map(_TERM.match, words)) or holds_terms(text))
+
+
+def holds_terms(text: str) -> bool:
+    """True for a text with a word that can be nothing but a term, or with a term and what is meant as the end."""
+    words = text.split()
+    if not words or kind_of(words) is not None:
+        return False
+    if any((":" in word and _TERM.match(word)) or (_END.match(word) and not word.isalpha()) for word in words):
+        return True
+    return bool(_TERM.match(words[0]) and _SOME_END.search(text))
 
 
 def begin(marked: Marked, original: str, *, without_version: bool = False) -> Begun | None:
@@ -143,12 +155,16 @@ def _version(marked: Marked, at: int, original: str) -> Begun | None:
             stop = _after(text, at, count)
             # Without the v it has to be a record that follows: other texts speak of SPF as well.
             following = text[stop:].split(" ", 1)[0]
-            if following and not (starts_a_term(following) or "." in following or ":" in following):
+            if following and not (_is_word(following) or "." in following or ":" in following):
                 continue
             span = marked.span(at, stop)
             written = original[span.start : span.stop].rstrip(" ")
             return Begun(marked.part(stop, len(text)), (Correction(Slip.VERSION, span, written, _VERSION),))
     return None
+
+
+def _is_word(word: str) -> bool:
+    return starts_a_term(word) or word.lower() in MECHANISMS
 
 
 def _is_near(word: str) -> bool:
