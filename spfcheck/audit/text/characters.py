@@ -45,6 +45,8 @@ _ENTITIES: Final = {
 _ENTITY: Final = re.compile("|".join(_ENTITIES), re.IGNORECASE)
 # A backslash that some panel or script put in front of a quote, a semicolon or the end.
 _ESCAPE: Final = re.compile(r"\\+(?=[\";]|\s|\Z)")
+# A space or a line break as a zone file or a program writes it (RFC 1035 5.1).
+_ESCAPED_SPACE: Final = re.compile(r"\\032|\\[nrt](?=\\[nrt]|\s|\Z)")
 _BETWEEN: Final = re.compile(r"(?<=[^\s\"])\s*\"\s*\"\s*(?=[^\s\"])")
 """A quote, perhaps spaces, and a quote inside a value: the place where two character-strings meet."""
 
@@ -143,7 +145,7 @@ def plain(text: str) -> tuple[Marked, tuple[int, ...], list[Correction]]:
         return Marked(text, places[:-1], places[1:]), (), []
     changes: list[Correction] = []
     marked = _replaced(text, changes)
-    for pattern, slip in ((_ENTITY, Slip.MARKUP), (_ESCAPE, Slip.QUOTES)):
+    for pattern, slip in ((_ENTITY, Slip.MARKUP), (_ESCAPED_SPACE, Slip.CONTROL), (_ESCAPE, Slip.QUOTES)):
         marked = _substituted(marked, text, pattern, slip, changes)
     return (*_unquoted(marked, text, changes), changes)
 
@@ -177,7 +179,7 @@ def _slip_of(char: str) -> Slip:
 def _substituted(marked: Marked, text: str, pattern: re.Pattern[str], slip: Slip, changes: list[Correction]) -> Marked:
     for match in reversed(list(pattern.finditer(marked.text))):
         span = marked.span(*match.span())
-        meant = _ENTITIES.get(match.group().lower(), "")
+        meant = " " if pattern is _ESCAPED_SPACE else _ENTITIES.get(match.group().lower(), "")
         changes.append(Correction(slip, span, text[span.start : span.stop], meant))
         head, tail = marked.part(0, match.start()), marked.part(match.end(), len(marked.text))
         inside = ((span.start,), (span.stop,)) if meant else ((), ())

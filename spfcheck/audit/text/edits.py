@@ -27,6 +27,10 @@ def sentence(change: Correction, domain: str) -> str:
         return f"“{change.becomes}” is added at the beginning."
     if change.slip in _LETTERS and len(readable(change.words)) == 1:
         return _character(change, words)
+    if change.slip is Slip.REPEATED_MODIFIER:
+        return f"“{words}”, which stands there more than once, is kept once."
+    if change.becomes == " ":
+        return f"“{words}” becomes a space."
     if not change.becomes:
         return f"“{words}” is dropped ({change.slip.value})."
     return f"“{words}” becomes “{change.becomes}” ({change.slip.value})."

@@ -122,6 +122,7 @@ def _mended(marked: Marked, work: _Work) -> Mended | Unclear:
         rest = begun.rest
         words = [_Word(match.group(), rest.span(*match.span())) for match in _WRITTEN.finditer(rest.text)]
         _read_all(words, work, has_end=bool(_ANY_ALL.search(" " + _REDIRECT.sub("", rest.text))))
+        _once(work)
         return _checked(original, " ".join(["v=spf1", *work.terms]), work)
     except _NoReading as refusal:
         return Unclear(refusal.slip, refusal.span, original[refusal.span.start : refusal.span.stop], refusal.readings)
@@ -213,6 +214,18 @@ def _joined(word: _Word, following: Sequence[_Word], work: _Work, *, has_end: bo
     if len(found) != 1:
         return None
     return _Word(joined, Span(word.span.start, following[0].span.stop)), WordMeaning(found[0].terms, slip)
+
+
+def _once(work: _Work) -> None:
+    """A redirect or an explanation that is said again word for word says nothing more."""
+    seen: set[str] = set()
+    for text in list(work.terms):
+        if text.lower().startswith(("redirect=", "exp=")):
+            if text.lower() in seen:
+                at = len(work.terms) - 1 - work.terms[::-1].index(text)
+                del work.terms[at]
+                work.changes.append(Correction(Slip.REPEATED_MODIFIER, Span(0, 0), text, ""))
+            seen.add(text.lower())
 
 
 def _checked(original: str, mended: str, work: _Work) -> Mended | Unclear:
