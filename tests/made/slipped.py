@@ -150,8 +150,9 @@ def _outcome(row: Row, report: Report, lookup: Closed, ours: Ours) -> tuple[str,
             lost = format_network(to_networks(missing, family)[0], family)
     if not lost:
         return PROVEN, ""
-    # Where ours pass and nothing is proposed, a text that is meant as a record is a finding.
-    named = remedy.remaining or (not remedy.value and any(one.code == Code.STRAY_RECORD for one in report.findings))
+    # Where ours pass and nothing is proposed, what is left unread is a finding.
+    unread = {Code.STRAY_RECORD, Code.REDIRECT_IGNORED}
+    named = remedy.remaining or (not remedy.value and any(one.code in unread for one in report.findings))
     return (NAMED, lost) if named else (WRONG, f"no longer passes: {lost}")
 
 

@@ -12,8 +12,13 @@ MEANT = "spfcheck/audit/repair/meant.py"
 PROPOSE = "spfcheck/audit/repair/propose.py"
 REMAINING = "spfcheck/audit/repair/remaining.py"
 UNREAD = "spfcheck/audit/repair/unread.py"
+WRAPPED = "spfcheck/audit/text/wrapped.py"
+NEAR = "spfcheck/audit/text/near_miss.py"
+CHARS = "spfcheck/audit/text/characters.py"
 COMPOSED = ("tests/wild/test_composed.py",)
 LEFT = ("tests/wild/test_remaining.py",)
+REPORTS = ("tests/wild/test_reports.py",)
+VERSIONS = ("tests/wild/test_versions.py",)
 STRINGS = ("tests/wild/test_strings.py",)
 CHARACTERS = ("tests/wild/test_characters.py",)
 
@@ -55,14 +60,65 @@ MUTATIONS = (
     Mutation("nearly-all", MEND, " or almost_all(word.text[1:])", "", CHARACTERS),
     # a record over several TXT
     Mutation("the-first-of-several-parts", MEANT, "    if len(lists) > 1:", "    if False:", STRINGS),
-    Mutation("parts-that-may-be-words", MEANT, "stray_lists(case, may_be_list)", "stray_lists(case)", STRINGS),
+    Mutation("parts-that-may-be-words", MEANT, "may_be_list(plain(one)[0].text)", "holds_terms(one)", STRINGS),
     Mutation(
         "words-taken-for-parts",
         MEANT,
-        "    if not any(stray_lists(case)):",
-        "    if not any(stray_lists(case, may_be_list)):",
+        "holds_terms(plain(one)[0].text)",
+        "may_be_list(plain(one)[0].text)",
         STRINGS,
     ),
+    Mutation(
+        "parts-as-they-are-written",
+        MEANT,
+        "if not any(stray_lists(case, lambda one: holds_terms(plain(one)[0].text))):",
+        "if not any(stray_lists(case, holds_terms)):",
+        STRINGS,
+    ),
+    Mutation(
+        "parts-with-a-slip",
+        WRAPPED,
+        "return bool(_TERM.match(words[0]) and _SOME_END.search(text))",
+        "return False",
+        STRINGS,
+    ),
+    # the version glued to the first term, modifiers over a joint
+    Mutation(
+        "a-glued-version",
+        HEAL,
+        "if work.words and work.words[0].text[: len(_VERSION)].lower() == _VERSION:",
+        "if False:",
+        COMPOSED,
+    ),
+    Mutation(
+        "modifiers-over-a-joint",
+        HEAL,
+        'if term.is_modifier and term.name not in ("redirect", "exp"):',
+        "if False:",
+        COMPOSED,
+    ),
+    # texts that are meant as SPF
+    Mutation(
+        "texts-that-say-spf",
+        NEAR,
+        "return holds_terms(marked.text) and bool(_SAYS_SPF.search(marked.text))",
+        "return False",
+        VERSIONS,
+    ),
+    Mutation(
+        "texts-that-hold-a-term",
+        NEAR,
+        "return holds_terms(marked.text) and bool(_SAYS_SPF.search(marked.text))",
+        "return holds_terms(marked.text)",
+        VERSIONS,
+    ),
+    Mutation("sender-id", NEAR, "|spf2", "|spf9", VERSIONS),
+    Mutation("hints-of-spf", NEAR, "|v=s|[ ~?", "|[~?", VERSIONS),
+    # what a zone file or a program writes, and what is said twice
+    Mutation("escaped-spaces", CHARS, "(_ESCAPED_SPACE, Slip.CONTROL), ", "", REPORTS),
+    Mutation("escapes-in-a-name", CHARS, "[nrt](?=", "[nrt](?:", REPORTS),
+    Mutation("twice-the-same-modifier", MEND, "            if text.lower() in seen:", "            if False:", REPORTS),
+    Mutation("two-other-modifiers", MEND, "            if text.lower() in seen:", "            if seen:", REPORTS),
     # runs of spaces
     Mutation("strings-of-spaces", PROPOSE, "len(text) > STRING_BYTES and any(", "False and any(", COMPOSED),
     Mutation("all-spaces", PROPOSE, 'any(one != one.strip(" ") for one in split_strings(text))', "True", COMPOSED),

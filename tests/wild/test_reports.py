@@ -71,6 +71,12 @@ READ = [
             "v=spf1 a mx include:spf.mailbox.example ~all \\r\\n",
         )
     ),
+    Wild(
+        "v=spf1 a:host\\name.partner.example ipv4:198.51.100.9 -all",
+        f"v=spf1 a:host\\name.partner.example ip4:198.51.100.9 {OURS} -all",
+        (HOST,),
+        remains=("void-lookup",),
+    ),
     # modoboa's tests: twice the same, which is no question
     Wild(
         "v=spf1 redirect=spf.mailbox.example redirect=spf.mailbox.example",

@@ -84,6 +84,13 @@ ROWS = [
         (HOST, MAILBOX),
         **BARE,
     ),
+    Wild(
+        ["v=spf1", "mx a ip4\uff1a198.51.100.9"],
+        "v=spf1 mx a ip4:198.51.100.9 include:_spf.mail.example",
+        (MX, SELF, HOST),
+        others="neutral",
+        **BARE,
+    ),
     Wild(["v=spf1", "a mx all-"], reason="sign-behind", **BARE),
     Wild(["v=spf1", "ip4:198.51.100.9 includespf.mailbox.example -all"], reason="bare-name", **BARE),
     # two lists: in which order they are meant, and which end counts, nobody can say

@@ -44,6 +44,13 @@ ROWS = [
     Wild(f"v=spf11 {REST}", reason="version", **NEAR),
     Wild(f"#v=spf1 {REST}", reason="version", **NEAR),
     Wild(f"old v=spf1 {REST}", reason="version", **NEAR),
+    # what is meant as SPF is not overlooked for a slip of its own, wherever it stands
+    Wild(f"v=sfp1 {REST.removesuffix(' -all')}", FULL.removesuffix(" -all"), (MX, MAILBOX), others="neutral", **NEAR),
+    Wild("MS=ms12345678 v=spf1a mx include:spf.mailbox.example -all", reason="version", **NEAR),
+    Wild(
+        "v=sfp1 ip4 :198.51.100.9 mx -all", "v=spf1 ip4:198.51.100.9 mx include:_spf.mail.example -all", (MX,), **NEAR
+    ),
+    Wild(f"x v=spf9 {REST}", reason="version", **NEAR),
     # the version is clear, and the rest is not
     Wild("v=sfp1 include:spf.retired.example b:host.partner.example -all", reason="unknown-word", **NEAR),
 ]

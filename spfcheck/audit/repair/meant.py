@@ -10,7 +10,7 @@ from typing import Any
 from spfcheck.audit.repair.case import Case
 from spfcheck.audit.repair.naming import AskedNames
 from spfcheck.audit.text.caution import doubt
-from spfcheck.audit.text.characters import readable
+from spfcheck.audit.text.characters import plain, readable
 from spfcheck.audit.text.edits import sentence
 from spfcheck.audit.text.heal import dead_names, heal
 from spfcheck.audit.text.mend import Unclear, mend
@@ -171,9 +171,12 @@ def _split(case: Case, text: bytes) -> Base | NoBase | None:
     """One record split over several TXT: a bare version beside the one text that lists terms."""
     if text.strip(b" ").lower() != b"v=spf1" or not case.texts:
         return None
-    if not any(stray_lists(case, holds_terms)):
+    if not any(stray_lists(case, lambda one: holds_terms(plain(one)[0].text))):
         return None
-    lists = sorted(set(stray_lists(case, may_be_list)), key=lambda one: (one[-3:].lower() == b"all", one))
+    lists = sorted(
+        set(stray_lists(case, lambda one: may_be_list(plain(one)[0].text))),
+        key=lambda one: (one[-3:].lower() == b"all", one),
+    )
     if len(lists) > 1:  # in which order they are meant nobody knows
         found_in = b" | ".join((text.strip(b" "), *lists)).decode("latin-1")
         return NoBase(_no_reading(Span(0, 0), Slip.SPLIT.value, found_in))
