@@ -17,8 +17,9 @@ from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.ranges import Ranges, everything, format_network, subtract, to_networks
+from spfcheck.rfc7208.ranges import everything, format_network, subtract, to_networks
 from spfcheck.rfc7208.record import Record, Result, parse
+from spfcheck.rfc7208.verdict import Partition
 from tests.made.corpus import INCLUDE, OURS_TEXTS, CorpusLookup, Row
 from tests.made.slips import IN_RECORDS, KINDS, Records, slipped
 
@@ -143,8 +144,10 @@ def _outcome(row: Row, report: Report, lookup: Closed, ours: Ours) -> tuple[str,
     text = remedy.value or b"".join(published.records[0]).decode("latin-1")
     lost = ""
     for family in (4, 6):
-        before, after = (_passing(row.domain, one, lookup, ours, family) for one in (row.text, text))
-        if gained := subtract(after, before):
+        meant = _judged(row.domain, row.text, lookup, ours, family)
+        before, after = meant.passing(), _judged(row.domain, text, lookup, ours, family).passing()
+        # Behind a provider's broken record everybody gets an error, whoever is listed there.
+        if gained := subtract(subtract(after, before), meant.having(Result.PERMERROR)):
             return WRONG, f"passes and did not: {format_network(to_networks(gained, family)[0], family)}"
         if missing := subtract(before, after):
             lost = format_network(to_networks(missing, family)[0], family)
@@ -156,10 +159,10 @@ def _outcome(row: Row, report: Report, lookup: Closed, ours: Ours) -> tuple[str,
     return (NAMED, lost) if named else (WRONG, f"no longer passes: {lost}")
 
 
-def _passing(domain: str, text: str, lookup: Closed, ours: Ours, family: int) -> Ranges:
-    """Everybody but us who passes by *text*, published at *domain*."""
+def _judged(domain: str, text: str, lookup: Closed, ours: Ours, family: int) -> Partition:
+    """What *text*, published at *domain*, says of everybody but us."""
     question = Question(domain, Rtype.TXT)
     answer = Answer(question=question, outcome=Outcome.OK, records=((text.encode("latin-1"),),), ttl=300, resolver="")
     others = subtract(everything(family), ours.allowed[family])
     evaluation = partition(others, family, domain)
-    return run(evaluation, lambda asked: answer if asked == question else lookup.cached(asked)).passing()
+    return run(evaluation, lambda asked: answer if asked == question else lookup.cached(asked))

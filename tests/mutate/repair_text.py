@@ -113,10 +113,10 @@ MUTATIONS = (
         VERSIONS,
     ),
     Mutation("sender-id", NEAR, "|spf2", "|spf9", VERSIONS),
-    Mutation("hints-of-spf", NEAR, "|v=s|[ ~?", "|[~?", VERSIONS),
+    Mutation("hints-of-spf", NEAR, "|v=s|", "|", VERSIONS),
     # what a zone file or a program writes, and what is said twice
     Mutation("escaped-spaces", CHARS, "(_ESCAPED_SPACE, Slip.CONTROL), ", "", REPORTS),
-    Mutation("escapes-in-a-name", CHARS, "[nrt](?=", "[nrt](?:", REPORTS),
+    Mutation("escapes-in-a-name", CHARS, r"(?=\\[nrt]|\s|\Z)", "", REPORTS),
     Mutation("twice-the-same-modifier", MEND, "            if text.lower() in seen:", "            if False:", REPORTS),
     Mutation("two-other-modifiers", MEND, "            if text.lower() in seen:", "            if seen:", REPORTS),
     # runs of spaces

@@ -46,6 +46,7 @@ ROWS = [
     Wild(f"old v=spf1 {REST}", reason="version", **NEAR),
     # what is meant as SPF is not overlooked for a slip of its own, wherever it stands
     Wild(f"v=sfp1 {REST.removesuffix(' -all')}", FULL.removesuffix(" -all"), (MX, MAILBOX), others="neutral", **NEAR),
+    Wild("v=sfp1 a mx", "v=spf1 a mx include:_spf.mail.example", (MX,), others="neutral", **NEAR),
     Wild("MS=ms12345678 v=spf1a mx include:spf.mailbox.example -all", reason="version", **NEAR),
     Wild(
         "v=sfp1 ip4 :198.51.100.9 mx -all", "v=spf1 ip4:198.51.100.9 mx include:_spf.mail.example -all", (MX,), **NEAR
