@@ -9,7 +9,7 @@ from spfcheck.rfc7208.limits import Budget, LimitExceededError
 from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.ranges import BITS, Ranges, intersect, normalise, subtract
 from spfcheck.rfc7208.record import Record, Result, Term
-from spfcheck.rfc7208.steps import Run, Step, hosts
+from spfcheck.rfc7208.steps import Run, Step
 from spfcheck.rfc7208.verdict import Cause, PathStep
 
 Path = tuple[PathStep, ...]
@@ -142,15 +142,17 @@ def leave_networks(level: Level, run: Run, strand: Strand) -> bool:
 
 
 def leave_hosts(level: Level, step: Step, strand: Strand, records: tuple[int, ...]) -> Sequence[Strand]:
-    """Take the addresses near *records* off the strand (RFC 7208 5.3); what is left of it."""
-    address = strand.single
-    if address is not None:
-        shift = BITS[step.family] - step.prefix
-        if any((address ^ host) >> shift == 0 for host in records):
-            level.matched(strand, step.term)
-            return ()
-        return (strand,)
-    near = hosts(records, step.prefix, step.family)
+    """Take a strand of one address off where it is near *records*, the hosts of a term (RFC 7208 5.3); what is left."""
+    address = strand.addresses[0][0]
+    shift = BITS[step.family] - step.prefix
+    if any((address ^ host) >> shift == 0 for host in records):
+        level.matched(strand, step.term)
+        return ()
+    return (strand,)
+
+
+def leave_near(level: Level, step: Step, strand: Strand, near: Ranges) -> Sequence[Strand]:
+    """Take *near*, the networks around the hosts that a term found, off the strand; what is left of it."""
     found = intersect(strand.addresses, near)
     if found:
         level.matched(strand.part(found), step.term)

@@ -23,6 +23,7 @@ from spfcheck.rfc7208.ranges import Ranges, normalise
 from spfcheck.rfc7208.record import Result
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause, Cell, Partition, Verdict
+from spfcheck.rfc7208.work import Work
 
 # A named tuple made directly: its own constructor takes three times as long, which a bulk run notices.
 _new: Final = tuple.__new__
@@ -81,6 +82,7 @@ def partition(
     *,
     policy: Policy = STRICT,
     ceiling: int = AUDIT_QUESTIONS,
+    work: Work | None = None,
 ) -> Generator[Question, Reply, Partition]:
     """Judge every address of a set at once: yields questions and returns a `Partition`.
 
@@ -90,6 +92,8 @@ def partition(
     message, and a term that depends on them is marked in `Cell.depends` and taken as no match. So is a term that
     depends on the address (``%{i}``, ``%{p}``, ptr) where more than 16 addresses are undecided; for fewer, each is
     asked about. *ceiling* is the most different questions that the walk may ask; what it leaves is temperror.
+
+    Raises `TooLargeError` where the ranges that it goes through are more than *work* allows, if that is given.
     """
     name = ascii_domain(domain)
     if name is None:
@@ -105,7 +109,7 @@ def partition(
         return Partition(family=family, cells=(cell,) if addresses else ())
     if not addresses:
         return Partition(family=family, cells=())
-    walk = Walk(family, Message(name, sender, helo), policy, ceiling=ceiling)
+    walk = Walk(family, Message(name, sender, helo), policy, ceiling=ceiling, work=work)
     decided = yield from decide(walk, name, Strand(addresses, Budget(policy)))
     return Partition(family=family, cells=_cells(decided), complete=walk.complete)
 

@@ -11,16 +11,26 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any, Final
 
-from spfcheck.rfc7208.branch import Decided, Level, Strand, UnansweredError, leave_hosts, leave_networks, merged
+from spfcheck.rfc7208.branch import (
+    Decided,
+    Level,
+    Strand,
+    UnansweredError,
+    leave_hosts,
+    leave_near,
+    leave_networks,
+    merged,
+)
 from spfcheck.rfc7208.limits import DEEPEST, REPEATS_PER_QUESTION, SMALL_SET, Budget, LimitExceededError, Policy
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.macro import Spec, dns_name, expand, host_name
 from spfcheck.rfc7208.message import Message, reverse_name
-from spfcheck.rfc7208.ranges import addresses, size
+from spfcheck.rfc7208.ranges import Ranges, addresses, size
 from spfcheck.rfc7208.record import Record, Result, published
-from spfcheck.rfc7208.steps import Run, Step, StepKind, program
+from spfcheck.rfc7208.steps import Run, Step, StepKind, hosts, program
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause, PathStep
+from spfcheck.rfc7208.work import Measure, Work
 
 TermQuestions = Generator[Question, Reply, Sequence[Strand]]
 """Yields questions, is sent their replies, and returns what a term leaves undecided."""
@@ -30,19 +40,40 @@ class Walk:
     """One evaluation: its policy, its message, its view of the DNS, and its trace.
 
     *ceiling* is the most different questions that it may ask; `complete` becomes False when that, or the work that
-    goes with it, is not enough.
+    goes with it, is not enough. *work* is what the ranges that it goes through are spent from, if they are.
     """
 
-    __slots__ = ("_ceiling", "_family", "_message", "_policy", "_repeats_left", "answers", "complete", "tracer")
+    __slots__ = (
+        "_ceiling",
+        "_family",
+        "_message",
+        "_near",
+        "_opened",
+        "_policy",
+        "_repeats_left",
+        "_work",
+        "answers",
+        "complete",
+        "tracer",
+    )
 
     def __init__(
-        self, family: int, message: Message, policy: Policy, tracer: Tracer | None = None, ceiling: int = 1 << 30
+        self,
+        family: int,
+        message: Message,
+        policy: Policy,
+        tracer: Tracer | None = None,
+        ceiling: int = 1 << 30,
+        work: Work | None = None,
     ) -> None:
         self._family = family
         self._message = message
         self._policy = policy
         self._ceiling = ceiling
         self._repeats_left = ceiling * REPEATS_PER_QUESTION
+        self._work = work
+        self._near: dict[tuple[Question, int], Ranges] = {}
+        self._opened: dict[Question, Record | int] = {}
         self.answers: dict[Question, Reply] = {}
         self.complete = True
         self.tracer = tracer
@@ -91,6 +122,8 @@ class Walk:
             for part in strands:
                 if tracer is not None:
                     tracer.begin(domain, step.term, len(stack) - 1, len(level.decided))
+                if self._work is not None:
+                    self._work.spend(_CELLS, len(part.addresses))
                 if isinstance(step, Run):
                     if leave_networks(level, step, part):
                         following.append(part)
@@ -153,7 +186,8 @@ class Walk:
                 return (strand,)
             match step.kind:
                 case StepKind.A:
-                    return leave_hosts(level, step, strand, (yield from self._records(question, strand.budget)))
+                    found = yield from self._records(question, strand.budget)
+                    return self._leave(level, step, strand, question, found)
                 case StepKind.MX:
                     return (yield from self._mx(level, step, strand, question))
                 case StepKind.EXISTS:
@@ -192,6 +226,19 @@ class Walk:
             budget.void(question, nxdomain=reply.nxdomain)
         return records
 
+    def _leave(
+        self, level: Level, step: Step, strand: Strand, question: Question, records: tuple[int, ...]
+    ) -> Sequence[Strand]:
+        """Take the addresses near *records*, the answer to *question*, off the strand; what is left of it."""
+        if strand.single is not None:
+            return leave_hosts(level, step, strand, records)
+        near = self._near.get((question, step.prefix))
+        if near is None:
+            if self._work is not None:
+                self._work.spend(_CELLS, len(records))
+            near = self._near[question, step.prefix] = hosts(records, step.prefix, step.family)
+        return leave_near(level, step, strand, near)
+
     def _mx(self, level: Level, step: Step, strand: Strand, question: Question) -> TermQuestions:
         """The mx mechanism (RFC 7208 5.4)."""
         records = yield from self._records(question, strand.budget)
@@ -205,8 +252,9 @@ class Walk:
             # RFC 7505: a null MX names no host, so there is nothing to ask.
             if name is None:
                 continue
-            found = yield from self._records(Question(name, _ADDRESS[self._family]), strand.budget)
-            if not leave_hosts(level, step, strand, found):
+            asked = Question(name, _ADDRESS[self._family])
+            found = yield from self._records(asked, strand.budget)
+            if not self._leave(level, step, strand, asked, found):
                 return ()
         if len(records) > allowed:
             raise LimitExceededError(Cause.MX_LIMIT)
@@ -235,7 +283,9 @@ class Walk:
                     if reply.failed:
                         raise UnansweredError(question)
                     strand.budget.missing_record()
-                found = published(reply.records)
+                known = self._opened.get(question)
+                # One that is too large to be kept would be read again for each strand.
+                found = self._opened[question] = published(reply.records) if known is None else known
         except (LimitExceededError, UnansweredError) as error:
             return level.stopped(strand, term, error)
         if isinstance(found, int):
@@ -305,4 +355,5 @@ class Walk:
 # Global names are found faster than the attributes of an enum, and these are looked at for every step.
 _ALL, _OTHER_FAMILY = StepKind.ALL, StepKind.OTHER_FAMILY
 _INCLUDE: Final = StepKind.INCLUDE
+_CELLS: Final = Measure.CELLS
 _ADDRESS: Final = {4: Rtype.A, 6: Rtype.AAAA}

@@ -7,8 +7,9 @@ makes it.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heappop, heappush
 from ipaddress import IPv6Address, ip_network
 from typing import Final
 
@@ -65,8 +66,12 @@ def union(*sets: Ranges) -> Ranges:
 
 def intersect(left: Ranges, right: Ranges) -> Ranges:
     """Every address that is in both sets."""
+    if not left or not right:
+        return ()
     found: list[Range] = []
-    i = j = 0
+    # Of a large set most lies in front of a small one, and behind it the loop ends by itself.
+    i = max(0, bisect_right(left, right[0]) - 1)
+    j = max(0, bisect_right(right, left[0]) - 1)
     while i < len(left) and j < len(right):
         low = max(left[i][0], right[j][0])
         high = min(left[i][1], right[j][1])
@@ -83,10 +88,14 @@ def subtract(left: Ranges, right: Ranges) -> Ranges:
     """Every address of *left* that is not in *right*."""
     if not left or not right:
         return left
+    # Of a large set most lies in front of a small one, or behind it, and stays as it is.
+    begin = max(0, bisect_right(left, right[0]) - 1)
+    end = bisect_left(left, (right[-1][1] + 1, 0))
+    if begin >= end:
+        return left
     rest: list[Range] = []
-    # Of a large set most lies in front of a small one.
-    j = max(0, bisect_right(right, left[0]) - 1)
-    for first, high in left:
+    j = max(0, bisect_right(right, left[begin]) - 1)
+    for first, high in left[begin:end]:
         low = first
         while j < len(right) and right[j][1] < low:
             j += 1
@@ -98,7 +107,46 @@ def subtract(left: Ranges, right: Ranges) -> Ranges:
             k += 1
         if low <= high:
             rest.append((low, high))
-    return tuple(rest)
+    return (*left[:begin], *rest, *left[end:])
+
+
+def first_owners(ranges: Sequence[Range]) -> list[tuple[int, int, int]]:
+    """Who of *ranges*, which may come in any order and overlap, is the first to hold each address, by its place.
+
+    Ranges with the place of their owner, rising and disjoint; those of one owner never touch. The sweep over their
+    boundaries takes n log n steps, however they overlap.
+    """
+    last = -1
+    for low, high in ranges:
+        if low <= last:
+            break
+        last = high
+    else:  # as most lists are written
+        return [(low, high, place) for place, (low, high) in enumerate(ranges)]
+    starts = sorted([(low, place) for place, (low, _) in enumerate(ranges)])
+    owned: list[tuple[int, int, int]] = []
+    open_places: list[int] = []
+    at = following = 0
+    while following < len(starts) or open_places:
+        if not open_places:
+            at = max(at, starts[following][0])
+        while following < len(starts) and starts[following][0] <= at:
+            heappush(open_places, starts[following][1])
+            following += 1
+        while open_places and ranges[open_places[0]][1] < at:
+            heappop(open_places)
+        if not open_places:
+            continue
+        place = open_places[0]
+        stop = ranges[place][1]
+        if following < len(starts) and starts[following][0] <= stop:
+            stop = starts[following][0] - 1
+        if owned and owned[-1][2] == place and owned[-1][1] == at - 1:
+            owned[-1] = (owned[-1][0], stop, place)
+        else:
+            owned.append((at, stop, place))
+        at = stop + 1
+    return owned
 
 
 def contains(ranges: Ranges, address: int) -> bool:

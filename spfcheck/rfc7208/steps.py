@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.ranges import BITS, Range, Ranges, normalise, subtract
+from spfcheck.rfc7208.ranges import BITS, Range, Ranges, first_owners, normalise, subtract
 from spfcheck.rfc7208.record import Record, Term
 
 
@@ -88,29 +89,13 @@ class Run:
 
     __slots__ = ("highs", "kind", "lows", "owners", "term")
 
-    def __init__(self, term: Term) -> None:
+    def __init__(self, terms: Sequence[Term]) -> None:
         self.kind = StepKind.NETWORKS
-        self.term = term
-        self.lows: list[int] = []
-        self.highs: list[int] = []
-        self.owners: list[Term] = []
-
-    def add(self, network: Range, owner: Term) -> None:
-        """Add a network of a later term: it owns what no earlier one covers."""
-        low, high = network
-        if not self.highs or low > self.highs[-1]:
-            self.lows.append(low)
-            self.highs.append(high)
-            self.owners.append(owner)
-            return
-        first = bisect_right(self.highs, low - 1)
-        last = bisect_right(self.lows, high)
-        taken = tuple(zip(self.lows[first:last], self.highs[first:last], strict=True))
-        for free_low, free_high in subtract((network,), taken) if taken else (network,):
-            position = bisect_right(self.lows, free_low)
-            self.lows.insert(position, free_low)
-            self.highs.insert(position, free_high)
-            self.owners.insert(position, owner)
+        self.term = terms[0]
+        owned = first_owners([term.network for term in terms if term.network is not None])
+        self.lows = [low for low, _, _ in owned]
+        self.highs = [high for _, high, _ in owned]
+        self.owners = [terms[place] for _, _, place in owned]
 
     def owner(self, address: int) -> Term | None:
         """The first term of the run whose network holds *address*."""
@@ -157,25 +142,27 @@ def program(record: Record, family: int, detailed: bool = False) -> tuple[Step |
 
 def _steps(record: Record, family: int, detailed: bool) -> list[Step | Run]:
     steps: list[Step | Run] = []
-    run: Run | None = None
+    run: list[Term] = []
     for term in record.terms:
         if term.is_modifier:
             continue
-        network = term.network
-        if network is None:
+        if term.network is not None and term.family == family:
+            run.append(term)
+            if not detailed:
+                continue
+        if run and (detailed or term.network is None):
+            steps.append(Run(run))
+            run = []
+        if term.network is None:
             steps.append(Step(term, family))
-            run = None
             # RFC 7208 5.1: mechanisms after all are never tested; 6.1: a redirect beside it is ignored.
             if term.name == "all":
                 return steps
-        elif term.family == family:
-            if run is None or detailed:
-                run = Run(term)
-                steps.append(run)
-            run.add(network, term)
-        elif detailed:
+        elif detailed and term.family != family:
             # RFC 7208 5: an IPv4 address, IPv4-mapped ones included, is compared with ip4 networks only.
             steps.append(Step(term, family))
+    if run:
+        steps.append(Run(run))
     if record.redirect is not None:
         steps.append(Step(record.redirect, family))
     return steps

@@ -13,12 +13,15 @@ from spfcheck.resolver.types import Answer
 from spfcheck.rfc7208.limits import MX_HOSTS
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.making import maker
-from spfcheck.rfc7208.record import Record, Term, name_of, published
+from spfcheck.rfc7208.record import Record, Term, live_terms, name_of, published
 
 __all__ = ["FAMILY_TYPES", "RecordState", "Survey", "Use", "Void", "host_words", "survey"]
 
 MOST_NODES: Final = 2_000
-"""A picture with more terms is cut: nobody reads it, and records that include each other twice grow without bound."""
+"""A picture with more terms is cut: nobody reads it."""
+MOST_COUNTED: Final = 2_000
+"""Terms that ask the DNS after which the count is a lower bound: records that include each other twice grow without
+bound."""
 
 LOOP_LOOKUPS: Final = 11
 """What a loop costs at least: one more than RFC 7208 4.6.4 allows."""
@@ -90,6 +93,11 @@ class _State:
     survey: Survey
     drawn: bool
     nodes: int = 0
+    counted: int = 0
+    opened: dict[str, tuple[RecordState, Record | None]] = field(default_factory=dict)
+    """What stands at each name, once it was looked at."""
+    asking: dict[Record, tuple[Term, ...]] = field(default_factory=dict)
+    """The terms of each record that ask the DNS, where they are all that is gone through."""
 
 
 def survey(record: Record, domain: str, answers: Mapping[Question, Answer], *, drawn: bool = True) -> Survey:
@@ -115,16 +123,16 @@ def _record(record: Record, domain: str, stack: tuple[str, ...], state: _State) 
     state.survey.records[domain] = record
     nodes: list[TreeNode] = []
     over = False
-    for term in record.terms:
+    for term in record.terms if state.drawn and state.nodes <= MOST_NODES else _asking(record, state):
         if term.is_modifier and term.name == "redirect":
             continue
         state.nodes += 1
-        if state.nodes > MOST_NODES:
+        if over or not term.cost:
+            if state.drawn and state.nodes <= MOST_NODES:
+                nodes.append(_plain(term, state, "never read" if over and not term.is_modifier else ""))
+        elif state.counted >= MOST_COUNTED:
             state.survey.at_least = True
             break
-        if over or not term.cost:
-            if state.drawn:
-                nodes.append(_plain(term, state, "never read" if over and not term.is_modifier else ""))
         else:
             nodes.append(_costly(record, term, domain, stack, state))
         over = over or term is record.all_term
@@ -137,6 +145,16 @@ def _record(record: Record, domain: str, stack: tuple[str, ...], state: _State) 
     return tuple(nodes)
 
 
+def _asking(record: Record, state: _State) -> tuple[Term, ...]:
+    """The terms of *record* that are read and ask the DNS, its redirect aside: a record may come again and again."""
+    found = state.asking.get(record)
+    if found is None:
+        found = state.asking[record] = tuple(
+            [term for term in live_terms(record) if term.cost and not term.is_modifier]
+        )
+    return found
+
+
 def _plain(term: Term, state: _State, answer: str) -> TreeNode:
     return _new_node(term=term.text, domain="", cost=0, total=state.survey.lookups, answer=answer)
 
@@ -144,6 +162,7 @@ def _plain(term: Term, state: _State, answer: str) -> TreeNode:
 def _costly(record: Record, term: Term, domain: str, stack: tuple[str, ...], state: _State) -> TreeNode:
     found = state.survey
     found.lookups += 1
+    state.counted += 1
     name = name_of(term, domain, stack[0])
     children: tuple[TreeNode, ...] = ()
     text = ""
@@ -173,7 +192,7 @@ def _opened(
     record: Record, term: Term, name: str, domain: str, stack: tuple[str, ...], state: _State
 ) -> tuple[str, str, tuple[TreeNode, ...]]:
     """What an include or a redirect found: words, the record's text, and the tree below."""
-    kind, inner = _find(name, stack, state)
+    kind, inner = (RecordState.LOOP, None) if name in stack else state.opened.get(name) or _find(name, state)
     found = state.survey
     found.uses.append(Use(domain, record, term, name, kind, len(stack) - 1))
     if kind in (RecordState.NO_RECORD, RecordState.NO_DOMAIN):
@@ -191,9 +210,7 @@ def _opened(
     return "", inner.text, _record(inner, name, (*stack, name), state)
 
 
-def _find(name: str, stack: tuple[str, ...], state: _State) -> tuple[RecordState, Record | None]:
-    if name in stack:
-        return RecordState.LOOP, None
+def _find(name: str, state: _State) -> tuple[RecordState, Record | None]:
     answer = state.answers.get(Question(name, Rtype.TXT))
     if answer is None:
         state.survey.unasked.append(Question(name, Rtype.TXT))
@@ -202,10 +219,14 @@ def _find(name: str, stack: tuple[str, ...], state: _State) -> tuple[RecordState
         state.survey.failed[answer.question] = answer
         return RecordState.FAILED, None
     inner = published(answer.records)
+    found: tuple[RecordState, Record | None]
     if isinstance(inner, int):
         missing = RecordState.NO_DOMAIN if answer.nxdomain else RecordState.NO_RECORD
-        return (RecordState.SEVERAL if inner else missing), None
-    return (RecordState.RECORD if inner.valid else RecordState.BROKEN), inner
+        found = (RecordState.SEVERAL if inner else missing), None
+    else:
+        found = (RecordState.RECORD if inner.valid else RecordState.BROKEN), inner
+    state.opened[name] = found
+    return found
 
 
 def _hosts(term: Term, name: str, domain: str, depth: int, state: _State) -> str:

@@ -22,6 +22,7 @@ from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import Ranges
 from spfcheck.rfc7208.record import Record
 from spfcheck.rfc7208.verdict import Partition
+from spfcheck.rfc7208.work import Measure, Work
 
 __all__ = ["PUBLISHED_TTL", "Case", "Missing", "Unanswered", "published_as"]
 
@@ -67,6 +68,8 @@ class Case:
     """The same of texts: what is plain in them."""
     refused: set[str] = field(default_factory=set, compare=False, repr=False)
     """Texts that check_host() was seen not to let us pass by, for the message that we send: not to be proposed."""
+    work: Work = field(default_factory=Work, compare=False, repr=False)
+    """What the repair may take of the machine, and what it has taken."""
     used: dict[Question, Answer] = field(default_factory=dict, compare=False, repr=False)
     """The answers that were asked for one by one, beside those that plain texts rest on."""
 
@@ -94,13 +97,16 @@ class Case:
             self.answer(question)
 
     def partition(self, text: str, ranges: Ranges, family: int, policy: Policy = STRICT) -> Partition:
-        """What *text*, published at the domain, says of *ranges*, for every message (RFC 7208 4)."""
+        """What *text*, published at the domain, says of *ranges*, for every message (RFC 7208 4).
+
+        Raises `TooLargeError` where the case has no work left for it.
+        """
         overlaid = published_as(self.domain, text)
 
         def answer(question: Question) -> Answer:
             return overlaid if question == overlaid.question else self.answer(question)
 
-        return run(partition(ranges, family, self.domain, policy=policy), answer)
+        return run(partition(ranges, family, self.domain, policy=policy, work=self.work), answer)
 
     def plain(self, text: str) -> Plain | None:
         """What is read of the valid record *text*, up to its first ``all``, where that is a plain record.
@@ -123,10 +129,14 @@ class Case:
         return plain
 
     def survey(self, record: Record, *, drawn: bool = False) -> Survey:
-        """The tree below *record*, published at the domain; raises `Missing` until every branch was asked for."""
+        """The tree below *record*, published at the domain; raises `Missing` until every branch was asked for.
+
+        Raises `TooLargeError` where it is too large for a repair.
+        """
         overlaid = published_as(self.domain, record.text)
         answers = _Overlaid(overlaid, self.answers)
         found = survey(record, self.domain, answers, drawn=drawn)
+        self.work.hold(Measure.TREE_TERMS, sum([len(one.terms) for one in found.records.values()]))
         over = found.lookups > STRICT.lookups
         # Far over the limit, hosts change nothing any more, and there may be more of them than we may ask for.
         wanted = [question for question in found.unasked if question.rtype is Rtype.TXT or not over]

@@ -20,8 +20,10 @@ from spfcheck.audit.text.terms import ends_in, is_own
 from spfcheck.names import is_public_suffix, registrable
 from spfcheck.rfc7208.limits import UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
-from spfcheck.rfc7208.ranges import Ranges, contains, everything, intersect, subtract
+from spfcheck.rfc7208.ranges import contains, everything, intersect, normalise, subtract
 from spfcheck.rfc7208.record import Record, Result, Term, live_terms, parse, spf_texts
+from spfcheck.rfc7208.verdict import Cell, Partition
+from spfcheck.rfc7208.work import Measure, TooLargeError
 
 __all__ = [
     "accepts",
@@ -145,12 +147,13 @@ def _choices(
                 "source": known.source,
             }
     yield {"term": "", "saves": cost, "why": "subdomain"}
+    spare = _Spare(case, record)
     for term in costly:
         if _needless(case, term) is not None:
             continue
         if term.name == "ptr":
             yield {"term": term.text, "saves": 1, "why": "ptr"}
-        elif _is_spare(plain, term) if plain is not None else _is_redundant(case, record, term):
+        elif _is_spare(plain, term) if plain is not None else spare.has(term):
             yield {"term": term.text, "saves": costs.get(term.text, 1), "why": "redundant-today"}
 
 
@@ -163,13 +166,6 @@ def _needless(case: Case, term: Term) -> ReturnPath | None:
         return None
     known = return_path_of(term.target)
     return known if known is not None and known.own else None
-
-
-def _is_redundant(case: Case, record: Record, term: Term) -> bool:
-    try:
-        return _redundant_today(case, record, term)
-    except Missing:  # our own ceiling ended the walk; a choice less is no harm
-        return False
 
 
 def _is_spare(plain: Plain, term: Term) -> bool:
@@ -190,21 +186,53 @@ def _is_spare(plain: Plain, term: Term) -> bool:
     return True
 
 
-def _redundant_today(case: Case, record: Record, term: Term) -> bool:
-    """The same of any record, by today's answers."""
-    shorter = " ".join(["v=spf1", *(other.text for other in record.terms if other is not term)])
-    for family in FAMILIES:
-        now = case.partition(record.text, everything(family), family, UNLIMITED)
-        if any(cell.depends for cell in now.cells):
+class _Spare:
+    """The same of any *record*, by today's answers: what a term decides about is decided alike without it."""
+
+    def __init__(self, case: Case, record: Record) -> None:
+        self._case = case
+        self._record = record
+        self._decided: dict[int, dict[Term | None, list[Cell]]] | None = None
+        """The cells of each family, by the term that decides; empty where nothing can be said."""
+
+    def has(self, term: Term) -> bool:
+        """Whether *term* is one that the record may do without."""
+        try:
+            if self._decided is None:
+                self._decided = {}
+                self._decided = self._by_term()
+            return bool(self._decided) and all(self._is_alike(term, family) for family in FAMILIES)
+        except (Missing, TooLargeError):  # our own ceiling ended the walk; a choice less is no harm
             return False
-        then = case.partition(shorter, everything(family), family, UNLIMITED)
-        if any(now.having(result) != then.having(result) for result in Result):
-            return False
-    return True
+
+    def _by_term(self) -> dict[int, dict[Term | None, list[Cell]]]:
+        found: dict[int, dict[Term | None, list[Cell]]] = {}
+        for family in FAMILIES:
+            cells = self._case.partition(self._record.text, everything(family), family, UNLIMITED).cells
+            if any(cell.depends for cell in cells):
+                return {}
+            found[family] = {}
+            for cell in cells:
+                found[family].setdefault(cell.path[0].term if cell.path else None, []).append(cell)
+        return found
+
+    def _is_alike(self, term: Term, family: int) -> bool:
+        assert self._decided is not None
+        record = self._record
+        cells = self._decided[family].get(term, [])
+        if not cells:
+            return True
+        self._case.work.spend(Measure.CELLS, len(record.terms))
+        shorter = " ".join(["v=spf1", *(other.text for other in record.terms if other is not term)])
+        now = Partition(family=family, cells=tuple(cells))
+        ranges = normalise(one for cell in cells for one in cell.addresses)
+        then = self._case.partition(shorter, ranges, family, UNLIMITED)
+        return all(now.having(result) == then.having(result) for result in Result)
 
 
 def denied_by_name(case: Case, record: Record) -> dict[str, Any] | None:
     """The certificate that a term turns our servers away by name, where one does."""
+    known: dict[str, bool] = {}
     for term in live_terms(record):
         if term.is_modifier or term.name == "all" or term.result is Result.PASS:
             continue
@@ -212,19 +240,28 @@ def denied_by_name(case: Case, record: Record) -> dict[str, Any] | None:
             if term.result is Result.FAIL:
                 return {"code": "denied-by-name", "term": term.text}
             continue
-        if _lies_inside(case, term):
+        if _lies_inside(case, term, known):
             return {"code": "denied-by-name", "term": term.text}
     return None
 
 
-def _lies_inside(case: Case, term: Term) -> bool:
-    """What *term* matches is a part of what our includes authorise: whoever wrote it meant us."""
+def _lies_inside(case: Case, term: Term, known: dict[str, bool]) -> bool:
+    """What *term* matches is a part of what our includes authorise: whoever wrote it meant us.
+
+    *known* is what was found of terms, by their text without a sign: one may stand there again and again.
+    """
     if term.network is not None and term.family is not None:
         return intersect((term.network,), case.ours.allowed[term.family]) == (term.network,)
     if term.spec is not None and term.target is None:
         return False
-    matched: Ranges = ()
-    plain = f"v=spf1 {term.text.lstrip('+-~?')}"
+    bare = term.text.lstrip("+-~?")
+    if bare not in known:
+        known[bare] = _is_within_ours(case, f"v=spf1 {bare}")
+    return known[bare]
+
+
+def _is_within_ours(case: Case, plain: str) -> bool:
+    matched = False
     for family in FAMILIES:
         parts = case.partition(plain, everything(family), family, UNLIMITED)
         if any(cell.depends for cell in parts.cells):
@@ -232,8 +269,8 @@ def _lies_inside(case: Case, term: Term) -> bool:
         passing = parts.passing()
         if subtract(passing, case.ours.allowed[family]):
             return False
-        matched += passing
-    return bool(matched)
+        matched = matched or bool(passing)
+    return matched
 
 
 def passes_all(base: Base) -> bool:

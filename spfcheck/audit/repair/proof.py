@@ -19,6 +19,7 @@ from spfcheck.audit.repair.structure import BY_STRUCTURE, form
 from spfcheck.audit.repair.trial import Refused, Trial, Wall, is_ours
 from spfcheck.audit.text.terms import is_own
 from spfcheck.rfc7208.record import Record
+from spfcheck.rfc7208.work import Measure
 
 __all__ = ["WALLS", "Proof", "Proposal", "Refusal", "deletable", "for_nobody", "prove"]
 
@@ -33,8 +34,9 @@ def prove(
 
     *by_parts*: where both records are plain, a proof by what their terms hold is enough (`proof_flat`). *walls* are
     those that stand; with any left out nothing is proven, but what is refused shows that the others hold.
-    Raises `Missing` where DNS answers are wanted that are not cached.
+    Raises `Missing` where DNS answers are wanted that are not cached, `TooLargeError` where no work is left for it.
     """
+    case.work.spend(Measure.PROPOSALS)
     trial = Trial(case, proposal)
     by_parts = by_parts and walls is WALLS
     try:

@@ -7,7 +7,6 @@ and merges have made the base by then. The first edit that the prover accepts is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from spfcheck.audit.flat.record import Plain
@@ -15,6 +14,7 @@ from spfcheck.audit.judgement.vendors import mailbox_of
 from spfcheck.audit.repair import certificates
 from spfcheck.audit.repair.case import Case
 from spfcheck.audit.repair.claims import LOOKUPS
+from spfcheck.audit.repair.fewest import Candidate, fewest
 from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
 from spfcheck.audit.repair.proof import Proof, Proposal, Refusal, deletable, prove
 from spfcheck.audit.repair.widening import newly_authorised
@@ -37,12 +37,6 @@ _new_remedy: Final = maker(Remedy)
 
 class Blocked(Exception):  # noqa: N818 - the DNS's failure, not ours
     """Nothing can be proven while the DNS does not answer; the status is unknown."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    text: str
-    edits: tuple[str, ...]
 
 
 def propose(case: Case, needed: Sequence[str], name: str) -> Remedy:
@@ -88,9 +82,9 @@ def _climb(case: Case, base: Base, needed: Sequence[str], name: str) -> Remedy:
         if isinstance(made, Proof):
             return _remedy(case, base, name, candidate, made)
         refusals.append(made)
-    dead = deletable(base.record, case.domain)
-    if dead:
-        least = _fewest(case, base, needed, dead, Proposal(name, "", delete))
+    if deletable(base.record, case.domain):
+        shape = Proposal(name, "", delete)
+        least = fewest(case, base.record, lambda dropped: candidates(case, base, needed, dropped), shape)
         if least is not None:
             return _remedy(case, base, name, *least)
     if any(refusal.invariant == "unknown" for refusal in refusals):
@@ -98,38 +92,12 @@ def _climb(case: Case, base: Base, needed: Sequence[str], name: str) -> Remedy:
     return _manual(name, certificates.no_room(case, base.record, needed))
 
 
-def _fewest(
-    case: Case, base: Base, needed: Sequence[str], dead: list[Term], shape: Proposal
-) -> tuple[_Candidate, Proof] | None:
-    """The candidate with the fewest deletions: each that can be taken back is."""
-
-    def first(dropped: Sequence[Term]) -> tuple[_Candidate, Proof] | None:
-        for candidate in candidates(case, base, needed, dropped):
-            if candidate.text in case.refused:
-                continue
-            made = prove(case, Proposal(shape.name, candidate.text, shape.delete))
-            if isinstance(made, Proof):
-                return candidate, made
-        return None
-
-    best = first(dead)
-    if best is None:
-        return None
-    dropped = list(dead)
-    for term in dead:
-        fewer = [other for other in dropped if other is not term]
-        again = first(fewer) if fewer else None  # that nothing need be dropped was tried before
-        if again is not None:
-            best, dropped = again, fewer
-    return best
-
-
-def candidates(case: Case, base: Base, needed: Sequence[str], dropped: Sequence[Term]) -> Iterator[_Candidate]:
+def candidates(case: Case, base: Base, needed: Sequence[str], dropped: Sequence[Term]) -> Iterator[Candidate]:
     """The candidates of one rung: as it is, requalified, at the end, at the front."""
     words = without(_words(case, base), dropped)
     said = (*base.edits, *(f"“{term.text}” is dropped: it can never decide." for term in dropped))
     if base.origin is not Origin.PUBLISHED or dropped:
-        yield _candidate(base, words, said)
+        yield _candidate(base, words, said, "as-is")
     names = frozenset(needed)
     soft = [word for word in before_all(words) if word.term is not None and is_own(word.term, names)]
     soft = [word for word in soft if word.text[0] in "~?"]
@@ -141,16 +109,16 @@ def candidates(case: Case, base: Base, needed: Sequence[str], dropped: Sequence[
     shown = " ".join([f"include:{one}" for one in needed])
     verb = "moves" if old else "is added"
     for place, where in (("end", "behind the last term before the end"), ("front", "to the front of the record")):
-        yield _candidate(base, insert(words, needed, place), (*said, f"“{shown}” {verb} {where}."))
+        yield _candidate(base, insert(words, needed, place), (*said, f"“{shown}” {verb} {where}."), place)
 
 
-def _candidate(base: Base, words: Sequence[Word], said: tuple[str, ...]) -> _Candidate:
+def _candidate(base: Base, words: Sequence[Word], said: tuple[str, ...], kind: str) -> Candidate:
     """*words* as a record; runs of spaces that no character-string can hold inside become one space each (I5)."""
     text = write(base.text, words)
     if len(text) > STRING_BYTES and any(one != one.strip(" ") for one in split_strings(text)):
         text = write(base.text, [Word(" ", word.text, word.term) for word in words])
         said = (*said, "Every run of spaces becomes one space.")
-    return _Candidate(text, said)
+    return Candidate(text, said, kind)
 
 
 def _words(case: Case, base: Base) -> Sequence[Word]:
@@ -158,10 +126,11 @@ def _words(case: Case, base: Base) -> Sequence[Word]:
     return plain.words() if plain is not None and plain.text == base.text else pieces(base.record)
 
 
-def _requalified(base: Base, words: Sequence[Word], soft: Sequence[Word], said: tuple[str, ...]) -> _Candidate:
-    changed = [Word(word.spaces, word.text[1:], word.term) if word in soft else word for word in words]
+def _requalified(base: Base, words: Sequence[Word], soft: Sequence[Word], said: tuple[str, ...]) -> Candidate:
+    ours = {id(word.term) for word in soft}
+    changed = [Word(word.spaces, word.text[1:], word.term) if id(word.term) in ours else word for word in words]
     edits = tuple(f"“{word.text}” becomes “{word.text[1:]}”." for word in soft)
-    return _candidate(base, changed, (*said, *edits))
+    return _candidate(base, changed, (*said, *edits), "requalified")
 
 
 def _publish(case: Case, needed: Sequence[str], name: str) -> Remedy:
@@ -201,7 +170,7 @@ def skeleton_of(domain: str, sure: Callable[[Question], Answer]) -> tuple[str, s
     return "v=spf1 ?all", "The domain has no mail host, so only our servers are listed."
 
 
-def _remedy(case: Case, base: Base, name: str, candidate: _Candidate, made: Proof) -> Remedy:
+def _remedy(case: Case, base: Base, name: str, candidate: Candidate, made: Proof) -> Remedy:
     fresh = not case.texts and not case.near
     elsewhere = list(_gone_elsewhere(case, candidate.text))
     return _new_remedy(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from spfcheck.audit.judgement.tree import RecordState
@@ -10,7 +10,7 @@ from spfcheck.audit.repair.case import Case
 from spfcheck.audit.repair.trial import Refused, Trial, Wall, is_ours
 from spfcheck.audit.text.terms import is_own
 from spfcheck.rfc7208.limits import UNLIMITED
-from spfcheck.rfc7208.ranges import Ranges, everything, intersect, subtract, union
+from spfcheck.rfc7208.ranges import Range, Ranges, everything, normalise, subtract, union
 from spfcheck.rfc7208.record import Record, Result, Term, live_terms
 from spfcheck.rfc7208.verdict import Cause, Cell, Partition
 
@@ -38,8 +38,10 @@ def _ours_pass(trial: Trial) -> None:
         wanted = _named(case, own, family) if own else ranges
         cells = case.partition(trial.text, wanted, family).cells
         for cell in cells:
-            _passes(cell, trial.new, own)
+            _passes(cell)
             trial.void_lookups = max(trial.void_lookups, cell.void_lookups)
+        if any(cell.depends for cell in cells):
+            _harmless(trial.new, own)
         trial.cells += len(cells)
         trial.judged[family] = wanted
 
@@ -54,22 +56,25 @@ def _named(case: Case, own: Sequence[Term], family: int) -> Ranges:
     return ranges
 
 
-def _passes(cell: Cell, new: Record, own: Sequence[Term]) -> None:
+def _harmless(new: Record, own: Sequence[Term]) -> None:
+    """Nothing that asks the DNS in front of our includes turns anybody away: it may do so for some message."""
+    for term in new.terms:
+        if own and term is own[0]:
+            return
+        if term.network is None and term.result is not Result.PASS:
+            raise Refused("I1", f"{term.text} in front of our include may turn it away.")
+
+
+def _passes(cell: Cell) -> None:
     if cell.result is Result.TEMPERROR:
         raise Refused("unknown", "The DNS did not answer on the way to our include.")
     if cell.result is not Result.PASS:
         raise Refused("I1", f"Some of our addresses get {cell.result.value} ({cell.cause.value}).")
-    if not cell.depends:
-        return
     # A term that asks about the message was taken as no match. It may match, so it must not do harm if it does.
     for step in cell.depends:
         term = step.term
         if term is None or term.name not in _MESSAGE_TERMS or term.result is not Result.PASS:
             raise Refused("I1", "A term in front of our include depends on the message.")
-    before = new.terms[: new.terms.index(own[0])] if own else new.terms
-    for term in before:
-        if term.network is None and term.result is not Result.PASS:
-            raise Refused("I1", f"{term.text} in front of our include may turn it away.")
 
 
 def _sending_pass(trial: Trial) -> None:
@@ -98,17 +103,32 @@ def _nobody_else(trial: Trial) -> None:
 
 def _only_limits(case: Case, base: str, others: Ranges, after: Partition, before: Partition) -> None:
     """Where *after* differs from *before*, a limit decided before, and *base* says the same without it."""
-    lifted: Partition | None = None
-    for cell in after.cells:
-        for old in before.cells:
-            shared = intersect(cell.addresses, old.addresses)
-            if not shared or cell.result is old.result:
-                continue
-            if old.cause not in _LIMIT_CAUSES:
-                raise Refused("I2", f"Other addresses get {cell.result.value} instead of {old.result.value}.")
-            lifted = lifted or case.partition(base, others, after.family, UNLIMITED)
-            if any(intersect(shared, free.addresses) and free.result is not cell.result for free in lifted.cells):
-                raise Refused("I2", f"Other addresses get {cell.result.value}, which the record does not say.")
+    differing: dict[Result, list[Range]] = {}
+    for part, cell, old in _side_by_side(after, before):
+        if cell.result is old.result:
+            continue
+        if old.cause not in _LIMIT_CAUSES:
+            raise Refused("I2", f"Other addresses get {cell.result.value} instead of {old.result.value}.")
+        differing.setdefault(cell.result, []).append(part)
+    lifted = case.partition(base, others, after.family, UNLIMITED)
+    for result, parts in differing.items():
+        if subtract(normalise(parts), lifted.having(result)):
+            raise Refused("I2", f"Other addresses get {result.value}, which the record does not say.")
+
+
+def _side_by_side(after: Partition, before: Partition) -> Iterator[tuple[Range, Cell, Cell]]:
+    """The ranges that lie in one cell of each of two partitions, rising: one sweep over the boundaries of both."""
+    left = sorted([(low, high, place) for place, cell in enumerate(after.cells) for low, high in cell.addresses])
+    right = sorted([(low, high, place) for place, cell in enumerate(before.cells) for low, high in cell.addresses])
+    i = j = 0
+    while i < len(left) and j < len(right):
+        low, high = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
+        if low <= high:
+            yield (low, high), after.cells[left[i][2]], before.cells[right[j][2]]
+        if left[i][1] == high:
+            i += 1
+        else:
+            j += 1
 
 
 def _no_new_error(trial: Trial) -> None:

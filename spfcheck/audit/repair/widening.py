@@ -9,7 +9,16 @@ from typing import Final
 from spfcheck.audit.repair.case import Case
 from spfcheck.audit.repair.meant import Base
 from spfcheck.rfc7208.limits import UNLIMITED
-from spfcheck.rfc7208.ranges import Network, Ranges, everything, format_network, subtract, to_networks, union
+from spfcheck.rfc7208.ranges import (
+    Network,
+    Range,
+    everything,
+    first_owners,
+    format_network,
+    normalise,
+    subtract,
+    to_networks,
+)
 from spfcheck.rfc7208.record import parse
 
 __all__ = ["newly_authorised"]
@@ -31,16 +40,16 @@ def _by_cells(case: Case, base: Base) -> tuple[str, ...]:
     published = case.texts[0].decode("latin-1") if len(case.texts) == 1 else ""
     by_term: dict[str, list[tuple[int, Network]]] = {}
     for family in (4, 6):
-        found: dict[str, Ranges] = {}
+        found: dict[str, list[Range]] = {}
         others = subtract(everything(family), case.ours.allowed[family])
         if published:
             others = subtract(others, case.partition(published, others, family).passing())
         for cell in case.partition(base.text, others, family, UNLIMITED).cells:
             term = cell.path[0].term if cell.path else None
             if cell.result == "pass" and term is not None:
-                found[term.text] = union(found.get(term.text, ()), cell.addresses)
+                found.setdefault(term.text, []).extend(cell.addresses)
         for words, ranges in found.items():
-            by_term.setdefault(words, []).extend((family, network) for network in to_networks(ranges, family))
+            by_term.setdefault(words, []).extend((family, one) for one in to_networks(normalise(ranges), family))
     return _lines(base, by_term)
 
 
@@ -53,14 +62,15 @@ def _by_parts(case: Case, base: Base) -> tuple[str, ...] | None:
         return None
     by_term: dict[str, list[tuple[int, Network]]] = {}
     for family in (4, 6):
-        taken = [case.ours.allowed[family]]
-        for part in plain.parts:
-            rest = part.held[family]
-            for ranges in taken:
-                rest = subtract(rest, ranges) if rest else rest
-            taken.append(part.held[family])
-            if rest:
-                by_term.setdefault(part.text, []).extend((family, one) for one in to_networks(rest, family))
+        # Whose each address is, ours first: in the order of the record.
+        held = [case.ours.allowed[family], *(part.held[family] for part in plain.parts)]
+        whose = [place for place, ranges in enumerate(held) for _ in ranges]
+        found: dict[int, list[Range]] = {}
+        for low, high, number in first_owners([one for ranges in held for one in ranges]):
+            found.setdefault(whose[number], []).append((low, high))
+        for place in sorted(found.keys() - {0}):
+            networks = to_networks(normalise(found[place]), family)
+            by_term.setdefault(plain.parts[place - 1].text, []).extend((family, one) for one in networks)
     return _lines(base, by_term)
 
 

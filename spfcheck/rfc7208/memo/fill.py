@@ -54,8 +54,8 @@ def _table(
     before = {one.question: one.reply for way in fold.table[1] if way is not None for one in way.expected}
     walk = _Folding(plan.family, Message(plan.domain), {**before, **replies})
     everyone = Strand(everything(plan.family), _Noting())
-    evaluation = walk.evaluate(ask.record, plan.domain, everyone, (plan.domain,), ask.steps)
     try:
+        evaluation = walk.evaluate(ask.record, plan.domain, everyone, (plan.domain,), ask.steps)
         decided = run(evaluation, walk.answers.__getitem__)
     except _TooMuchError:
         return fold.table

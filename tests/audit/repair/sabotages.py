@@ -34,7 +34,7 @@ customer.example AAAA 2001:db8:1::1
 mx.customer.example A 198.51.100.2
 mx.customer.example AAAA 2001:db8:1::2
 """
-BIG = f'big.example TXT "v=spf1 {"ip4:192.0.2.1 " * 2_100}-all"'
+BIG = f'big.example TXT "v=spf1 {"a:h1.example " * 2_100}-all"'
 TEN = " ".join(["a:h1.example"] * 10)
 PROVIDER = "include:spf.protection.outlook.com"
 WHOLE = "ip4:203.0.113.0/24 ip6:2001:db8:5::/48"
@@ -356,8 +356,8 @@ SABOTAGES = [
     ),
     Sabotage(
         wall="counted",
-        published=f"v=spf1 {'ip4:192.0.2.1 ' * 2_100}-all",
-        value=f"v=spf1 {'ip4:192.0.2.1 ' * 2_100}{O} -all",
+        published=f"v=spf1 {'a:h1.example ' * 2_100}-all",
+        value=f"v=spf1 {'a:h1.example ' * 2_100}{O} -all",
         refusal=("unknown", "The include tree is too large to be counted."),
     ),
     # I1: ours pass
