@@ -10,13 +10,14 @@ from spfcheck.audit.assemble import Conclusion
 from spfcheck.audit.judgement.status import Standing, needed_includes, sender_findings, status_of
 from spfcheck.audit.repair.case import Case, Missing, Unanswered
 from spfcheck.audit.repair.misspelt import misspelt_beside, with_misspelt
-from spfcheck.audit.repair.propose import Blocked, propose
+from spfcheck.audit.repair.propose import Blocked, given_up, propose
 from spfcheck.audit.repair.remaining import remaining
 from spfcheck.audit.report.catalogue import Code, finding
 from spfcheck.audit.report.model import Finding, Remedy, Status
 from spfcheck.audit.senders import Ours
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Result, Term, parse
+from spfcheck.rfc7208.work import TooLargeError
 
 T = TypeVar("T")
 Asking = Generator[list[Question], None, T]
@@ -96,6 +97,8 @@ def _remedy(case: Case, needed: Sequence[str], name: str) -> Asking[Remedy | Non
             questions = list(missing.questions)
         except (Blocked, Unanswered):
             return None
+        except TooLargeError as error:
+            return given_up(name, error)
         yield questions
     return None
 

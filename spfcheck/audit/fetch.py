@@ -24,6 +24,10 @@ TYPED_S: Final = 1.0
 TYPED_TTL: Final = 300
 """Seconds for which it is not asked again where it was not waited for."""
 
+MOST_TERMS: Final = 50_000
+"""Terms of the records that one check reads: those of eleven, which is all that RFC 7208 4.6.4 lets a receiver read,
+each as large as the DNS carries and full of networks."""
+
 Sleep = Callable[[float], Awaitable[None]]
 """How time passes."""
 
@@ -31,11 +35,11 @@ Sleep = Callable[[float], Awaitable[None]]
 class Witness:
     """A `Lookup` that remembers every answer, so that one check sees one view of the DNS and can be told again.
 
-    It asks no question twice, and no more than *ceiling* questions in all; beyond, the answer is `Outcome.LIMITED`,
-    which is a failure of ours and never the domain's.
+    It asks no question twice, no more than *ceiling* questions in all, and none once the records hold more than
+    `MOST_TERMS`; beyond, the answer is `Outcome.LIMITED`, which is a failure of ours and never the domain's.
     """
 
-    __slots__ = ("_asking", "_ceiling", "_lookup", "answers", "limited", "seen")
+    __slots__ = ("_asking", "_ceiling", "_lookup", "_terms", "answers", "limited", "seen")
 
     def __init__(self, lookup: Lookup, ceiling: int = AUDIT_QUESTIONS) -> None:
         self._lookup = lookup
@@ -45,6 +49,7 @@ class Witness:
         self.seen: set[Question] = set()
         """What was looked at so far; more may be known."""
         self.limited = False
+        self._terms = 0
 
     def cached(self, question: Question) -> Answer | None:
         """The answer that was given before, or one that the lookup has cached."""
@@ -55,7 +60,7 @@ class Witness:
                 return self._refusal(question)
             answer = self._lookup.cached(question)
             if answer is not None:
-                self.answers[question] = answer
+                self._keep(question, answer)
         return answer
 
     async def ask(self, question: Question) -> Answer:
@@ -71,7 +76,7 @@ class Witness:
             answer = await asyncio.shield(running)
         finally:
             self._asking.pop(question, None)
-        return self.answers.setdefault(question, answer)
+        return self.answers.get(question) or self._keep(question, answer)
 
     async def ask_all(self, questions: Sequence[Question], sleep: Sleep = asyncio.sleep) -> None:
         """Ask those of *questions* at once that are not cached; without a task for each."""
@@ -83,7 +88,8 @@ class Witness:
             found: dict[Question, Answer] = {}
             await ask_all(self._lookup, missing[:room], found, sleep)
             for question, answer in found.items():
-                self.answers.setdefault(question, answer)
+                if question not in self.answers:
+                    self._keep(question, answer)
 
     def reserve(self, number: int) -> int:
         """How many of *number* questions may be asked beside this check; they count against its ceiling."""
@@ -92,7 +98,14 @@ class Witness:
         return room
 
     def _full(self) -> bool:
-        return len(self.answers) + len(self._asking) >= self._ceiling
+        return len(self.answers) + len(self._asking) >= self._ceiling or self._terms > MOST_TERMS
+
+    def _keep(self, question: Question, answer: Answer) -> Answer:
+        self.answers[question] = answer
+        if question.rtype is Rtype.TXT:
+            for strings in answer.records:
+                self._terms += sum([string.count(b" ") for string in strings])
+        return answer
 
     def _refusal(self, question: Question) -> Answer:
         answer = Answer(question=question, outcome=Outcome.LIMITED, detail="This check asked too many questions.")

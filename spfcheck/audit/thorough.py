@@ -18,18 +18,20 @@ from spfcheck.audit.judgement.samples import MessageIdentity
 from spfcheck.audit.judgement.status import Standing, standing_of
 from spfcheck.audit.judgement.tree import Survey, survey
 from spfcheck.audit.repair.case import Case, published_as
+from spfcheck.audit.repair.propose import given_up
 from spfcheck.audit.report.catalogue import Code, finding
 from spfcheck.audit.report.model import Finding, Remedy, Report, Severity, Status, TreeNode
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.text.near_miss import near_misses
 from spfcheck.names import registrable
-from spfcheck.resolver.types import Answer
+from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
-from spfcheck.rfc7208.limits import UNLIMITED
+from spfcheck.rfc7208.limits import AUDIT_QUESTIONS, UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import everything, size
 from spfcheck.rfc7208.record import Record, Result, live_terms, parse, spf_texts
+from spfcheck.rfc7208.work import Measure, TooLargeError, Work
 
 __all__ = ["examine_thoroughly"]
 
@@ -183,7 +185,11 @@ async def _conclude(
             break
         case.refused.add(text)
         concluded = await _repaired(case, look, standing, judged, witness)
-    if concluded.status is not status and _failed(witness.answers) and not _failed(known):
+    if concluded.status is not status and _only_limited(witness.answers):
+        # Our own ceiling ended the search for a repair; what is published is what it was found to be.
+        most = TooLargeError(Measure.QUESTIONS, AUDIT_QUESTIONS)
+        concluded = Conclusion(status, concluded.findings, given_up(look.name, most))
+    elif concluded.status is not status and _failed(witness.answers) and not _failed(known):
         # Only what the repair asked for was not answered: what is published is what it was found to be.
         concluded = Conclusion(status, concluded.findings)
     answers = witness.answers
@@ -248,6 +254,12 @@ def _failed(answers: Mapping[Question, Answer]) -> bool:
     return any(answer.failed and question.rtype is not Rtype.SPF for question, answer in answers.items())
 
 
+def _only_limited(answers: Mapping[Question, Answer]) -> bool:
+    """Whether some of *answers* were refused over our own ceiling, and all others are there, type 99 aside."""
+    failed = [one for question, one in answers.items() if one.failed and question.rtype is not Rtype.SPF]
+    return bool(failed) and all(one.outcome is Outcome.LIMITED for one in failed)
+
+
 def _picture(look: _Look, witness: Witness) -> Picture:
     record, found, domain = look.record, look.found, look.check.judged_domain
     if record is None:
@@ -269,8 +281,9 @@ def _authorised(look: _Look, record: Record, witness: Witness) -> int:
         return -1
     domain = look.check.judged_domain
     try:
-        parts = run(partition(everything(4), 4, domain, policy=UNLIMITED), witness.answers.__getitem__)
-    except KeyError:  # a name that only other messages lead to
+        evaluation = partition(everything(4), 4, domain, policy=UNLIMITED, work=Work())
+        parts = run(evaluation, witness.answers.__getitem__)
+    except (KeyError, TooLargeError):  # a name that only other messages lead to, or more than is worth a number
         return -1
     if any(cell.depends or cell.result is Result.TEMPERROR for cell in parts.cells):
         return -1

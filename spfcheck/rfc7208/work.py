@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
+
 __all__ = ["MOST", "Measure", "TooLargeError", "Work"]
 
 
@@ -21,6 +23,8 @@ class Measure(StrEnum):
     """Bytes of what is published as, or meant as, one record."""
     TERMS = "terms"
     """Its terms."""
+    STRINGS = "strings"
+    """Bytes of one character-string: what has no place to be cut there is none for."""
     READINGS = "readings"
     """Ways to read broken words that are looked at, the long ones counted more than once."""
     COMPARISONS = "comparisons"
@@ -31,16 +35,20 @@ class Measure(StrEnum):
     """Ranges of addresses that the terms of a record are held against, one by one."""
     PROPOSALS = "proposals"
     """Records that are tried as a repair."""
+    QUESTIONS = "questions"
+    """Questions to the DNS, of all that a check asks (`AUDIT_QUESTIONS`)."""
 
 
 MOST: Final[Mapping[Measure, int]] = {
     Measure.BYTES: 65_535,
     Measure.TERMS: 8_192,
+    Measure.STRINGS: 255,
     Measure.READINGS: 20_000,
     Measure.COMPARISONS: 1_000_000,
     Measure.TREE_TERMS: 20_000,
     Measure.CELLS: 1_000_000,
     Measure.PROPOSALS: 64,
+    Measure.QUESTIONS: AUDIT_QUESTIONS,
 }
 """What one check may take of each."""
 

@@ -60,7 +60,7 @@ def manual_words(certificate: Mapping[str, Any] | None) -> Manual:
     """What a certificate of kind manual says to a person; empty for one without words."""
     if not certificate:
         return Manual("")
-    values = defaultdict(str, {name: shown(str(value), 300) for name, value in certificate.items()})
+    values = defaultdict(str, {name: shown(_said(value), 300) for name, value in certificate.items()})
     if "cost" in certificate:
         values["over"] = str(certificate["lookups"] + certificate["cost"] - LOOKUPS)
     values["meant"] = _meant(certificate)
@@ -74,6 +74,11 @@ def _choice(one: Mapping[str, Any]) -> Choice:
     saves = f"{one['saves']} lookup{'s' if one['saves'] != 1 else ''}"
     values = {"term": shown(one["term"], 300), "vendor": one.get("vendor", ""), "saves": saves}
     return Choice(words()["choice"][one["why"]].format_map(values), one.get("source", ""))
+
+
+def _said(value: Any) -> str:
+    """*value* as a sentence has it: a figure with its thousands."""
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _meant(certificate: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from spfcheck.rfc7208.lookup import Rtype
 from spfcheck.rfc7208.ranges import BITS, Ranges, everything, normalise, size, subtract
 from spfcheck.rfc7208.record import Record, Result, Term
 from spfcheck.rfc7208.verdict import Cause, Partition, PathStep, Verdict
+from spfcheck.rfc7208.work import TooLargeError, Work
 
 __all__ = ["WIDEST_HOSTS", "everybody_findings"]
 
@@ -46,20 +47,32 @@ async def everybody_findings(
         policy, wanted = STRICT, _strangers(parts, ours)
         if not wanted:
             # A limit or a loop stands in front of it; what comes once that is mended is wrong already.
-            policy, wanted = UNLIMITED, _strangers(await _partitions(families, witness, who, UNLIMITED), ours)
+            policy, wanted = UNLIMITED, _strangers(await _unlimited_partitions(families, witness, who), ours)
         probed = await verdicts(wanted, witness, who, policy)
         said += _of_all(list(probed.values()), record, found, witness, who.domain)
     return said
 
 
 async def _partitions(
-    families: Iterable[int], witness: Witness, who: MessageIdentity, policy: Policy
+    families: Iterable[int], witness: Witness, who: MessageIdentity, policy: Policy, work: Work | None = None
 ) -> dict[int, Partition]:
     parts: dict[int, Partition] = {}
     for family in families:
-        evaluation = partition(everything(family), family, who.domain, who.mail_from, who.helo, policy=policy)
+        evaluation = partition(
+            everything(family), family, who.domain, who.mail_from, who.helo, policy=policy, work=work
+        )
         parts[family] = await drive(evaluation, witness)
     return parts
+
+
+async def _unlimited_partitions(
+    families: Iterable[int], witness: Witness, who: MessageIdentity
+) -> dict[int, Partition]:
+    """The same with the limits lifted, which then no longer bound the work; none where that is too much."""
+    try:
+        return await _partitions(families, witness, who, UNLIMITED, Work())
+    except TooLargeError:
+        return {}
 
 
 def _may_cover(records: Any, family: int) -> bool:

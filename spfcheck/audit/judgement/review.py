@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
 from typing import Any, Final
 
 from spfcheck.audit.judgement.tree import RecordState, Survey
@@ -19,6 +21,7 @@ from spfcheck.rfc7208.limits import STRICT
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import format_network, from_network, intersect, size, to_networks
 from spfcheck.rfc7208.record import Problem, ProblemCode, Record, Result, Term
+from spfcheck.rfc7208.work import TooLargeError, Work
 
 __all__ = [
     "SLOW_MS",
@@ -138,9 +141,10 @@ def answer_findings(answers: Mapping[Question, Answer]) -> Iterator[Finding]:
 
 def record_findings(record: Record, domain: str, strings: tuple[bytes, ...] = ()) -> Iterator[Finding]:
     """The findings on one record by itself. *strings* are its character-strings as published."""
+    hints = _Hints(record, strings)
     for problem in record.problems:
         if problem.code is not ProblemCode.NOT_SPF:
-            yield _problem(record, problem, domain, strings)
+            yield _problem(record, problem, domain, hints)
     yield from length_findings(len(record.text), domain)
     yield from _terms(record, domain)
     if record.valid:
@@ -155,7 +159,30 @@ def length_findings(length: int, domain: str) -> Iterator[Finding]:
         yield finding(Code.RECORD_TOO_LONG, domain, length=length)
 
 
-def _problem(record: Record, problem: Problem, domain: str, strings: tuple[bytes, ...]) -> Finding:
+class _Hints:
+    """What the problems of one record look like, as long as looking takes no more than one record may."""
+
+    def __init__(self, record: Record, strings: tuple[bytes, ...]) -> None:
+        self._text = record.text
+        self._work: Work | None = Work()
+        self._joints = [
+            at for at, string in zip(accumulate(map(len, strings)), strings[:-1], strict=False) if len(string) < 255
+        ]
+        """Where two character-strings were joined, the first of which had room for more."""
+
+    def slip(self, begin: int, end: int, problem: Problem) -> Slip | None:
+        """The slip of *problem*, in the word from *begin* to *end*; None for none that is known."""
+        place = bisect_right(self._joints, begin)
+        if place < len(self._joints) and self._joints[place] < end:
+            return Slip.JOINT  # the word runs over the place, without a space there
+        try:
+            return slip_at(self._text, problem.span, self._work) if self._work is not None else None
+        except TooLargeError:
+            self._work = None
+            return None
+
+
+def _problem(record: Record, problem: Problem, domain: str, hints: _Hints) -> Finding:
     span = (problem.span.start, problem.span.stop)
     if problem.code is ProblemCode.NON_ASCII:
         shown, length = _character(record.text, span[0])
@@ -163,7 +190,7 @@ def _problem(record: Record, problem: Problem, domain: str, strings: tuple[bytes
     begin = record.text.rfind(" ", 0, span[0]) + 1
     end = record.text.find(" ", max(span[1], begin))
     word = record.text[begin : end if end >= 0 else len(record.text)]
-    slip = _joint(strings, begin, begin + len(word)) or slip_at(record.text, problem.span)
+    slip = hints.slip(begin, begin + len(word), problem)
     if problem.code is ProblemCode.DUPLICATE_MODIFIER:
         slip = Slip.REPEATED_MODIFIER
     return finding(
@@ -182,16 +209,6 @@ def _character(text: str, at: int) -> tuple[str, int]:
         return f"U+{ord(char[0]):04X}" + (f" ({name})" if name else ""), len(char[0].encode())
     name = character_name(text[at])
     return f"the byte 0x{ord(text[at]):02X}" + (f" ({name})" if name else ""), 1
-
-
-def _joint(strings: tuple[bytes, ...], begin: int, end: int) -> Slip | None:
-    """The word runs over the place where two character-strings were joined, without a space there."""
-    position = 0
-    for string in strings[:-1]:
-        position += len(string)
-        if begin < position < end and len(string) < 255:
-            return Slip.JOINT
-    return None
 
 
 def _terms(record: Record, domain: str) -> Iterator[Finding]:

@@ -17,12 +17,12 @@ from spfcheck.audit.senders import Ours
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.drive import run
 from spfcheck.rfc7208.evaluate import partition
-from spfcheck.rfc7208.limits import STRICT, Policy
+from spfcheck.rfc7208.limits import STRICT, UNLIMITED, Policy
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import Ranges
 from spfcheck.rfc7208.record import Record
-from spfcheck.rfc7208.verdict import Partition
-from spfcheck.rfc7208.work import Measure, Work
+from spfcheck.rfc7208.verdict import Cause, Partition
+from spfcheck.rfc7208.work import Measure, TooLargeError, Work
 
 __all__ = ["PUBLISHED_TTL", "Case", "Missing", "Unanswered", "published_as"]
 
@@ -106,7 +106,10 @@ class Case:
         def answer(question: Question) -> Answer:
             return overlaid if question == overlaid.question else self.answer(question)
 
-        return run(partition(ranges, family, self.domain, policy=policy, work=self.work), answer)
+        found = run(partition(ranges, family, self.domain, policy=policy, work=self.work), answer)
+        if policy is UNLIMITED and any(cell.cause is Cause.QUESTION_CEILING for cell in found.cells):
+            raise TooLargeError(Measure.QUESTIONS, UNLIMITED.questions)
+        return found
 
     def plain(self, text: str) -> Plain | None:
         """What is read of the valid record *text*, up to its first ``all``, where that is a plain record.

@@ -15,6 +15,7 @@ from spfcheck.audit.repair.case import Case, Missing
 from spfcheck.audit.repair.claims import LOOKUPS
 from spfcheck.audit.repair.deletion import deletable
 from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
+from spfcheck.audit.repair.size import is_so_large
 from spfcheck.audit.report.model import TreeNode
 from spfcheck.audit.text.terms import ends_in, is_own
 from spfcheck.names import is_public_suffix, registrable
@@ -45,7 +46,7 @@ def accepts(case: Case, certificate: dict[str, Any], needed: Sequence[str], name
     if code == "not-editable-here":
         return not_editable(case, name) == certificate
     base = base_of(case)
-    if code in ("no-single-reading", "pass-all-in-broken-record") and isinstance(base, NoBase):
+    if code in ("no-single-reading", "pass-all-in-broken-record", "too-large") and isinstance(base, NoBase):
         return base.certificate == certificate
     if code == "pass-all-in-broken-record":
         return isinstance(base, Base) and passes_all(base)
@@ -54,6 +55,8 @@ def accepts(case: Case, certificate: dict[str, Any], needed: Sequence[str], name
         return False
     if code == "denied-by-name":
         return denied_by_name(case, record) == certificate
+    if code == "too-large":
+        return is_so_large(case, record, certificate)
     if code in ("no-room", "loop"):
         return _no_way(case, record, certificate, needed)
     return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spfcheck.audit.text.terms import key
 from spfcheck.rfc7208.record import Record, Term
 
-__all__ = ["deletable"]
+__all__ = ["deciding", "deletable"]
 
 
 def deletable(record: Record, domain: str) -> list[Term]:
@@ -28,3 +28,12 @@ def deletable(record: Record, domain: str) -> list[Term]:
         seen.add(same)
         after = after or term is record.all_term
     return dead
+
+
+def deciding(record: Record, domain: str) -> str:
+    """*record* without the terms that can never decide.
+
+    With its limits lifted it says the same, and nothing is asked again and again on the way.
+    """
+    dead = {id(term) for term in deletable(record, domain)}
+    return " ".join(["v=spf1", *(term.text for term in record.terms if id(term) not in dead)])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from spfcheck.audit.repair.case import Case
 from spfcheck.audit.repair.naming import AskedNames
+from spfcheck.audit.repair.size import hold_texts, too_large
 from spfcheck.audit.text.caution import doubt
 from spfcheck.audit.text.characters import plain, readable
 from spfcheck.audit.text.edits import sentence
@@ -21,6 +22,7 @@ from spfcheck.audit.text.terms import ends_in
 from spfcheck.audit.text.wrapped import holds_terms, is_list, may_be_list
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Record, Result, Span, parse, select, spf_texts
+from spfcheck.rfc7208.work import TooLargeError
 
 __all__ = ["Base", "NoBase", "Origin", "base_of", "stray_lists"]
 
@@ -74,11 +76,15 @@ def _base_of(case: Case) -> Base | NoBase | None:
     meant = case.texts or case.typed or case.near or _misplaced(case)
     if not meant:
         return None
-    if len(meant) == 1:
-        return _split(case, meant[0]) or _single(case, meant[0])
-    if not select([(text,) for text in meant]):
+    if len(meant) > 1 and not select([(text,) for text in meant]):
         return NoBase(_no_reading(Span(0, 0), "several-near-misses", ""))
-    return _several(case, meant)
+    try:
+        hold_texts(meant, case.work)
+        if len(meant) == 1:
+            return _split(case, meant[0]) or _single(case, meant[0])
+        return _several(case, meant)
+    except TooLargeError as error:
+        return NoBase(too_large(error))
 
 
 def _misplaced(case: Case) -> tuple[bytes, ...]:
@@ -87,8 +93,17 @@ def _misplaced(case: Case) -> tuple[bytes, ...]:
 
 
 def _single(case: Case, text: bytes) -> Base | NoBase:
+    return _read_all(case, (text,))[0]
+
+
+def _read_all(case: Case, texts: Sequence[bytes]) -> list[Base | NoBase]:
+    """What each of *texts* means. Raises `Missing` or `Unanswered` where that hangs on DNS answers."""
     named = AskedNames(case)
-    found = _read(case, text, named)
+    try:
+        found = [_read(case, text, named) for text in texts]
+    except TooLargeError:
+        named.settle()  # what is not known yet may leave less to be read
+        raise
     named.settle()
     return found
 
@@ -141,10 +156,12 @@ def _parted(
 
 def _boundaries(case: Case, text: bytes) -> tuple[int, ...]:
     """The offsets at which one character-string of *text* ends and the next begins, as it is published."""
-    names = (case.domain, *(place.name for place in case.places))
-    answers = [case.answers.get(Question(name, Rtype.TXT)) for name in names]
-    written = (one for answer in answers if answer is not None for one in answer.records if b"".join(one) == text)
-    strings = next(written, ())
+    if "strings" not in case.found:
+        names = (case.domain, *(place.name for place in case.places))
+        answers = [case.answers.get(Question(name, Rtype.TXT)) for name in names]
+        written = [one for answer in answers if answer is not None for one in answer.records]
+        case.found["strings"] = {b"".join(one): one for one in reversed(written)}
+    strings: tuple[bytes, ...] = case.found["strings"].get(text, ())
     found: list[int] = []
     for string in strings[:-1]:
         found.append((found[-1] if found else 0) + len(string))
@@ -159,7 +176,7 @@ def _then_healed(
 
 
 def _healed(case: Case, published: str, text: str, changes: tuple[Correction, ...]) -> Base | NoBase:
-    found = doubt(published, text, case.ours.names, case.domain)
+    found = doubt(published, text, case.ours.names, case.domain, case.work)
     if found is not None:
         slip, words = found
         return NoBase(_no_reading(Span(0, 0), slip.value, words))
@@ -201,9 +218,7 @@ def stray_lists(case: Case, is_one: Callable[[str], bool] = is_list) -> Iterator
 
 
 def _several(case: Case, texts: tuple[bytes, ...]) -> Base | NoBase:
-    named = AskedNames(case)
-    single = [_read(case, text, named) for text in sorted(texts)]
-    named.settle()
+    single = _read_all(case, sorted(texts))
     records: list[Record] = []
     edits: list[str] = []
     changes: list[Correction] = []

@@ -24,11 +24,13 @@ def with_misspelt(case: Case, findings: Sequence[Finding]) -> list[Finding]:
     """*findings*, and for each term that the repair takes for ours misspelt that it is."""
     base = base_of(case) if "base" in case.found else None
     changes = [one for one in base.changes if one.slip is Slip.OWN_NAME] if isinstance(base, Base) else []
-    said = list(findings)
-    for change in changes:
-        span = _place(case, change)
+    if not changes:
+        return list(findings)
+    places = [_place(case, change) for change in changes]
+    known = {(case.domain, span) for span in places}
+    said = [one for one in findings if one.code not in _SAID_ALREADY or (one.domain, one.span) not in known]
+    for span, change in zip(places, changes, strict=True):
         meant = change.becomes or f"include:{_own(case, change.words)}"
-        said = [one for one in said if one.code not in _SAID_ALREADY or one.span != span or one.domain != case.domain]
         said.append(finding(Code.INCLUDE_MISSPELT, _where(case, change), span, written=change.words, meant=meant))
     return said
 

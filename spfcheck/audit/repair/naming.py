@@ -16,6 +16,7 @@ class AskedNames:
     def __init__(self, case: Case) -> None:
         self.domain = case.domain
         self.own = case.ours.names
+        self.work = case.work
         self._case = case
         self._missing: dict[Question, None] = {}
         self._failed: list[Question] = []

@@ -17,6 +17,7 @@ from spfcheck.audit.repair.claims import LOOKUPS
 from spfcheck.audit.repair.fewest import Candidate, fewest
 from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
 from spfcheck.audit.repair.proof import Proof, Proposal, Refusal, deletable, prove
+from spfcheck.audit.repair.size import too_large
 from spfcheck.audit.repair.widening import newly_authorised
 from spfcheck.audit.report.model import DeleteRecord, Remedy, RemedyKind
 from spfcheck.audit.report.strings import STRING_BYTES, split_strings
@@ -28,8 +29,9 @@ from spfcheck.rfc7208.limits import MX_HOSTS
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.record import Term, parse, spf_texts
+from spfcheck.rfc7208.work import Measure, TooLargeError
 
-__all__ = ["NONE", "Blocked", "candidates", "propose", "skeleton_of"]
+__all__ = ["NONE", "Blocked", "candidates", "given_up", "propose", "skeleton_of"]
 
 NONE: Final = Remedy(kind=RemedyKind.NONE)
 _new_remedy: Final = maker(Remedy)
@@ -44,6 +46,19 @@ def propose(case: Case, needed: Sequence[str], name: str) -> Remedy:
 
     *name* is where the record would stand. Raises `Missing` where DNS answers are wanted, `Blocked` where they fail.
     """
+    case.work.renew()  # what is asked between two calls changes nothing of what either may take
+    try:
+        return _proposed(case, needed, name)
+    except TooLargeError as error:
+        return given_up(name, error)
+
+
+def given_up(name: str, error: TooLargeError) -> Remedy:
+    """The remedy of a record at *name* for which a repair would take more work than one check may do."""
+    return _manual(name, too_large(error))
+
+
+def _proposed(case: Case, needed: Sequence[str], name: str) -> Remedy:
     obstacle = certificates.obstacle(case, name)
     if obstacle is not None:
         return _manual(name, obstacle)
@@ -89,6 +104,8 @@ def _climb(case: Case, base: Base, needed: Sequence[str], name: str) -> Remedy:
             return _remedy(case, base, name, *least)
     if any(refusal.invariant == "unknown" for refusal in refusals):
         raise Blocked(next(refusal.why for refusal in refusals if refusal.invariant == "unknown"))
+    if all(refusal.invariant == "I5" for refusal in refusals):
+        raise TooLargeError(Measure.STRINGS, STRING_BYTES, len(base.text))
     return _manual(name, certificates.no_room(case, base.record, needed))
 
 

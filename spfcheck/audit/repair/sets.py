@@ -7,11 +7,12 @@ from typing import Final
 
 from spfcheck.audit.judgement.tree import RecordState
 from spfcheck.audit.repair.case import Case
+from spfcheck.audit.repair.deletion import deciding
 from spfcheck.audit.repair.trial import Refused, Trial, Wall, is_ours
 from spfcheck.audit.text.terms import is_own
 from spfcheck.rfc7208.limits import UNLIMITED
 from spfcheck.rfc7208.ranges import Range, Ranges, everything, normalise, subtract, union
-from spfcheck.rfc7208.record import Record, Result, Term, live_terms
+from spfcheck.rfc7208.record import Record, Result, Term, live_terms, parse
 from spfcheck.rfc7208.verdict import Cause, Cell, Partition
 
 __all__ = ["BY_SETS"]
@@ -110,7 +111,7 @@ def _only_limits(case: Case, base: str, others: Ranges, after: Partition, before
         if old.cause not in _LIMIT_CAUSES:
             raise Refused("I2", f"Other addresses get {cell.result.value} instead of {old.result.value}.")
         differing.setdefault(cell.result, []).append(part)
-    lifted = case.partition(base, others, after.family, UNLIMITED)
+    lifted = case.partition(deciding(parse(base), case.domain), others, after.family, UNLIMITED)
     for result, parts in differing.items():
         if subtract(normalise(parts), lifted.having(result)):
             raise Refused("I2", f"Other addresses get {result.value}, which the record does not say.")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from spfcheck.audit.repair.case import Case
+from spfcheck.audit.repair.deletion import deciding
 from spfcheck.audit.repair.meant import Base
 from spfcheck.rfc7208.limits import UNLIMITED
 from spfcheck.rfc7208.ranges import (
@@ -44,7 +45,7 @@ def _by_cells(case: Case, base: Base) -> tuple[str, ...]:
         others = subtract(everything(family), case.ours.allowed[family])
         if published:
             others = subtract(others, case.partition(published, others, family).passing())
-        for cell in case.partition(base.text, others, family, UNLIMITED).cells:
+        for cell in case.partition(deciding(base.record, case.domain), others, family, UNLIMITED).cells:
             term = cell.path[0].term if cell.path else None
             if cell.result == "pass" and term is not None:
                 found.setdefault(term.text, []).extend(cell.addresses)

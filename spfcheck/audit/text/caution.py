@@ -16,6 +16,7 @@ from spfcheck.audit.text.own_names import own_meant
 from spfcheck.audit.text.slips import Slip
 from spfcheck.audit.text.typos import almost_all
 from spfcheck.rfc7208.record import Record, Result, parse
+from spfcheck.rfc7208.work import Measure, Work
 
 __all__ = ["doubt"]
 
@@ -28,21 +29,27 @@ _MODIFIERS: Final = ("redirect=", "exp=", "v=")
 _MECHANISM: Final = re.compile(r"[-~?+!]?(ip|a\b|mx|include|exists|ptr|\d)", re.IGNORECASE)
 _MASK: Final = re.compile(r"ip4:255\.\d+\.\d+\.\d+\Z", re.IGNORECASE)
 """255.0.0.0 and above are no hosts (RFC 1112 4): it is the mask of the address in front of it."""
+_USUAL: Final = 64
+"""Characters of a word from which on it counts as several."""
 
 
-def doubt(published: str, mended: str, own: frozenset[str], domain: str) -> tuple[Slip, str] | None:
+def doubt(
+    published: str, mended: str, own: frozenset[str], domain: str, work: Work | None = None
+) -> tuple[Slip, str] | None:
     """Why *mended* may not be what the owner of *published* meant, and the words; None where nothing speaks against it.
 
     *published* is as it was typed, each character a byte; *own* are our includes,
-    *domain* is whose record it is.
+    *domain* is whose record it is. Raises `TooLargeError` where more words than *work* allows stand against each other.
     """
     typed = plain(published)[0].text
     record = parse(mended)
-    doubts = chain(_signs(typed.split(), record), _leftovers(published, record), _second_record(typed, own, domain))
+    doubts = chain(
+        _signs(typed.split(), record, work or Work()), _leftovers(published, record), _second_record(typed, own, domain)
+    )
     return next(doubts, None)
 
 
-def _signs(words: Sequence[str], record: Record) -> Iterator[tuple[Slip, str]]:
+def _signs(words: Sequence[str], record: Record, work: Work) -> Iterator[tuple[Slip, str]]:
     """Whoever is turned away must not be let in because of a slip beside the sign, nor a neighbour of theirs."""
     let_in = [term for term in record.terms if term.result is Result.PASS and not term.is_modifier]
     for word in words:
@@ -50,7 +57,8 @@ def _signs(words: Sequence[str], record: Record) -> Iterator[tuple[Slip, str]]:
         if found is None or not _turns_away(found["word"]):
             continue
         bare = _unsigned(found["word"])
-        parts = re.split(r"[^a-z0-9]+", bare)
+        parts = set(re.split(r"[^a-z0-9]+", bare))
+        work.spend(Measure.COMPARISONS, len(let_in) * (1 + len(bare) // _USUAL))
         for term in let_in:
             argument = (term.domain_spec or "").lower()
             if (argument in bare and len(argument) > 1) if argument else term.name in parts:

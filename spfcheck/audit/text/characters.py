@@ -72,13 +72,13 @@ class Marked:
 
     def with_spaces(self, offsets: Iterable[int]) -> Marked:
         """The text with one space at each of the byte *offsets*, where none stands beside it."""
-        wanted = sorted(offsets)
+        wanted = sorted(offsets, reverse=True)
         chars: list[str] = []
         starts: list[int] = []
         stops: list[int] = []
         for char, start, stop in zip(self.text, self.starts, self.stops, strict=True):
-            while wanted and wanted[0] <= start:
-                at = wanted.pop(0)
+            while wanted and wanted[-1] <= start:
+                at = wanted.pop()
                 if chars and chars[-1] != " " and char != " ":
                     chars.append(" ")
                     starts.append(at)
@@ -177,16 +177,27 @@ def _slip_of(char: str) -> Slip:
 
 
 def _substituted(marked: Marked, text: str, pattern: re.Pattern[str], slip: Slip, changes: list[Correction]) -> Marked:
-    for match in reversed(list(pattern.finditer(marked.text))):
+    found = list(pattern.finditer(marked.text))
+    if not found:
+        return marked
+    chars: list[str] = []
+    starts: list[int] = []
+    stops: list[int] = []
+    made: list[Correction] = []
+    at = 0
+    for match in found:
         span = marked.span(*match.span())
         meant = " " if pattern is _ESCAPED_SPACE else _ENTITIES.get(match.group().lower(), "")
-        changes.append(Correction(slip, span, text[span.start : span.stop], meant))
-        head, tail = marked.part(0, match.start()), marked.part(match.end(), len(marked.text))
-        inside = ((span.start,), (span.stop,)) if meant else ((), ())
-        marked = Marked(
-            head.text + meant + tail.text, head.starts + inside[0] + tail.starts, head.stops + inside[1] + tail.stops
-        )
-    return marked
+        made.append(Correction(slip, span, text[span.start : span.stop], meant))
+        chars.append(marked.text[at : match.start()] + meant)
+        starts += marked.starts[at : match.start()]
+        stops += marked.stops[at : match.start()]
+        if meant:
+            starts.append(span.start)
+            stops.append(span.stop)
+        at = match.end()
+    changes += reversed(made)
+    return Marked("".join([*chars, marked.text[at:]]), (*starts, *marked.starts[at:]), (*stops, *marked.stops[at:]))
 
 
 def _unquoted(marked: Marked, text: str, changes: list[Correction]) -> tuple[Marked, tuple[int, ...]]:

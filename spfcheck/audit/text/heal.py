@@ -24,6 +24,14 @@ __all__ = ["dead_names", "heal", "misspelt_own"]
 class _Work:
     words: list[Word]
     changes: list[Correction]
+    known_end: int = -1
+    """The place of the first ``all``, once it was looked for."""
+
+    def end(self) -> int:
+        """The place of the first ``all``, or behind the last word."""
+        if self.known_end < 0:
+            self.known_end = _end(self.words)
+        return self.known_end
 
     def replace(self, index: int, slip: Slip, terms: Sequence[str]) -> None:
         """Put *terms* in the place of one word, and say so."""
@@ -32,6 +40,11 @@ class _Work:
         self.changes.append(Correction(slip, old.term.span, old.text, " ".join(terms)))
         new = [Word(old.spaces if not count else " ", text, term_of(text)) for count, text in enumerate(terms)]
         self.words[index : index + 1] = new
+        if self.known_end >= 0:
+            before = index < self.known_end and not any(map(is_all, new))
+            self.known_end = (
+                self.known_end + len(new) - 1 if before else -1 if index <= self.known_end else self.known_end
+            )
 
 
 def heal(record: Record, known: NameFacts, *, broken: bool = False) -> tuple[str, tuple[Correction, ...]]:
@@ -93,11 +106,11 @@ def _names(work: _Work, known: NameFacts) -> bool:
 
     True where one of them is an error for everybody whom nothing in front of it lets in (RFC 7208 5.2, 6.1).
     """
-    has_end = _end(work.words) < len(work.words)
+    has_end = work.end() < len(work.words)
     index, dead = 0, False
     while index < len(work.words):
         piece = work.words[index]
-        behind = index > _end(work.words)
+        behind = index > work.end()
         found = _meaning(piece.term, known, behind=behind, has_end=has_end) if piece.term is not None else None
         if found is not None and not _would_end(found, work.words[index + 1 :]):
             # A misspelt copy of what stands there already says nothing more.
@@ -222,7 +235,7 @@ def _would_end(found: WordMeaning, following: Sequence[Word]) -> bool:
 
 def _pasted(work: _Work, known: NameFacts) -> None:
     """What was pasted behind ``all`` together with our include: its version and its end came with us, and go."""
-    end = _end(work.words)
+    end = work.end()
     places = [
         index
         for index, piece in enumerate(work.words)

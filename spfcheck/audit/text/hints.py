@@ -12,12 +12,14 @@ from spfcheck.audit.text.meanings import WordMeaning, readings
 from spfcheck.audit.text.own_names import NAME
 from spfcheck.audit.text.slips import Slip
 from spfcheck.rfc7208.record import Span
+from spfcheck.rfc7208.work import Work
 
 __all__ = ["possible", "slip_at", "why_unreadable"]
 
 MOST_READINGS: Final = 3
 """Readings of one word that are told; more help nobody."""
 
+_FOLLOWING: Final = re.compile(" *(?P<word>[^ ]+)")
 _NEEDS_ARGUMENT: Final = re.compile(r"[+\-?~]?(?:include|exists|ip[46]|ipv[46])\Z", re.IGNORECASE | re.ASCII)
 _NETWORK_WORD: Final = re.compile(r"[+\-?~]?ipv?[46]?[:=](?P<rest>.*)\Z", re.IGNORECASE | re.ASCII)
 _REASONS: Final = tuple(
@@ -84,7 +86,7 @@ def possible(text: str) -> tuple[str, ...]:
 
 def _optimistic(text: str) -> list[WordMeaning]:
     """The readings of *text* if every name existed."""
-    return [one for one in readings(text, _Anything(), has_end=True) if one.terms]
+    return [one for one in readings(text, _Anything(Work()), has_end=True) if one.terms]
 
 
 class _Anything:
@@ -92,6 +94,9 @@ class _Anything:
 
     domain = ""
     own: frozenset[str] = frozenset()
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
 
     def has_record(self, _: str) -> bool:
         """Any name may have one."""
@@ -110,25 +115,28 @@ class _Anything:
         return True
 
 
-def slip_at(text: str, span: Span) -> Slip | None:
-    """The slip that the fault at *span* of *text* looks like, for its hint; None for none that is known."""
+def slip_at(text: str, span: Span, work: Work | None = None) -> Slip | None:
+    """The slip that the fault at *span* of *text* looks like, for its hint; None for none that is known.
+
+    Raises `TooLargeError` where that takes more than *work* allows.
+    """
     begin = text.rfind(" ", 0, span.start) + 1
     end = text.find(" ", max(span.stop, begin))
     end = len(text) if end < 0 else end
     marked, _, changes = plain(text[begin:end])
     if changes:
         return changes[0].slip
-    following = next((part for part in readable(text[end:]).split(" ") if part), "")
-    return _slip_of(marked.text, following)
+    following = _FOLLOWING.match(text, end)
+    return _slip_of(marked.text, readable(following["word"]) if following else "", work or Work())
 
 
-def _slip_of(word: str, following: str) -> Slip | None:
+def _slip_of(word: str, following: str, work: Work) -> Slip | None:
     joined = together(word, following) if following else None
     if joined is not None:
         return joined[0]
     address = network_in(word)
     if address is not None:
         return address[0]
-    found = readings(word, _Anything(), has_end=True)
+    found = readings(word, _Anything(work), has_end=True)
     reasons = {one.slip for one in found}
     return reasons.pop() if len(reasons) == 1 else why_unreadable(word)

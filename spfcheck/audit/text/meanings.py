@@ -20,6 +20,7 @@ from spfcheck.audit.text.tokens import is_token
 from spfcheck.audit.text.typos import MECHANISMS, almost_all, near_words
 from spfcheck.names import NotADomainName, domain_name
 from spfcheck.rfc7208.record import Term
+from spfcheck.rfc7208.work import Measure
 
 __all__ = ["WordMeaning", "readings", "stands"]
 
@@ -31,6 +32,8 @@ MOST_LOOKED_AT: Final = 400
 """Texts that are looked at for one word: a stranger's record must not cost more than a moment."""
 LONGEST: Final = 1_000
 """Characters of a word beyond which nobody typed it."""
+_USUAL: Final = 64
+"""Characters of a word from which on it counts as several: it is searched from end to end."""
 
 _WORD: Final = re.compile(
     r"(?P<sign>[+\-?~]?)(?P<word>[a-z]+[0-9]*)(?P<mark>[:=])(?P<rest>.*)\Z", re.IGNORECASE | re.ASCII
@@ -116,6 +119,7 @@ class _Reader:
             return self._seen[text]
         if depth > DEEPEST or len(self._seen) >= MOST_LOOKED_AT:
             return {}
+        self._known.work.spend(Measure.READINGS, 1 + len(text) // _USUAL)
         self._seen[text] = {}  # a rewrite never leads back
         found = self._found(text, depth)
         self._seen[text] = found

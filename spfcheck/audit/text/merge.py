@@ -86,7 +86,8 @@ def _sameness(record: Record, domain: str) -> tuple[object, ...]:
 def _only_ours(record: Record, own: frozenset[str]) -> bool:
     """The record says nothing but one of our includes and an ``all`` that is not ``+all``."""
     ours = [term for term in record.terms if is_own(term, own) and term.result is Result.PASS]
-    others = [term for term in record.terms if term not in ours and term is not record.all_term]
+    known = set(ours)
+    others = [term for term in record.terms if term not in known and term is not record.all_term]
     return bool(ours) and not others and ends_in(record) is not Result.PASS
 
 
@@ -115,7 +116,7 @@ def _unread(records: Sequence[Record], domain: str, kept: Mapping[tuple[object, 
     """What stands behind an ``all`` and in no other place of the merged record."""
     unread: dict[tuple[object, ...], str] = {}
     for record in records:
-        live = _live(record)
+        live = set(_live(record))
         for term in record.terms:
             if term in live or term is record.all_term or key(term, domain) in kept:
                 continue
