@@ -88,6 +88,7 @@ def _mail_hosts(case: Case, *, silent: bool) -> Asking[list[Finding]]:
 
 def _remedy(case: Case, needed: Sequence[str], name: str) -> Asking[Remedy | None]:
     """The remedy; None where the DNS does not say what it takes."""
+    asked: set[Question] = set()
     for _ in range(ROUNDS):
         try:
             remedy = propose(case, needed, name)
@@ -95,6 +96,9 @@ def _remedy(case: Case, needed: Sequence[str], name: str) -> Asking[Remedy | Non
             return replace(remedy, remaining=left) if left else remedy
         except Missing as missing:
             questions = list(missing.questions)
+            if asked.issuperset(questions):
+                return None  # they are refused, by our own ceiling
+            asked.update(questions)
         except (Blocked, Unanswered):
             return None
         except TooLargeError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from spfcheck.audit.assemble import Check
@@ -20,6 +20,7 @@ from spfcheck.resolver.types import Answer, Lookup
 from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.message import identity
 from spfcheck.rfc7208.record import parse
+from spfcheck.rfc7208.work import MOST, Measure
 
 __all__ = ["examine", "unsearched"]
 
@@ -44,6 +45,7 @@ async def examine(
     record: str | None = None,
     opinion: bool = False,
     search: bool = False,
+    most: Mapping[Measure, int] = MOST,
     clock: Callable[[], float] = time.time,
     sleep: Sleep = asyncio.sleep,
     new_id: Callable[[], str] = _new_id,
@@ -52,8 +54,8 @@ async def examine(
 
     *domain* is in A-labels, lower case. What is judged is the domain of *mail_from*, a template. *record* asks what
     would be if it were published. *opinion* asks the second engine beside the finished report. *search* looks for a
-    record in the wrong place where there is none in the right one, and for the domain that was meant. Never raises for
-    what the DNS or a record does.
+    record in the wrong place where there is none in the right one, and for the domain that was meant. *most* is what a
+    repair may take of the machine; the verdict does not hang on it. Never raises for what the DNS or a record does.
     """
     sender = mail_from.replace("{domain}", domain)
     check = Check(domain, identity(sender, helo).domain, sender, helo, hypothetical=record is not None)
@@ -61,7 +63,7 @@ async def examine(
     asked: dict[Question, Answer] = {}
     report: Report | None = None
     if ours.ready:
-        attempt = Attempt(lookup, check, ours, text)
+        attempt = Attempt(lookup, check, ours, text, most)
         report = attempt.report(clock, new_id)
         while report is None and attempt.missing:
             await ask_all(lookup, attempt.missing, attempt.answers, sleep)
@@ -83,6 +85,7 @@ async def examine(
             new_id=new_id,
             sleep=sleep,
             aside=partial(ask_aside, lookup, witness, sleep) if search else None,
+            most=most,
         )
     if opinion:
         from spfcheck.audit.second_opinion import completed  # noqa: PLC0415 - pyspf is loaded only where it is asked

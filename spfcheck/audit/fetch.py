@@ -16,7 +16,7 @@ from spfcheck.rfc7208.limits import AUDIT_QUESTIONS, MX_HOSTS
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Record, live_terms, name_of, published
 
-__all__ = ["TYPED_S", "Sleep", "Witness", "ask_all", "fetch", "fetch_all", "questions_of"]
+__all__ = ["MOST_TERMS", "TYPED_S", "Sleep", "Witness", "ask_all", "fetch", "fetch_all", "questions_of", "terms_of"]
 
 
 TYPED_S: Final = 1.0
@@ -102,18 +102,26 @@ class Witness:
 
     def _keep(self, question: Question, answer: Answer) -> Answer:
         self.answers[question] = answer
-        if question.rtype is Rtype.TXT:
-            for strings in answer.records:
-                self._terms += sum([string.count(b" ") for string in strings])
+        self._terms += terms_of(answer)
         return answer
 
     def _refusal(self, question: Question) -> Answer:
-        answer = Answer(question=question, outcome=Outcome.LIMITED, detail="This check asked too many questions.")
+        why = f"The records that this check reads hold more than {MOST_TERMS:,} terms."
+        if self._terms <= MOST_TERMS:
+            why = "This check asked too many questions."
+        answer = Answer(question=question, outcome=Outcome.LIMITED, detail=why)
         if not self.limited:
             # The first one stays, so that the report can say what was not asked.
             self.limited = True
             self.answers[question] = answer
         return answer
+
+
+def terms_of(answer: Answer) -> int:
+    """About how many terms the records of *answer* hold; none where it is no TXT answer."""
+    if answer.question.rtype is not Rtype.TXT:
+        return 0
+    return sum([string.count(b" ") for strings in answer.records for string in strings])
 
 
 async def ask_all(

@@ -33,6 +33,7 @@ from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.record import Result, spf_texts
+from spfcheck.rfc7208.work import MOST, Measure, Work
 
 __all__ = ["Attempt"]
 
@@ -87,15 +88,18 @@ class Attempt:
 
     `report` is called until it gives one, or leaves nothing in `missing`: then the long way has to be taken. What is
     asked in between belongs into `answers`, so that one check sees one view of the DNS. *record* is the text that a
-    hypothetical check is about.
+    hypothetical check is about, *most* what a repair may take of the machine.
     """
 
-    __slots__ = ("_check", "_course", "_lookup", "_ours", "answers", "missing")
+    __slots__ = ("_check", "_course", "_lookup", "_most", "_ours", "answers", "missing")
 
-    def __init__(self, lookup: Lookup, check: Check, ours: Ours, record: str | None = None) -> None:
+    def __init__(
+        self, lookup: Lookup, check: Check, ours: Ours, record: str | None = None, most: Mapping[Measure, int] = MOST
+    ) -> None:
         self._lookup = lookup
         self._check = check
         self._ours = ours
+        self._most = most
         self.answers: dict[Question, Answer] = {}
         if record is not None:
             proposed = published_as(check.judged_domain, record)
@@ -163,7 +167,8 @@ class Attempt:
 
     def _case(self, *texts: bytes) -> Case:
         cached = _Cached(self._get)
-        return Case(domain=self._check.judged_domain, texts=texts, near=(), typed=(), ours=self._ours, answers=cached)
+        domain, work = self._check.judged_domain, Work(self._most)
+        return Case(domain=domain, texts=texts, near=(), typed=(), ours=self._ours, answers=cached, work=work)
 
     def _unpublished(self, answer: Answer, memory: Memory) -> Asking[_Found]:
         """What is found of a domain that publishes nothing."""

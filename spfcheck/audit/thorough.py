@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from spfcheck.audit.assemble import Check, Conclusion, Picture, assemble, basis_of, published_record
 from spfcheck.audit.conclude import conclude, repair
 from spfcheck.audit.elsewhere import Ask, look_elsewhere
-from spfcheck.audit.fetch import Sleep, Witness, fetch, fetch_all
+from spfcheck.audit.fetch import MOST_TERMS, Sleep, Witness, fetch, fetch_all, terms_of
 from spfcheck.audit.judgement.everybody import everybody_findings
 from spfcheck.audit.judgement.networks import judge
 from spfcheck.audit.judgement.places import NOWHERE, Elsewhere, below_findings, elsewhere_findings
@@ -31,7 +31,7 @@ from spfcheck.rfc7208.limits import AUDIT_QUESTIONS, UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import everything, size
 from spfcheck.rfc7208.record import Record, Result, live_terms, parse, spf_texts
-from spfcheck.rfc7208.work import Measure, TooLargeError, Work
+from spfcheck.rfc7208.work import MOST, Measure, TooLargeError, Work
 
 __all__ = ["examine_thoroughly"]
 
@@ -86,10 +86,12 @@ async def examine_thoroughly(
     new_id: Callable[[], str],
     sleep: Sleep = asyncio.sleep,
     aside: Ask | None = None,
+    most: Mapping[Measure, int] = MOST,
 ) -> Report:
     """The Report of *check* by the answers that *witness* has and gets; *record* is the text of a hypothetical one.
 
-    Where nothing is published, *aside* is asked what stands elsewhere; None: that is not looked for.
+    Where nothing is published, *aside* is asked what stands elsewhere; None: that is not looked for. *most* is what a
+    repair may take of the machine.
     """
     witness.answers.update(ours.answers)
     if record is not None:
@@ -110,7 +112,7 @@ async def examine_thoroughly(
     else:
         judged = await judge(check.judged_domain, witness, ours, check.mail_from, check.helo)
         standing = standing_of(judged, ours)
-        concluded = await _conclude(look, standing, said, witness, ours)
+        concluded = await _conclude(look, standing, said, witness, ours, Work(most))
     return assemble(check, standing, concluded, _picture(look, witness), basis_of(witness.answers), clock, new_id)
 
 
@@ -162,7 +164,7 @@ def _said(look: _Look) -> Iterator[Finding]:
 
 
 async def _conclude(
-    look: _Look, standing: Standing, said: Sequence[Finding], witness: Witness, ours: Ours
+    look: _Look, standing: Standing, said: Sequence[Finding], witness: Witness, ours: Ours, work: Work
 ) -> Conclusion:
     """What follows, with the answers that it wants and everything below those for records."""
     published = bool(look.texts)
@@ -174,6 +176,7 @@ async def _conclude(
         ours=ours,
         answers=witness.answers,
         places=look.elsewhere.attempts,
+        work=work,
     )
     terms = tuple(live_terms(look.record)) if look.record is not None and look.record.valid else None
     concluded = conclude(case.domain, standing, said, terms, ours, list(answer_findings(witness.answers)))
@@ -187,8 +190,7 @@ async def _conclude(
         concluded = await _repaired(case, look, standing, judged, witness)
     if concluded.status is not status and _only_limited(witness.answers):
         # Our own ceiling ended the search for a repair; what is published is what it was found to be.
-        most = TooLargeError(Measure.QUESTIONS, AUDIT_QUESTIONS)
-        concluded = Conclusion(status, concluded.findings, given_up(look.name, most))
+        concluded = Conclusion(status, concluded.findings, given_up(look.name, _ceiling(witness.answers)))
     elif concluded.status is not status and _failed(witness.answers) and not _failed(known):
         # Only what the repair asked for was not answered: what is published is what it was found to be.
         concluded = Conclusion(status, concluded.findings)
@@ -258,6 +260,14 @@ def _only_limited(answers: Mapping[Question, Answer]) -> bool:
     """Whether some of *answers* were refused over our own ceiling, and all others are there, type 99 aside."""
     failed = [one for question, one in answers.items() if one.failed and question.rtype is not Rtype.SPF]
     return bool(failed) and all(one.outcome is Outcome.LIMITED for one in failed)
+
+
+def _ceiling(answers: Mapping[Question, Answer]) -> TooLargeError:
+    """Our own ceiling that *answers* met."""
+    terms = sum([terms_of(answer) for answer in answers.values()])
+    if terms > MOST_TERMS:
+        return TooLargeError(Measure.TREE_TERMS, MOST_TERMS, terms)
+    return TooLargeError(Measure.QUESTIONS, AUDIT_QUESTIONS)
 
 
 def _picture(look: _Look, witness: Witness) -> Picture:

@@ -43,7 +43,7 @@ MOST: Final[Mapping[Measure, int]] = {
     Measure.BYTES: 65_535,
     Measure.TERMS: 8_192,
     Measure.STRINGS: 255,
-    Measure.READINGS: 20_000,
+    Measure.READINGS: 8_000,
     Measure.COMPARISONS: 1_000_000,
     Measure.TREE_TERMS: 20_000,
     Measure.CELLS: 1_000_000,

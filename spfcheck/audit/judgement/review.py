@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any, Final
 
 from spfcheck.audit.judgement.tree import RecordState, Survey
@@ -37,6 +37,9 @@ __all__ = [
     "void_findings",
 ]
 
+MOST_TOLD: Final = 1_000
+"""Faults of the terms of one record that are told one by one, those that break it and others: nobody reads more, and
+no verdict hangs on them."""
 LONG_RECORD: Final = 450
 """Bytes; RFC 7208 3.4 recommends that an answer fit into 512 bytes of UDP, and 450 leaves room for its names."""
 WIDE_V4: Final = 1 << 16
@@ -142,11 +145,11 @@ def answer_findings(answers: Mapping[Question, Answer]) -> Iterator[Finding]:
 def record_findings(record: Record, domain: str, strings: tuple[bytes, ...] = ()) -> Iterator[Finding]:
     """The findings on one record by itself. *strings* are its character-strings as published."""
     hints = _Hints(record, strings)
-    for problem in record.problems:
+    for problem in record.problems[:MOST_TOLD]:
         if problem.code is not ProblemCode.NOT_SPF:
             yield _problem(record, problem, domain, hints)
     yield from length_findings(len(record.text), domain)
-    yield from _terms(record, domain)
+    yield from islice(_terms(record, domain), MOST_TOLD)
     if record.valid:
         yield from _ending(record, domain)
 

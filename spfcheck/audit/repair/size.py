@@ -9,6 +9,7 @@ from spfcheck.audit.judgement.tree import survey
 from spfcheck.audit.repair.case import Case
 from spfcheck.audit.report.strings import split_strings
 from spfcheck.resolver.types import Outcome
+from spfcheck.rfc7208.limits import STRICT
 from spfcheck.rfc7208.record import Record
 from spfcheck.rfc7208.work import Measure, TooLargeError, Work
 
@@ -44,5 +45,7 @@ def is_so_large(case: Case, record: Record, certificate: Mapping[str, Any]) -> b
     terms = sum([len(one.terms) for one in found.records.values()])
     if measure is Measure.TREE_TERMS:
         return terms > int(certificate["most"])
-    limited = any(answer.outcome is Outcome.LIMITED for answer in case.answers.values())
-    return measure is not None and (limited or terms + found.lookups > SMALL)
+    if measure is Measure.QUESTIONS:
+        refused = any(answer.outcome is Outcome.LIMITED for answer in case.answers.values())
+        return refused or found.lookups > STRICT.lookups
+    return measure is not None and terms + found.lookups > SMALL

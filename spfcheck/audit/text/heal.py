@@ -241,15 +241,30 @@ def _pasted(work: _Work, known: NameFacts) -> None:
         for index, piece in enumerate(work.words)
         if index > end and piece.term is not None and is_own(piece.term, known.own) and piece.term.result is Result.PASS
     ]
+    begins, ends = _pasted_parts(work.words, end)
+    done: set[int] = set()
     for index in reversed(places):
-        start = index
-        while start - 1 > end and not is_all(work.words[start - 1]) and not _is_version(work.words[start]):
-            start -= 1
-        stop = next(
-            (at for at in range(index + 1, len(work.words)) if is_all(work.words[at]) or _is_version(work.words[at])),
-            None,
-        )
-        if stop is not None and is_all(work.words[stop]):
+        start, stop = begins[index], ends[index]
+        if start in done:
+            continue
+        done.add(start)
+        if stop is not None:
             work.replace(stop, Slip.PASTED, ())
         if _is_version(work.words[start]):
             work.replace(start, Slip.PASTED, ())
+
+
+def _pasted_parts(words: Sequence[Word], end: int) -> tuple[list[int], list[int | None]]:
+    """Where what was pasted behind the *end* begins and where its ``all`` stands, for each place; None without one.
+
+    It begins at a version or behind an ``all``, and ends in an ``all`` or in front of a version.
+    """
+    begins = [0] * len(words)
+    for index in range(end + 1, len(words)):
+        fresh = index - 1 <= end or is_all(words[index - 1]) or _is_version(words[index])
+        begins[index] = index if fresh else begins[index - 1]
+    ends: list[int | None] = [None] * len(words)
+    for index in range(len(words) - 2, end, -1):
+        following = words[index + 1]
+        ends[index] = index + 1 if is_all(following) else None if _is_version(following) else ends[index + 1]
+    return begins, ends

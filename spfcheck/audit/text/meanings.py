@@ -32,7 +32,7 @@ MOST_LOOKED_AT: Final = 400
 """Texts that are looked at for one word: a stranger's record must not cost more than a moment."""
 LONGEST: Final = 1_000
 """Characters of a word beyond which nobody typed it."""
-_USUAL: Final = 64
+_USUAL: Final = 16
 """Characters of a word from which on it counts as several: it is searched from end to end."""
 
 _WORD: Final = re.compile(
