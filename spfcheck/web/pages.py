@@ -26,8 +26,9 @@ from spfcheck.checking.senders import one_check
 from spfcheck.names import NotADomainName, domain_name, shown
 from spfcheck.web import help as help_pages
 from spfcheck.web import people, render
-from spfcheck.web.view import changes, report_view, safe, when
-from spfcheck.web.words import words
+from spfcheck.web.difference import changes
+from spfcheck.web.view import report_view, when
+from spfcheck.web.words import safe, words
 
 OPINION_SECONDS = 0.25
 """How long a page waits for the second opinion: it takes some milliseconds, and else the page fills it in later."""

@@ -14,8 +14,7 @@ from spfcheck.api.access.guard import NOBODY
 from spfcheck.api.access.sessions import form_token
 from spfcheck.api.context import CALLER, REQUEST_ID, service_of
 from spfcheck.api.problems import ProblemError
-from spfcheck.web.view import safe
-from spfcheck.web.words import words
+from spfcheck.web.words import safe, words
 
 PAGE_HEADERS = {
     "Content-Security-Policy": (

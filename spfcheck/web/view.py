@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,12 +9,10 @@ from typing import Any
 
 from spfcheck.audit.report.catalogue import Code
 from spfcheck.audit.report.others import remaining_sentences
-from spfcheck.names import shown, unicode_name
+from spfcheck.names import unicode_name
 from spfcheck.rfc7208.message import identity as split_identity
-from spfcheck.web.words import LOOKUPS, manual_words, readable
-
-LONGEST = 8_000
-"""Characters of a stranger's text on a page."""
+from spfcheck.web.difference import changes
+from spfcheck.web.words import LOOKUPS, manual_words, safe
 
 VOIDS = 2
 
@@ -47,14 +44,6 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
-class TermChange:
-    """A term of a record beside another: ``same``, ``gone`` or ``new``."""
-
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Bar:
     """A count against its limit, as boxes: full, over, or empty."""
 
@@ -73,11 +62,6 @@ class Bar:
         if self.count > self.limit:
             return "over"
         return "close" if self.count >= self.limit - (1 if self.limit > VOIDS else 0) else "fine"
-
-
-def safe(text: Any) -> str:
-    """A stranger's text as it was typed, with everything invisible written out, and cut."""
-    return shown(readable(str(text)), LONGEST)
 
 
 def pieces(text: str, findings: Sequence[Document], name: str) -> list[RecordPart]:
@@ -122,19 +106,6 @@ def branch(node: Document, *, everything: bool, depth: int = 0) -> Branch:
         open=bool(children) and (everything or depth == 0 or remarkable),
         children=children,
     )
-
-
-def changes(before: str, after: str) -> list[TermChange]:
-    """What is gone from *before* and new in *after*, term by term."""
-    old, new = before.split(), after.split()
-    found: list[TermChange] = []
-    for action, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if action == "equal":
-            found += [TermChange("same", safe(term)) for term in old[a:b]]
-        else:
-            found += [TermChange("gone", safe(term)) for term in old[a:b]]
-            found += [TermChange("new", safe(term)) for term in new[c:d]]
-    return found
 
 
 def judged_name(document: Document) -> str:

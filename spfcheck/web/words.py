@@ -16,6 +16,8 @@ from spfcheck.names import shown
 
 LOOKUPS = 10
 """RFC 7208 4.6.4."""
+LONGEST = 8_000
+"""Characters of a stranger's text on a page."""
 
 
 _UTF8 = re.compile("[\xc2-\xf4][\x80-\xbf]{1,3}")
@@ -27,6 +29,11 @@ def readable(text: str) -> str:
     A record is bytes (RFC 7208 3.1), and a dash that a word processor made is three of them.
     """
     return _UTF8.sub(_character, text)
+
+
+def safe(text: Any) -> str:
+    """A stranger's text as it was typed, with everything invisible written out, and cut."""
+    return shown(readable(str(text)), LONGEST)
 
 
 def _character(found: re.Match[str]) -> str:

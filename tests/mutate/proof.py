@@ -27,7 +27,7 @@ MUTATIONS = (
     Mutation("any-bytes-will-do", STRUCTURE, "not text.isascii() or text", "text", ALONE),
     Mutation("spaces-at-the-ends", STRUCTURE, ' or text != text.strip(" "):', ":", ALONE),
     _off("spaces-in-a-string-of-their-own", STRUCTURE, 'if any(one != one.strip(" ") for one in split_strings(text)):'),
-    Mutation("a-record-beside-it", STRUCTURE, "not in trial.proposal.delete for raw", "is None for raw", ALONE),
+    Mutation("a-record-beside-it", STRUCTURE, "not in going for raw", "is None for raw", ALONE),
     _off("what-does-not-parse", STRUCTURE, "if not trial.new.valid:"),
     # I3
     Mutation("any-width-of-ip4", STRUCTURE, "term.cidr4 < WIDEST_V4 or ", "", ALONE),
@@ -82,9 +82,7 @@ MUTATIONS = (
     ),
     _off("ours-behind-a-host-turned-away", SETS, "if term.network is None and term.result is not Result.PASS:"),
     Mutation("ours-behind-a-network", SETS, "if term.network is None and term", "if term", SOUND),
-    Mutation(
-        "terms-behind-ours", SETS, "new.terms[: new.terms.index(own[0])] if own else new.terms", "new.terms", SOUND
-    ),
+    Mutation("terms-behind-ours", SETS, "if own and term is own[0]:", "if False:", SOUND),
     Mutation(
         "networks-that-fail",
         SETS,
@@ -105,7 +103,7 @@ MUTATIONS = (
     Mutation(
         "nobody-else-without-limits",
         SETS,
-        "if any(intersect(shared, free.addresses) and free.result is not cell.result for free in lifted.cells):",
+        "if subtract(normalise(parts), lifted.having(result)):",
         "if False:",
         ALONE,
     ),
