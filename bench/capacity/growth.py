@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from bench.capacity.hostile import EXPONENT, MOST_S, by_hostility
 from bench.engines import ENGINES, run
 from bench.registry import Table, part
 from bench.servers import stack
@@ -129,21 +130,25 @@ def growth(quick: bool) -> Table:
     """Both, as one table."""
     domain_rows, by_count = by_domains(QUICK_DOMAINS if quick else DOMAINS)
     include_rows, by_tree, most = by_includes()
+    hostile_rows, dearest, exponent = by_hostility()
     least_each, last_each = min(each for _, each, *_ in by_count), by_count[-1][1]
     ratios = {
         "rate_within_bound": RATE_BOUND * least_each / last_each,
         "memory_within_bound": MEMORY_BOUND_MB / by_count[-1][3],
         "includes_within_bound": LINE_BOUND * by_tree[1][1] / by_tree[-1][1],
         "questions_within_ceiling": AUDIT_QUESTIONS / most,
+        "hostile_within_bound": MOST_S / dearest,
+        "hostile_exponent_within_bound": EXPONENT / exponent,
     }
     return Table(
-        "Growth: domains by the thousand, includes by the ten thousand",
+        "Growth: domains by the thousand, includes by the ten thousand, and records that cost as much as they can",
         COLUMNS,
-        [*domain_rows, *include_rows],
+        [*domain_rows, *include_rows, *hostile_rows],
         ratios,
         notes=[
             f"Among the most domains, one may cost {RATE_BOUND} times what it costs among the fewest.",
             f"An include of the largest tree may cost {LINE_BOUND} times one of a hundred.",
+            f"A hostile record may take {MOST_S} s of CPU, and one of another size by that to the power of {EXPONENT}.",
             f"The process may take {MEMORY_BOUND_MB} MB, and an audit asks {AUDIT_QUESTIONS} questions at most.",
         ],
         data=plotted(by_count, by_tree),

@@ -126,7 +126,7 @@ HOSTILE: Final[dict[str, tuple[int, Made]]] = {
     "many includes": (800, lambda n: domain(record(*(f"include:p{i}.example" for i in range(n))))),
     "a denied include again and again": (
         600,
-        lambda n: domain(record(*["-include:p.example"] * n), p=record(*single(n))),
+        lambda n: domain(record(*["-include:p.example"] * n), p=record(*single(600))),
     ),
     "many records": (600, lambda n: domain(*(f"v=spf1 {one} -all" for one in single(n)))),
     "strings of one byte": (250, lambda n: domain(record(*single(n), "ipv4:1.2.3.4"), length=1)),

@@ -99,8 +99,15 @@ MUTATIONS = (
     Mutation(
         "strings-cut-at-spaces",
         "spfcheck/audit/report/strings.py",
-        're.compile(r"[^ ](?=[^ ])")',
-        're.compile(r".")',
+        'while cut > at and (text[cut - 1] == " " or text[cut] == " "):',
+        "while False:",
+        STRINGS,
+    ),
+    Mutation(
+        "strings-of-single-spaces",
+        "spfcheck/audit/report/strings.py",
+        "            cut += STRING_BYTES\n",
+        "            cut += 1\n",
         STRINGS,
     ),
 )

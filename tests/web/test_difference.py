@@ -50,4 +50,4 @@ def test_a_long_record_is_cut_with_a_sentence() -> None:
     )
     found = changes("a mx ptr " * 500, "ptr a " * 1_000)
     assert sum(one.kind in ("gone", "new") for one in found) == MOST_SHOWN
-    assert found[-1] == TermChange("left", "… 1,801 more terms differ, too many to be shown.")
+    assert found[-1] == TermChange("left", "… 2,300 more terms differ, too many to be shown.")
