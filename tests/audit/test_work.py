@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spfcheck import COMPILED
+from spfcheck.audit.assemble import Conclusion
+from spfcheck.audit.conclude import repair
+from spfcheck.audit.judgement.status import Standing
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.repair.case import Case
 from spfcheck.audit.repair.certificates import accepts
@@ -137,6 +140,7 @@ def test_a_repair_that_would_take_more_is_given_up_and_the_verdict_stands(measur
             break
     assert last.remedy == alone.remedy
     assert EXACT.get(measure, most) == most
+    assert measure is not Measure.CELLS or most > 20 * 10, "twenty networks, in ten evaluations at least"
     assert is_given_up(cut, measure, most - 1)
     assert (cut.status, cut.result, cut.senders) == (alone.status, alone.result, alone.senders)
     assert {one.code for one in cut.findings} == {one.code for one in alone.findings}
@@ -149,6 +153,26 @@ def test_our_own_ceiling_on_questions_is_not_called_a_silent_dns(name: str) -> N
     assert is_given_up(report, Measure.QUESTIONS, AUDIT_QUESTIONS)
     assert report.status is Status.ACTION_NEEDED
     assert "DNS did not answer" not in report.headline
+
+
+@pytest.mark.parametrize(("hosts", "networks"), [(990, 0), (11, 400)])
+def test_of_many_deletions_the_fewest_are_found_with_few_proposals(hosts: int, networks: int) -> None:
+    """What can be taken back is tried in blocks, and what would cost too much is not tried at all."""
+    terms = [*["a"] * hosts, *["ip4:11.0.0.1"] * networks]
+    report = report_on(domain(record(*terms)))
+    assert report.remedy.kind is RemedyKind.REPLACE
+    assert report.remedy.value.split() == ["v=spf1", "include:_s0.example", *["a"] * 9, *terms[hosts:], "-all"]
+
+
+def test_what_is_refused_once_is_not_asked_for_again() -> None:
+    published = domain(record(*(f"include:p{number}.example" for number in range(20)), "include:a.exampel.ip4:1.2.3.4"))
+    lookup = HostileLookup(published)
+    known = {Question(DOMAIN, rtype): lookup.cached(Question(DOMAIN, rtype)) for rtype in (Rtype.TXT, Rtype.MX)}
+    texts = spf_texts(known[Question(DOMAIN, Rtype.TXT)])
+    case = Case(domain=DOMAIN, texts=texts, near=(), typed=(), ours=ours_of(lookup), answers=known)
+    standing = Standing((), Result.PERMERROR, Result.PERMERROR, {})
+    course = repair(case, DOMAIN, standing, Conclusion(Status.ACTION_NEEDED, []), silent=False)
+    assert len(list(course)) == 1
 
 
 def test_a_record_that_nowhere_can_be_cut_says_so() -> None:

@@ -15,10 +15,8 @@ REVIEW = "spfcheck/audit/judgement/review.py"
 FILE = "tests/audit/test_work.py"
 GIVEN_UP = (f"{FILE}::test_a_repair_that_would_take_more_is_given_up_and_the_verdict_stands",)
 SPENT = (f"{FILE}::test_a_budget_is_spent_to_its_figure_and_begins_anew",)
-GROWS = f"{FILE}::test_the_work_of_a_check_grows_with_its_record_and_no_faster"
-HOSTS = (f"{GROWS}[a host again and again]",)
-GLUED = (f"{GROWS}[glued names]",)
-NETWORKS = (f"{GROWS}[one address again and again]",)
+FEWEST_FOUND = (f"{FILE}::test_of_many_deletions_the_fewest_are_found_with_few_proposals",)
+REFUSED = (f"{FILE}::test_what_is_refused_once_is_not_asked_for_again",)
 CEILING = (f"{FILE}::test_our_own_ceiling_on_questions_is_not_called_a_silent_dns",)
 CERTIFIED = (f"{FILE}::test_a_certificate_is_accepted_where_it_is_true_and_nowhere_else",)
 TREE = (f"{FILE}::test_the_records_that_a_check_reads_have_an_end",)
@@ -63,7 +61,7 @@ MUTATIONS = (
     ),
     Mutation("a-silent-dns-for-our-ceiling", THOROUGH, "and _only_limited(witness.answers):", "and False:", CEILING),
     Mutation(
-        "asked-again-and-again", "spfcheck/audit/conclude.py", "if asked.issuperset(questions):", "if False:", GLUED
+        "asked-again-and-again", "spfcheck/audit/conclude.py", "if asked.issuperset(questions):", "if False:", REFUSED
     ),
     Mutation("any-tree-is-read", FETCH, " or self._terms > MOST_TERMS\n", "\n", TREE),
     Mutation("a-tree-too-many-questions", THOROUGH, "    if terms > MOST_TERMS:\n", "    if False:\n", TREE),
@@ -80,8 +78,10 @@ MUTATIONS = (
     ),
     Mutation("small-is-large", SIZE, "terms + found.lookups > SMALL", "terms >= 0", CERTIFIED),
     Mutation("any-tree-is-large", SIZE, 'return terms > int(certificate["most"])', "return True", CERTIFIED),
-    Mutation("deletions-one-by-one", FEWEST, "if stop - start < self._count and", "if stop - start == 1 and", NETWORKS),
-    Mutation("deletions-whatever-they-cost", FEWEST, "+ self._spent + cost <= LOOKUPS", "<= LOOKUPS", HOSTS),
+    Mutation(
+        "deletions-one-by-one", FEWEST, "if stop - start < self._count and", "if stop - start == 1 and", FEWEST_FOUND
+    ),
+    Mutation("deletions-whatever-they-cost", FEWEST, "+ self._spent + cost <= LOOKUPS", "<= LOOKUPS", FEWEST_FOUND),
     Mutation(
         "networks-of-the-last-term",
         "spfcheck/rfc7208/ranges.py",
