@@ -26,9 +26,12 @@ from spfcheck.cluster.nights import Night, NightState
 from spfcheck.cluster.rescue import Rescue
 from spfcheck.cluster.work import Work
 from spfcheck.intercom.client import Intercom
+from spfcheck.notify.ledger.approvals import Approvals
 from spfcheck.notify.ledger.archive import Archive
 from spfcheck.notify.ledger.shared_night import ChunkState, shared
 from spfcheck.notify.planning.checks import CheckHealth, DnsChecks
+from spfcheck.notify.sending.message import Writer
+from spfcheck.notify.sending.scope import scope_of
 from tests.notify.world import World, broken, world
 
 NAMES = [f"b{number:03}.example" for number in range(310)]
@@ -52,6 +55,15 @@ class Desk:
             guards=replace(w.guards, **changes),
             clock=w.clock,
         )
+
+    def approve(self, plan_id: str) -> None:
+        """A person approves a plan, with everything as it is set here."""
+        settings, engine = self.w.settings(), self.work.engine
+        with engine.begin() as connection:
+            connection.execute(sa.text("UPDATE plans SET approved_by = 'mira'"))
+        scope = scope_of(settings, self.work.guards, Writer(settings.public_url))
+        approvals = Approvals(engine, settings.intercom.workspace)
+        approvals.grant(plan_id, who="mira", now=self.w.clock(), scope=scope)
 
     async def begun(self) -> str:
         await self.work.begin(int(self.w.clock()))
@@ -186,8 +198,7 @@ async def test_a_check_that_raises_keeps_nobody_else_from_being_checked(
         why = "It ended in ZeroDivisionError: a record nobody had thought of"
         assert given_up == (5, 1, NAMES[3], NAMES[3], why)
         assert shared(postgres_engine, "sandbox1").unchecked == 1
-        with postgres_engine.begin() as connection:
-            connection.execute(sa.text("UPDATE plans SET approved_by = 'mira'"))
+        d.approve(plan_id)
         await d.work.send_messages(plan_id, 1)
         assert sorted(email for email, _ in w.sent) == [f"owner@{name}" for name in NAMES[:10] if name != NAMES[3]]
 
@@ -241,8 +252,7 @@ async def test_a_night_of_which_much_went_unchecked_sends_nothing_and_says_why(
                 for claim in waiting:
                     await d.work.audit_chunk(plan_id, claim.number, 1)
         await d.work.finish_plan(plan_id, 1)
-        with postgres_engine.begin() as connection:
-            connection.execute(sa.text("UPDATE plans SET approved_by = 'mira'"))
+        d.approve(plan_id)
         await d.work.send_messages(plan_id, 1)
         assert w.sent == []
         assert "A brake holds: not-checked: 6 of 20 domains could not be checked" in d.night().trouble
@@ -260,8 +270,7 @@ async def test_the_guards_hold_workers_as_they_hold_one_machine(tmp_path: Path, 
             assert d.night().state is NightState.DONE
             assert "Nobody approved a plan yet" in d.night().trouble
         async with desk(w, postgres_engine, quiet_hours="00:00-23:59") as d:
-            with postgres_engine.begin() as connection:
-                connection.execute(sa.text("UPDATE plans SET approved_by = 'mira'"))
+            d.approve(plan_id)
             await d.work.begin_sending()
             await d.work.send_messages(plan_id, 1)
             assert (d.night().state, w.sent) == (NightState.DONE, [])
@@ -390,8 +399,7 @@ async def test_a_message_that_is_unclear_is_looked_for_by_the_same_night(
     lost: list[int] = []
     async with people(tmp_path, NAMES[:6]) as w, desk(w, postgres_engine, unclear_quiet=60.0) as d:
         plan_id = await d.planned()
-        with postgres_engine.begin() as connection:
-            connection.execute(sa.text("UPDATE plans SET approved_by = 'mira'"))
+        d.approve(plan_id)
         w.sandbox.intercept = lose
         await d.work.send_messages(plan_id, 1)
         assert (d.night().state, d.night().looks) == (NightState.SENDING, 1)
