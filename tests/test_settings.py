@@ -72,3 +72,18 @@ def test_a_fault_is_one_clear_sentence(
         load()
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_relative_pause_file_lies_in_the_same_place_for_whoever_stands_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "spfcheck.toml").write_text("")
+    ledger = f"sqlite:///{tmp_path}/ledger.sqlite3"
+    assert load(database_url=ledger).notify.pause_file == str(tmp_path / "spfcheck.pause")
+    assert load(database_url="postgresql://db/x").notify.pause_file == str(Path.home() / "spfcheck.pause")
+    monkeypatch.chdir("/")
+    assert load(database_url=ledger).notify.pause_file == str(tmp_path / "spfcheck.pause")
+    assert load(notify={"pause_file": "/run/pause"}).notify.pause_file == "/run/pause"
+    monkeypatch.setenv("SPFCHECK_CONFIG", str(tmp_path / "etc" / "spfcheck.toml"))
+    assert load(database_url=ledger).notify.pause_file == str(tmp_path / "etc" / "spfcheck.pause")

@@ -322,3 +322,50 @@ def test_notify_speaks_to_the_sandbox_and_sends_nothing_while_dns_is_down(tmp_pa
     finally:
         sandbox.kill()
         sandbox.communicate()
+
+
+def test_the_kill_switch_needs_neither_token_nor_key(tmp_path: Path) -> None:
+    assert run(tmp_path, "notify", "status").returncode == 0
+    paused = run(tmp_path, "notify", "pause", "--reason", "a look at it", "--who", "mira")
+    assert paused.returncode == 0, paused.stderr
+    seen = run(tmp_path, "notify", "status")
+    assert seen.returncode == 3
+    assert "Paused: a look at it (pause#1)" in seen.stdout
+    assert f"pause file {tmp_path}/spfcheck.pause" in seen.stdout
+    assert "sender: nobody is sending" in seen.stdout
+    for listing in ("unclear", "rejected"):
+        assert run(tmp_path, "notify", listing).returncode == 0
+    refused = run(tmp_path, "notify", "resume", "--reason", "looked", "--who", "mira", "pause")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "now: pause#1" in refused.stderr
+    assert run(tmp_path, "notify", "resume", "pause#1", "--reason", "looked", "--who", "mira").returncode == 0
+    assert run(tmp_path, "notify", "status").returncode == 0
+    assert run(tmp_path, "notify", "revoke", "plan-1", "--who", "mira").returncode == 2
+    shown = run(tmp_path, "notify", "show")
+    assert (shown.returncode, shown.stderr) == (2, "spfcheck: There is no plan yet.\n")
+
+
+def test_suppress_and_forget_need_the_key_and_no_token_and_say_when_nobody_is_known(tmp_path: Path) -> None:
+    unkeyed = run(tmp_path, "notify", "suppress", "ann@example.com", "--reason", "asked", "--who", "mira")
+    assert unkeyed.returncode == 2
+    assert "SPFCHECK_NOTIFY_HASH_KEY" in unkeyed.stderr
+    key = {"SPFCHECK_NOTIFY_HASH_KEY": "a key of the tests"}
+    for command in (("suppress", "ann@example.com", "--reason", "asked"), ("forget", "bob@example.com")):
+        done = run(tmp_path, "notify", *command, "--who", "mira", **key)
+        assert done.returncode == 0, done.stderr
+        assert "Nobody of that address is known" in done.stdout
+
+
+def test_pause_works_where_the_ledger_does_not(tmp_path: Path) -> None:
+    (tmp_path / "spfcheck.sqlite3").write_text("This is no database." * 100)
+    done = run(tmp_path, "notify", "pause", "--reason", "a look at it", "--who", "mira")
+    assert done.returncode == 0, done.stderr
+    assert f"Paused by the file {tmp_path}/spfcheck.pause" in done.stdout
+    assert (tmp_path / "spfcheck.pause").read_text() == "a look at it\n"
+
+
+def test_a_token_is_asked_for_only_where_it_is_needed(tmp_path: Path) -> None:
+    for command in (("plan",), ("send", "--plan", "latest"), ("run",), ("reconcile",)):
+        done = run(tmp_path, "notify", *command, SPFCHECK_NOTIFY_HASH_KEY="a key of the tests")
+        assert done.returncode == 2
+        assert "No token" in done.stderr

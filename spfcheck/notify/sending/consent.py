@@ -24,7 +24,7 @@ MOST_HOPS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Said:
     """What the workspace says of a person just now."""
 
     reason: Reason | None
@@ -61,16 +61,16 @@ class Consent:
                 contact_id = gone.moved_to
         return None
 
-    async def of(self, contact: Contact, person: str) -> Answer:
+    async def of(self, contact: Contact, person: str) -> Said:
         """Whether *person*, who reads *contact*'s address, may be written to through it."""
         if contact.role not in self._audience.roles:
-            return Answer(reason=Reason.ROLE)
+            return Said(reason=Reason.ROLE)
         if contact.email and self._people.person(contact.email) != person:
-            return Answer(reason=Reason.ADDRESS_CHANGED)
+            return Said(reason=Reason.ADDRESS_CHANGED)
         tags: frozenset[str] = frozenset()
         mailbox = await self._mailbox(contact, person)
         if mailbox is None:
-            return Answer(reason=Reason.CONSENT_UNKNOWN)
+            return Said(reason=Reason.CONSENT_UNKNOWN)
         for one in mailbox:
             theirs = await self._tags(one)
             tags |= theirs
@@ -81,8 +81,8 @@ class Consent:
             if reason is None and await self._turned_down(one):
                 reason = Reason.UNSUBSCRIBED
             if reason is not None:
-                return Answer(reason=reason, tags=tags)
-        return Answer(reason=None if await self._within(contact) else Reason.OUTSIDE_AUDIENCE, tags=tags)
+                return Said(reason=reason, tags=tags)
+        return Said(reason=None if await self._within(contact) else Reason.OUTSIDE_AUDIENCE, tags=tags)
 
     async def _mailbox(self, contact: Contact, person: str) -> list[Contact] | None:
         """The contacts of one mailbox, *contact* first; None when there are too many."""
