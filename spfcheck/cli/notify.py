@@ -24,7 +24,6 @@ from spfcheck.settings import Settings, load
 
 if TYPE_CHECKING:
     from spfcheck.intercom.client import Intercom
-    from spfcheck.notify.guards import Guards
     from spfcheck.notify.planning.checks import DnsChecks
 
 app = App(name="notify", help="Find the users whose domain is affected, and send each the repair, once.")
@@ -41,21 +40,15 @@ Flag = Annotated[bool, Parameter(negative="")]
 @asynccontextmanager
 async def _notifier(settings: Settings) -> AsyncIterator[Any]:
     """The notifier over the real resolver, API and ledger; a signal ends it after the row in hand."""
+    from spfcheck.notify.guards import Guards
     from spfcheck.notify.notifier import Notifier
 
     stop = on_signals()
     async with (
         reach(settings) as (intercom, checks),
-        Notifier(settings, intercom=intercom, checks=checks, stop=stop, present=present) as notifier,
+        Notifier(settings, intercom=intercom, checks=checks, stop=stop, present=Guards.now) as notifier,
     ):
         yield notifier
-
-
-def present() -> Guards:
-    """The guards as the settings say them now: what an operator narrows binds a run that is under way."""
-    from spfcheck.notify.guards import Guards
-
-    return Guards.from_settings(load().notify)
 
 
 def on_signals() -> asyncio.Event:

@@ -74,6 +74,7 @@ class Work:
         self.engine = engine
         self.stop = stop
         self.guards = guards or Guards.from_settings(settings.notify)
+        self._present = Guards.now if guards is None else None
         self.clock = clock
         self.write = PatientThread(stop, lambda sentence: log.warning("database-lost", why=sentence))
         workspace = settings.intercom.workspace
@@ -272,6 +273,7 @@ class Work:
             clock=self.clock,
             stop=self.stop,
             wait_for_lock=True,
+            present=self._present,
         )
         async with notifier:
             try:

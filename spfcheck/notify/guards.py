@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Self
 
-from spfcheck.settings import NotifySettings
+from spfcheck.settings import NotifySettings, load
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 
@@ -81,6 +81,11 @@ class Guards:
             unclear_quiet=notify.unclear_quiet_minutes * MINUTE,
         )
         return cls(**values)
+
+    @classmethod
+    def now(cls) -> Self:
+        """The guards as the settings say them at this moment: what an operator narrows binds a run under way."""
+        return cls.from_settings(load().notify)
 
     def demo(self) -> Self:
         """The policy of the demo: everything at once, on made-up customers and a sandbox."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -36,13 +37,19 @@ def test_the_migrations_make_the_same_tables_as_on_sqlite(url: str) -> None:
 
 def test_one_sender_holds_the_lock_until_it_ends(url: str) -> None:
     first, second = (database.open_engine(url) for _ in range(2))
+    migration.upgrade(first)
     mine, theirs = lock_for(first, "workspace"), lock_for(second, "workspace")
-    assert mine.take()
+    assert not theirs.holder().held
+    assert mine.take(now=1_000.0)
     assert not theirs.take()
+    mine.note(1_060.0, "sends plan-1")
+    seen = theirs.holder()
+    assert (seen.held, seen.pid, seen.since, seen.at, seen.doing) == (True, os.getpid(), 1_000, 1_060, "sends plan-1")
     elsewhere = lock_for(second, "another workspace")
     assert elsewhere.take()
     elsewhere.release()
     mine.release()
+    assert not theirs.holder().held, "though its note is still there"
     assert theirs.take()
     theirs.release()
     first.dispose()
