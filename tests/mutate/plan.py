@@ -289,7 +289,6 @@ WHOSE = (
     Mutation("below-ours-is-theirs", EVIDENCE, "for start in range(len(parts)))", "for start in (0,))", (OURS,)),
     Mutation("web-sites-are-written-about", FILE, "        if not site:\n", "        if True:\n", (SITE,)),
     Mutation("silent-sites-are-broken", EVIDENCE, "if site.status is Status.UNKNOWN else", "if False else", (SITE,)),
-    Mutation("suffixes-have-sites", EVIDENCE, 'and "." in parent and not is_public_suffix(parent)', "", (SITE,)),
     Mutation("approval-says-nothing-of-what-is-usual", ARCHIVE, "for share, approved_by in shares if approved_by",
              "for share, approved_by in shares if False", (USUAL,)),
     Mutation("nothing-is-usual", "spfcheck/notify/planning/settle.py", "self._archive.usual_failures()", "0.0",

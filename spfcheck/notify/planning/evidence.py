@@ -12,7 +12,6 @@ from typing import NamedTuple
 from spfcheck.audit.judgement.status import decisive
 from spfcheck.audit.report.catalogue import Code
 from spfcheck.audit.report.model import RemedyKind, Report, Status
-from spfcheck.names import is_public_suffix
 from spfcheck.notify.guards import HOUR, Guards
 from spfcheck.notify.ledger.archive import DomainState
 from spfcheck.notify.model import Reason
@@ -120,7 +119,7 @@ def is_ours(domain: str, ours: frozenset[str]) -> bool:
 def site_of(domain: str) -> str:
     """The domain that *domain* is the web site's name of; empty where it is none."""
     parent = domain.removeprefix("www.")
-    return parent if parent != domain and "." in parent and not is_public_suffix(parent) else ""
+    return parent if parent != domain and "." in parent else ""
 
 
 def of_site(site: Report) -> Judgement:

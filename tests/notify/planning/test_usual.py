@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.notify.world import World, broken, mended, world
+from tests.notify.world import SHARED, World, broken, mended, world
 
 DEAD = [f"dead{number}.example" for number in range(12)]
 FINE = [f"fine{number}.example" for number in range(60)]
@@ -18,8 +18,11 @@ def invite(w: World, *names: str) -> None:
 
 
 async def test_a_permanent_share_of_dead_domains_does_not_hold_every_night(tmp_path: Path) -> None:
-    async with world(tmp_path, ZONE) as w:
+    async with world(tmp_path, "\n".join([broken("d0.example"), mended(*FINE, *LATE, *DEAD)])) as w:
         invite(w, "d0.example", *FINE, *LATE, *DEAD)
+        for _ in range(3):
+            await w.baseline()
+        w.zone_text = SHARED + ZONE
         async with w.notifier() as notifier:
             plan = await notifier.plan()
             assert [brake.sentence for brake in plan.tripped] == [
@@ -32,7 +35,6 @@ async def test_a_permanent_share_of_dead_domains_does_not_hold_every_night(tmp_p
             async with w.notifier() as notifier:
                 run = await notifier.run()
                 assert run.refused == ""
-        assert [email for email, _ in w.sent] == ["owner@d0.example"]
         for name in LATE:
             w.zone_text = w.zone_text.replace(f'{name} TXT "v=spf1', f'{name} TXT TIMEOUT\nx{name} TXT "v=spf1')
         w.clock.later(24)
