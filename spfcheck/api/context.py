@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from spfcheck.api.observe.telemetry import Tracing
 from spfcheck.api.quota.gcra import Ceiling
 from spfcheck.api.quota.leases import Leases
 from spfcheck.api.reports.checks import Checks
+from spfcheck.processes import JobProcesses
 from spfcheck.resolver.canary import ResolverCheck
 from spfcheck.settings import Settings
 
@@ -63,6 +64,8 @@ class Service:
     readiness: Readiness
     batch_places: asyncio.Semaphore
     """Checks under way for all batches together; a full lane stops the reading of their lines."""
+    processes: Sequence[JobProcesses]
+    """Those in which pyspf and costly checks run."""
     log: structlog.typing.FilteringBoundLogger
     lines: RequestLines
     watch: ResolverCheck | None = None

@@ -16,6 +16,7 @@ from spfcheck.api.access.guard import NOBODY, caller_of, demand
 from spfcheck.api.context import CALLER, NOTES, REQUEST_ID, SERVICE, Service
 from spfcheck.api.fast_response import Sealed, fields, may_be_sealed
 from spfcheck.api.keys import Scope
+from spfcheck.api.observe.logs import request_now
 from spfcheck.api.observe.telemetry import Tracing, note_request
 from spfcheck.api.problems import ProblemError, ProblemKind, content, headers, to_problem
 
@@ -106,7 +107,8 @@ def _framed(service: Service, handler: Handler, route: Route | None) -> Handler:
 
 def _begin(request: web.Request) -> None:
     given = request.headers.get("X-Request-Id")
-    request[REQUEST_ID] = given if given is not None and _GIVEN_ID.fullmatch(given) else new_id()
+    request[REQUEST_ID] = request_id = given if given is not None and _GIVEN_ID.fullmatch(given) else new_id()
+    request_now.set(request_id)
     request[NOTES] = {}
     request[CALLER] = NOBODY
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from spfcheck.api.responses import (
     spend_quota,
 )
 from spfcheck.audit.report.serialise import json_bytes
-from spfcheck.checking.connection import host_question, judge, verdict_document
+from spfcheck.checking.connection import host_question
 from spfcheck.checking.senders import one_check
 from spfcheck.names import domain_name
 
@@ -151,11 +152,11 @@ async def post_check_host(request: web.Request) -> web.StreamResponse:
     await spend_quota(request, service)
     try:
         async with service.checks.cold.place():
-            verdict = await judge(question, one_check(service.checks.bench.lookup))
+            verdict = await service.checks.costly.judge(question, lambda: one_check(service.checks.bench.lookup))
     except LaneFullError as full:
         raise busy(full) from None
-    request[NOTES]["result"] = str(verdict.result)
-    return json_answer(json_bytes(verdict_document(verdict)))
+    request[NOTES]["result"] = verdict["result"]
+    return json_answer(json_bytes(verdict))
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:
@@ -209,8 +210,10 @@ def _counts(service: Service) -> Metrics:
 
 def take_stock(service: Service) -> None:
     """Bring the metrics up to date that say what is, and are not counted."""
-    now = service.metrics.now
-    now.flights, now.shelf = service.checks.flights, len(service.checks.shelf)
+    counts = service.metrics
+    counts.now.flights, counts.now.shelf = service.checks.flights, len(service.checks.shelf)
+    counts.costly = service.checks.costly.count
+    counts.cut_short = Counter({(one.kind, str(why)): n for one in service.processes for why, n in one.cut.items()})
 
 
 async def openapi(request: web.Request) -> web.StreamResponse:

@@ -3,15 +3,15 @@
 It is asked beside a finished report and never changes what that says: the report's own evidence is what both engines
 judge, so it does not matter by which way the report was made, or when. Every difference is one of logic then; a name
 that was not recorded, or an exception of pyspf's, means that it has no opinion. Its known defects have names: such a
-difference says nothing against a record, and still keeps a message from being sent. pyspf keeps its DNS function in a
-global, so it runs in one thread of its own.
+difference says nothing against a record, and still keeps a message from being sent. pyspf knows no bound of work and
+keeps its DNS function in a global, so it runs in processes of its own (`spfcheck.processes`); one that is cut short has
+no opinion.
 """
 
 from __future__ import annotations
 
-import asyncio
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cache
@@ -23,6 +23,7 @@ from spfcheck.audit.repair.case import Case, Missing, published_as
 from spfcheck.audit.report.evidence import answer_of, evidence_of
 from spfcheck.audit.report.model import Evidence, Opinion, RemedyKind, Report, SenderNetwork, Status
 from spfcheck.audit.senders import Ours
+from spfcheck.processes import Bounds, CutBy, CutShortError, JobError, JobProcesses
 from spfcheck.resolver.drive import drive
 from spfcheck.resolver.types import Answer, Lookup, Outcome
 from spfcheck.rfc7208.evaluate import check_host, partition
@@ -34,13 +35,26 @@ from spfcheck.rfc7208.ranges import Ranges, contains, everything, format_address
 from spfcheck.rfc7208.record import Record, Result, parse, spf_texts
 from spfcheck.rfc7208.verdict import Partition
 
-__all__ = ["ENGINE", "Defect", "Heard", "completed", "defects_of", "hear", "opinion_on", "with_opinion"]
+__all__ = [
+    "ENGINE",
+    "Defect",
+    "Heard",
+    "completed",
+    "defects_of",
+    "engines",
+    "hear",
+    "judged_by_pyspf",
+    "load_pyspf",
+    "opinion_on",
+    "stay_in_this_process",
+    "with_opinion",
+]
 
 ENGINE = "pyspf"
 MOST_ADDRESSES = 64
 """Addresses of one family that are asked about (repair, section A)."""
-PATIENCE = 10.0
-"""Seconds after which pyspf has no opinion, the wait for its thread included; it takes milliseconds for a report."""
+BOUNDS = Bounds(cpu=2.0, seconds=10.0, waiting=10.0)
+"""After which pyspf has no opinion: it takes milliseconds for a report, and half a second to be loaded."""
 
 
 class Defect(StrEnum):
@@ -85,12 +99,18 @@ class _UnrecordedError(Exception):
 
 
 @cache
-def _thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="pyspf")
+def _engines(process: int) -> JobProcesses:
+    del process  # one that was forked has none of its parent's threads
+    return JobProcesses("opinion", 1, BOUNDS)
+
+
+def engines() -> JobProcesses:
+    """The processes in which pyspf runs; one, unless `number` says more."""
+    return _engines(os.getpid())
 
 
 class _Engine:
-    """pyspf with recorded answers in place of its DNS; used in its one thread only."""
+    """pyspf with recorded answers in place of its DNS; it does one thing at a time."""
 
     def __init__(self) -> None:
         import spf  # noqa: PLC0415 - loaded only where it is asked
@@ -122,6 +142,8 @@ class _Engine:
             result, _, _ = self._query(address, sender, helo).check()
         except _UnrecordedError as missing:
             return "", f"no answer is recorded for {missing}"
+        except MemoryError:
+            raise  # its process is at an end
         except Exception as error:  # noqa: BLE001 - whatever pyspf raises means that it has no opinion
             return "", type(error).__name__
         return str(result), ""
@@ -140,7 +162,15 @@ def _as_pyspf(qtype: str, item: Any) -> Any:
     return item
 
 
-def _run(answers: Mapping[Question, Answer], addresses: list[str], sender: str, helo: str) -> list[tuple[str, str]]:
+def load_pyspf(_: object) -> None:
+    """Have a process ready: loading pyspf takes longer than asking it."""
+    _engine()
+
+
+def judged_by_pyspf(
+    _: object, answers: Mapping[Question, Answer], addresses: Sequence[str], sender: str, helo: str
+) -> list[tuple[str, str]]:
+    """What pyspf says of each of *addresses*, or why it says nothing; run in a process of its own."""
     engine = _engine()
     engine.answers = answers
     try:
@@ -158,16 +188,47 @@ async def hear(
     """
     wanted = list(addresses)
     mine = [await drive(check_host(address, domain, sender, helo), lookup) for address in wanted]
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(PATIENCE):
-            theirs = await loop.run_in_executor(_thread(), _run, dict(answers), wanted, sender, helo)
-    except TimeoutError:
-        theirs = [("", f"{ENGINE} has not answered within {PATIENCE:g} s")] * len(wanted)
+    theirs = await _theirs(domain, dict(answers), wanted, sender, helo)
     return [
         Heard(address, verdict.result.value, result, why)
         for address, verdict, (result, why) in zip(wanted, mine, theirs, strict=True)
     ]
+
+
+async def _theirs(
+    domain: str, answers: dict[Question, Answer], addresses: list[str], sender: str, helo: str
+) -> Sequence[tuple[str, str]]:
+    """What pyspf says of each of *addresses*, within its bounds."""
+    if _Place.here:
+        return judged_by_pyspf(None, answers, addresses, sender, helo)
+    function = f"{__name__}:{judged_by_pyspf.__name__}"
+    try:
+        said: Sequence[tuple[str, str]] = await engines().run(function, answers, addresses, sender, helo, about=domain)
+    except CutShortError as cut:
+        return [("", _silence(cut.why))] * len(addresses)
+    except JobError as error:
+        return [("", str(error))] * len(addresses)
+    return said
+
+
+def stay_in_this_process() -> None:
+    """Have pyspf run in this process from now on: it is one that has bounds already."""
+    _Place.here = True
+
+
+class _Place:
+    here = False
+
+
+def _silence(why: CutBy) -> str:
+    bounds = engines().bounds
+    if why is CutBy.CPU:
+        return f"{ENGINE} has not come to an end within {bounds.cpu:g} s of processor time"
+    if why is CutBy.MEMORY:
+        return f"{ENGINE} wants more memory than it may have"
+    if why is CutBy.ENDED:
+        return f"the process of {ENGINE} ended"
+    return f"{ENGINE} has not answered within {bounds.seconds if why is CutBy.TIME else bounds.waiting:g} s"
 
 
 async def completed(report: Report, lookup: Lookup, ours: Ours) -> Report:

@@ -21,7 +21,7 @@ from spfcheck.api.fast_response import fields
 from spfcheck.api.keys import Key, Keyring, parse_line
 from spfcheck.api.observe.fleet import WRITE_SECONDS, Fleet
 from spfcheck.api.observe.gauges import LedgerGauges
-from spfcheck.api.observe.logs import RequestLines
+from spfcheck.api.observe.logs import RequestLines, request_now
 from spfcheck.api.observe.metrics import Metrics
 from spfcheck.api.observe.telemetry import Tracing
 from spfcheck.api.params import MAX_BODY
@@ -32,10 +32,13 @@ from spfcheck.api.quota.shared import QuotaTable, SharedQuotas
 from spfcheck.api.reports.checks import Bench, Checks, ReportKeeper
 from spfcheck.api.reports.entries import Shelf, wall_clock
 from spfcheck.api.reports.in_memory import Shelved
+from spfcheck.api.reports.opinions import Opinionated
 from spfcheck.api.routes import ROUTES, reasons_not_ready, take_stock
-from spfcheck.audit.report.model import Report
+from spfcheck.audit.second_opinion import engines, load_pyspf
 from spfcheck.audit.senders import Ours
+from spfcheck.checking.costly import CostlyChecks
 from spfcheck.checking.senders import OurSenders, profiles_of
+from spfcheck.processes import CutShortError, JobError
 from spfcheck.resolver.canary import EVERY_SECONDS, ResolverCheck
 from spfcheck.resolver.stub import Resolver
 from spfcheck.resolver.types import Lookup
@@ -105,12 +108,15 @@ def create_app(
     profiles = profiles_of(settings)
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
-    def disagreed(report: Report) -> None:
+    def disagreed(found: Opinionated) -> None:
         metrics.disagreements += 1
         log.warning(
-            "opinions differ", domain=report.domain, report_id=report.report_id, result=report.result,
-            detail=report.opinion.detail,
+            "opinions differ", domain=found.entry.domain, report_id=found.entry.report_id, result=found.result,
+            detail=found.detail,
         )  # fmt: skip
+
+    def costs(domain: str) -> None:
+        log.info("costly check", domain=domain, id=request_now.get())
 
     def decided_alone() -> None:
         metrics.local_spends += 1
@@ -134,10 +140,12 @@ def create_app(
         ours or OurSenders(profiles, lookup, clock, watch).current,
         shelf=Shelf(SHELF_BYTES),
         keeper=keeper or Shelved(),
+        costly=CostlyChecks(settings.costly_processes, costs),
         cold_lane=settings.cold_lane,
         on_disagreement=disagreed,
         tracing=tracing,
     )
+    engines().number = settings.opinion_processes
     headers = protection(settings.public_url)
     service = Service(
         settings=settings,
@@ -152,6 +160,7 @@ def create_app(
         clock=clock,
         readiness=Readiness(),
         batch_places=asyncio.Semaphore(settings.batch_lane),
+        processes=(engines(), checks.costly.processes),
         log=log,
         lines=RequestLines(log),
         watch=watch,
@@ -184,9 +193,18 @@ async def _start(app: web.Application) -> None:
     service.background.add(asyncio.create_task(_keep_readiness(service)))
     if service.fleet is not None:
         service.background.add(asyncio.create_task(_keep_telling(service, service.fleet)))
+    service.background.add(asyncio.create_task(_load_pyspf(service)))
     if service.watch is not None:
         await service.watch.look()
         service.background.add(asyncio.create_task(_keep_looking(service.watch)))
+
+
+async def _load_pyspf(service: Service) -> None:
+    """Have the second engine ready before somebody waits for it."""
+    try:
+        await engines().run(f"{load_pyspf.__module__}:{load_pyspf.__name__}")
+    except (CutShortError, JobError) as error:
+        service.log.error("the second engine cannot be started", exc_info=error)
 
 
 async def _keep_looking(watch: ResolverCheck) -> None:
@@ -235,6 +253,7 @@ async def _stop(app: web.Application) -> None:
 
 async def _close(app: web.Application) -> None:
     service = app[SERVICE]
+    await asyncio.to_thread(service.checks.costly.processes.close)
     if service.fleet is not None:
         with contextlib.suppress(OSError):  # what the last second brought is lost; nobody is left to be told
             service.fleet.tell(service.metrics, last=True)

@@ -21,7 +21,7 @@ from spfcheck.api.reports.entries import Entry
 from spfcheck.api.responses import answer_in_time, busy, find_report, pending_document, report_answer, spend_quota
 from spfcheck.api.routes import DEFAULT_WAIT_MS, MAX_RECORD, reasons_not_ready
 from spfcheck.audit.judgement.status import decisive
-from spfcheck.checking.connection import AddressError, host_question, judge
+from spfcheck.checking.connection import AddressError, host_question
 from spfcheck.checking.senders import one_check
 from spfcheck.names import NotADomainName, domain_name, shown
 from spfcheck.web import help as help_pages
@@ -201,18 +201,18 @@ async def _test(
     await spend_quota(request, service)
     try:
         async with service.checks.cold.place():
-            verdict = await judge(question, one_check(service.checks.bench.lookup))
+            verdict = await service.checks.costly.judge(question, lambda: one_check(service.checks.bench.lookup))
     except LaneFullError as full:
         raise busy(full) from None
     return {
         **typed,
         "fault": "",
-        "result": str(verdict.result),
-        "cause": str(verdict.cause),
+        "result": verdict["result"],
+        "cause": verdict["cause"],
         "identity": safe(question.identity),
-        "mechanism": safe(verdict.mechanism) if verdict.mechanism else "",
-        "where": safe(verdict.mechanism_domain or ""),
-        "explanation": safe(verdict.explanation) if verdict.explanation else "",
+        "mechanism": safe(verdict["mechanism"]) if verdict["mechanism"] else "",
+        "where": safe(verdict["mechanism_domain"] or ""),
+        "explanation": safe(verdict["explanation"]) if verdict["explanation"] else "",
     }
 
 

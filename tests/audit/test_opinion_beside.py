@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -18,7 +19,7 @@ from spfcheck.audit.prepare import prepare
 from spfcheck.audit.quick import Attempt
 from spfcheck.audit.replay import replay
 from spfcheck.audit.report.model import Opinion, Report, as_json
-from spfcheck.audit.second_opinion import completed, opinion_on, with_opinion
+from spfcheck.audit.second_opinion import completed, engines, opinion_on, with_opinion
 from spfcheck.audit.senders import Ours, SenderProfile
 from spfcheck.audit.thorough import examine_thoroughly
 from spfcheck.resolver.types import Answer, Lookup, Outcome, Question, Rtype
@@ -45,13 +46,15 @@ class Asked:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.addresses: list[str] = []
-        run = second_opinion._run
+        ask = second_opinion._theirs
 
-        def listening(answers: Mapping[Question, Answer], addresses: list[str], sender: str, helo: str) -> object:
+        async def listening(
+            domain: str, answers: dict[Question, Answer], addresses: list[str], sender: str, helo: str
+        ) -> Sequence[tuple[str, str]]:
             self.addresses += addresses
-            return run(answers, addresses, sender, helo)
+            return await ask(domain, answers, addresses, sender, helo)
 
-        monkeypatch.setattr(second_opinion, "_run", listening)
+        monkeypatch.setattr(second_opinion, "_theirs", listening)
 
     def take(self) -> list[str]:
         taken, self.addresses = self.addresses, []
@@ -163,9 +166,11 @@ async def test_an_engine_that_hangs_has_no_opinion(monkeypatch: pytest.MonkeyPat
     lookup = ZoneLookup(Zone.parse(BROKEN))
     ours = await prepare(OURS, lookup)
     with held_engine(), monkeypatch.context() as patience:
-        patience.setattr(second_opinion, "PATIENCE", 0.01)
+        patience.setattr(engines(), "bounds", replace(second_opinion.BOUNDS, seconds=0.05))
         report = await examine("customer.example", lookup, ours, opinion=True)
     assert (report.status, report.opinion.asked, report.opinion.result) == ("action_needed", True, "no-opinion")
     assert "has not answered within" in report.opinion.detail
     assert not report.opinion.may_message
-    assert (await examine("customer.example", lookup, ours, opinion=True)).opinion.may_message, "its thread goes on"
+    assert (await examine("customer.example", lookup, ours, opinion=True)).opinion.may_message, (
+        "another process goes on"
+    )

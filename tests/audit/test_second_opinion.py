@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-import threading
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,9 @@ from spfcheck.audit.fetch import Witness
 from spfcheck.audit.judgement import networks
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Report
-from spfcheck.audit.second_opinion import Defect, Heard, defects_of, hear
+from spfcheck.audit.second_opinion import BOUNDS, Defect, Heard, _theirs, defects_of, engines, hear
+from spfcheck.processes import CutBy
+from spfcheck.resolver.types import Answer, Outcome, Question, Rtype
 from spfcheck.resolver.zone import Zone, ZoneLookup
 from spfcheck.rfc7208.record import parse
 from tests.audit.golden_file import GOLDEN, OURS, Golden
@@ -53,13 +56,6 @@ async def test_a_message_may_be_sent_when_both_agree() -> None:
     report = await asked('customer.example TXT "v=spf1 ip4:192.0.2.1 -all"')
     assert report.opinion.agrees is True
     assert report.opinion.may_message
-
-
-async def test_another_user_of_pyspf_in_the_process_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    zone = 'customer.example TXT "v=spf1 ip4:192.0.2.1 -all"'
-    await asked(zone)
-    monkeypatch.setattr("spf.DNSLookup", lambda *_: [])
-    assert (await asked(zone)).opinion.agrees is True
 
 
 async def test_a_known_defect_has_a_name_and_stops_the_message() -> None:
@@ -127,9 +123,32 @@ async def test_explanations_are_absent() -> None:
     assert heard == Heard("192.0.2.1", "fail", "fail")
 
 
-async def test_pyspf_runs_in_a_thread_of_its_own() -> None:
+async def test_pyspf_runs_in_a_process_of_its_own() -> None:
     await asked('customer.example TXT "v=spf1 -all"')
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("pyspf")] == ["pyspf_0"]
+    assert len(engines().pids()) == 1
+    assert os.getpid() not in engines().pids()
+
+
+MACROS = "%{i}." * 12_000
+"""One term of 60 kB, on which pyspf works for minutes."""
+
+
+async def test_a_record_that_takes_pyspf_minutes_has_no_opinion_and_the_next_one_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engines(), "bounds", replace(BOUNDS, cpu=0.3))
+    answer = Answer(
+        question=Question("costly.example", Rtype.TXT),
+        outcome=Outcome.OK,
+        records=((b"v=spf1 exists:" + MACROS.encode() + b"example -all",),),
+        ttl=300,
+    )
+    before = engines().cut[CutBy.CPU]
+    said = await _theirs("costly.example", {answer.question: answer}, ["192.0.2.1"], "a@costly.example", "h.example")
+    assert said == [("", "pyspf has not come to an end within 0.3 s of processor time")]
+    assert engines().cut[CutBy.CPU] == before + 1
+    monkeypatch.undo()
+    assert (await asked('customer.example TXT "v=spf1 ip4:192.0.2.1 -all"')).opinion.agrees is True
 
 
 def test_defects_are_named_for_what_explains_them() -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import time
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -24,6 +25,9 @@ MANY_LINES = 64
 
 MANY_HEADS = 1_000
 """Beginnings of lines that are kept: there are few routes, statuses and callers at a time."""
+
+request_now: ContextVar[str] = ContextVar("request_now", default="-")
+"""The id of the request that is answered, for what logs without knowing of it."""
 
 _terminal = False
 

@@ -46,6 +46,9 @@ class Metrics:
         self.refusals: Counter[str] = Counter()
         self.disagreements = 0
         self.local_spends = 0
+        self.costly = 0
+        self.cut_short: Counter[tuple[str, str]] = Counter()
+        """Jobs in processes of their own that a bound ended, by kind and bound."""
         self.now = Now()
         self._times: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(SECONDS) + 1))
         self._sums: defaultdict[str, float] = defaultdict(float)
@@ -65,6 +68,8 @@ class Metrics:
             "refusals": self.refusals,
             "disagreements": self.disagreements,
             "local_spends": self.local_spends,
+            "costly": self.costly,
+            "cut_short": [[*labels, number] for labels, number in self.cut_short.items()],
             "times": self._times,
             "sums": self._sums,
             "now": asdict(self.now),
@@ -79,6 +84,9 @@ class Metrics:
         self.refusals.update(told["refusals"])
         self.disagreements += told["disagreements"]
         self.local_spends += told["local_spends"]
+        self.costly += told["costly"]
+        for kind, why, number in told["cut_short"]:
+            self.cut_short[kind, why] += number
         for route, classes in told["times"].items():
             self._times[route] = [one + other for one, other in zip(self._times[route], classes, strict=True)]
             self._sums[route] += told["sums"][route]
@@ -116,6 +124,17 @@ class Metrics:
             "Spends on a shared ceiling that this process decided alone, since the database did not answer.",
             value=self.local_spends,
         )
+        yield CounterMetricFamily(
+            "spfcheck_costly_checks", "Checks that were made in a process of their own.", value=self.costly
+        )
+        cut_short = CounterMetricFamily(
+            "spfcheck_jobs_cut_short",
+            "Jobs in processes of their own that were ended by a bound, by kind and bound.",
+            labels=["kind", "why"],
+        )
+        for (kind, why), number in self.cut_short.items():
+            cut_short.add_metric([kind, why], number)
+        yield cut_short
         yield GaugeMetricFamily("spfcheck_checks_under_way", "Checks under way now.", value=self.now.flights)
         yield GaugeMetricFamily(
             "spfcheck_reports_at_hand", "Domains whose latest report is in memory.", value=self.now.shelf

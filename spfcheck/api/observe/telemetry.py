@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-from spfcheck.audit.report.model import Report
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -22,6 +20,25 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 PRIVATE = frozenset({"domain"})
 """Notes of a request that stay in the log."""
+
+
+class Checked(Protocol):
+    """What a check came to, as far as its span tells of it."""
+
+    @property
+    def status(self) -> str:
+        """The report's status."""
+
+    @property
+    def result(self) -> str:
+        """The RFC's result for our senders."""
+
+    @property
+    def questions(self) -> int:
+        """How many the DNS was asked."""
+
+
+C = TypeVar("C", bound=Checked)
 
 
 class Tracing:
@@ -57,20 +74,20 @@ class Tracing:
         ) as span:
             yield span
 
-    async def check(self, work: Awaitable[Report]) -> Report:
+    async def check(self, work: Awaitable[C]) -> C:
         """*work* in a span of one check, below the request that began it."""
         from opentelemetry.trace import StatusCode
 
         with self._tracer.start_as_current_span("check", record_exception=False, set_status_on_exception=False) as span:
             try:
-                report = await work
+                made = await work
             except BaseException as error:
                 span.set_status(StatusCode.ERROR, type(error).__name__)
                 raise
-            span.set_attribute("spfcheck.status", str(report.status))
-            span.set_attribute("spfcheck.result", str(report.result))
-            span.set_attribute("spfcheck.questions", report.questions)
-            return report
+            span.set_attribute("spfcheck.status", made.status)
+            span.set_attribute("spfcheck.result", made.result)
+            span.set_attribute("spfcheck.questions", made.questions)
+            return made
 
     def close(self) -> None:
         """Send what waits, and end; may block for some seconds."""

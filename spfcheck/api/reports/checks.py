@@ -15,20 +15,20 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spfcheck.api.observe.telemetry import Tracing
-from spfcheck.api.reports.entries import Entry, Shelf, Summaries, entry_of, fresh_until, summary_bytes
-from spfcheck.api.reports.opinions import Opinions
-from spfcheck.audit.examine import examine, unsearched
+from spfcheck.api.reports.entries import Entry, Made, Shelf, Summaries, made_short, made_whole
+from spfcheck.api.reports.opinions import Opinionated, Opinions, opinionated
 from spfcheck.audit.report.model import Report
-from spfcheck.audit.second_opinion import completed
 from spfcheck.audit.senders import Ours
+from spfcheck.checking.costly import CostlyChecks
 from spfcheck.checking.senders import one_check
 from spfcheck.resolver.types import Lookup
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-FINAL_SECONDS = 25.0
-"""An audit ends by itself within 20 s (RFC 7208 4.6.4 asks for at least that); the rest is for a busy machine."""
+FINAL_SECONDS = 45.0
+"""An audit ends by itself within 20 s (RFC 7208 4.6.4 asks for at least that); one that proves to be costly then
+has as long again, and the rest is for a busy machine."""
 
 SUMMARIES_BYTES = 16 * 1024 * 1024
 """Memory for the summaries of bulk checks: some twenty thousand."""
@@ -124,14 +124,16 @@ class Checks:
         *,
         shelf: Shelf,
         keeper: ReportKeeper,
+        costly: CostlyChecks,
         cold_lane: int,
-        on_disagreement: Callable[[Report], None] = lambda _: None,
+        on_disagreement: Callable[[Opinionated], None] = lambda _: None,
         tracing: Tracing | None = None,
     ) -> None:
         self.bench = bench
         self.ours = ours
         self.shelf = shelf
         self.keeper = keeper
+        self.costly = costly
         self.cold = Lane(cold_lane)
         self.opinions = Opinions(self._completed, self._put_in_place, on_disagreement, cold_lane)
         self._tracing = tracing
@@ -217,18 +219,16 @@ class Checks:
         """
         self._bulk += 1
         try:
-            work = self._examine(domain)
-            report = await (work if self._tracing is None else self._tracing.check(work))
+            work = self._examine(domain, made_whole if full else made_short)
+            made = await (work if self._tracing is None else self._tracing.check(work))
         finally:
             self._bulk -= 1
-        if full:
-            entry = entry_of(report)
+        if made.entry is not None:
             # Who is shown the domain alone is shown where else its record may stand, too.
-            self.shelf.put(entry, latest=not unsearched(report))
-            return entry.full
-        summary = summary_bytes(report)
-        self._summaries.put(domain, summary, fresh_until(report))
-        return summary
+            self.shelf.put(made.entry, latest=not made.unsearched)
+            return made.entry.full
+        self._summaries.put(domain, made.summary, made.fresh_until)
+        return made.summary
 
     async def what_if(self, domain: str, record: str, *, opinion: float) -> Entry:
         """The report that *domain* would get if it published *record*; the second opinion may take *opinion* seconds.
@@ -236,10 +236,9 @@ class Checks:
         Raises `LaneFullError`.
         """
         async with self.cold.place():
-            report = await self._audit(domain, record=record)
-        entry = entry_of(report)
+            entry = await self._audit(domain, record=record)
         self.shelf.put(entry, latest=False)
-        self._complete(entry, report)
+        self._complete(entry)
         return await self._whole(entry, opinion)
 
     def _flight(self, domain: str, *, fresh: bool, whole: bool) -> asyncio.Task[Entry]:
@@ -254,22 +253,21 @@ class Checks:
         return flight
 
     async def _fly(self, domain: str, *, fresh: bool) -> Entry:
-        report = await self._audit(domain, fresh=fresh)
-        entry = entry_of(report)
+        entry = await self._audit(domain, fresh=fresh)
         self.shelf.put(entry)
         if domain in self._wished:
-            self._complete(entry, report)
+            self._complete(entry)
         else:
             self.keeper.keep(entry)
         return entry
 
-    def _complete(self, entry: Entry, report: Report) -> None:
+    def _complete(self, entry: Entry) -> None:
         """Have the second engine asked, and the report kept once it is complete."""
-        if entry.whole or self.opinions.of(entry, report) is None:
+        if entry.whole or self.opinions.of(entry) is None:
             self.keeper.keep(entry)
 
-    async def _completed(self, report: Report) -> Report:
-        return await completed(report, one_check(self.bench.lookup), await self.ours())
+    async def _completed(self, entry: Entry) -> Opinionated:
+        return await self.costly.complete(entry.full, one_check(self.bench.lookup), await self.ours(), opinionated)
 
     def _put_in_place(self, entry: Entry) -> None:
         """Have *entry* served from now on instead of the one that it completes."""
@@ -283,18 +281,26 @@ class Checks:
         if not task.cancelled():
             task.exception()  # whoever waits for the flight gets it; nobody may be waiting any more
 
-    async def _audit(self, domain: str, *, record: str | None = None, fresh: bool = False) -> Report:
-        work = self._examine(domain, record=record, fresh=fresh, search=True)
+    async def _audit(self, domain: str, *, record: str | None = None, fresh: bool = False) -> Entry:
+        work = self._examine(domain, made_whole, record=record, fresh=fresh, search=True)
         async with asyncio.timeout(FINAL_SECONDS):
-            return await (work if self._tracing is None else self._tracing.check(work))
+            made = await (work if self._tracing is None else self._tracing.check(work))
+        assert made.entry is not None
+        return made.entry
 
     async def _examine(
-        self, domain: str, *, record: str | None = None, fresh: bool = False, search: bool = False
-    ) -> Report:
+        self,
+        domain: str,
+        made: Callable[[Report], Made],
+        *,
+        record: str | None = None,
+        fresh: bool = False,
+        search: bool = False,
+    ) -> Made:
         bench = self.bench
-        return await examine(
+        return await self.costly.examine(
             domain,
-            one_check(bench.lookup, fresh=fresh),
+            lambda: one_check(bench.lookup, fresh=fresh),
             await self.ours(),
             mail_from=bench.mail_from,
             helo=bench.helo,
@@ -302,6 +308,7 @@ class Checks:
             search=search,
             clock=bench.clock,
             new_id=bench.new_id,
+            made=made,
         )
 
     async def drain(self, seconds: float) -> None:

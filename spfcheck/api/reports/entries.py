@@ -8,8 +8,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from spfcheck.audit.examine import unsearched
+from spfcheck.audit.report.catalogue import Code
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.report.serialise import json_bytes
 
@@ -88,6 +90,40 @@ def entry_of(report: Report) -> Entry:
     )
 
 
+class Made(NamedTuple):
+    """What a check came to, as bytes that are ready: the whole report, or where *entry* is None its summary alone."""
+
+    status: str
+    result: str
+    questions: int
+    entry: Entry | None
+    summary: bytes
+    fresh_until: float
+    unsearched: bool
+    """True where a record may stand elsewhere, and was not looked for there."""
+
+
+def made_whole(report: Report) -> Made:
+    """*report* as an entry."""
+    entry = entry_of(report)
+    return Made(
+        entry.status, str(report.result), report.questions, entry, entry.summary, entry.fresh_until, unsearched(report)
+    )
+
+
+def made_short(report: Report) -> Made:
+    """*report* as its summary."""
+    return Made(
+        str(report.status),
+        str(report.result),
+        report.questions,
+        None,
+        summary_bytes(report),
+        fresh_until(report),
+        unsearched(report),
+    )
+
+
 def entry_of_document(text: bytes) -> Entry:
     """A report that was stored as JSON, made ready again."""
     return _entry(json.loads(text))
@@ -95,16 +131,20 @@ def entry_of_document(text: bytes) -> Entry:
 
 def fresh_until(report: Report) -> float:
     """Unix time until which *report* is served without another check."""
-    return _fresh_until(report.status, report.checked_at, report.expires_at)
+    given_up = any(found.code == Code.TOO_COSTLY for found in report.findings)
+    return _fresh_until(report.status, given_up, report.checked_at, report.expires_at)
 
 
-def _fresh_until(status: str, checked_at: float, expires_at: float) -> float:
+def _fresh_until(status: str, given_up: bool, checked_at: float, expires_at: float) -> float:
+    if given_up:
+        return expires_at
     if status == "unknown":
         return checked_at + UNKNOWN_FOR
     return checked_at + min(max(expires_at - checked_at, FRESH_AT_LEAST), FRESH_AT_MOST)
 
 
 def _entry(document: dict[str, Any]) -> Entry:
+    given_up = any(found["code"] == Code.TOO_COSTLY for found in document["findings"])
     return Entry(
         report_id=document["report_id"],
         domain=document["domain"],
@@ -112,7 +152,7 @@ def _entry(document: dict[str, Any]) -> Entry:
         full=json_bytes(document),
         summary=json_bytes(summary_of(document)),
         checked_at=document["checked_at"],
-        fresh_until=_fresh_until(document["status"], document["checked_at"], document["expires_at"]),
+        fresh_until=_fresh_until(document["status"], given_up, document["checked_at"], document["expires_at"]),
         whole=document["opinion"]["asked"] or not document["senders"],
         hypothetical=document["hypothetical"],
         gist=_gist(

@@ -139,9 +139,8 @@ def headline(domain: str, status: Status, findings: Sequence[Finding], remedy: R
     if status is Status.OK:
         return authorises_all(domain)
     if status is Status.UNKNOWN:
-        failed = next(
-            (one for one in findings if one.code.startswith("dns-") or one.code == Code.SENDER_NOT_READY), None
-        )
+        ours = (Code.SENDER_NOT_READY, Code.TOO_COSTLY)
+        failed = next((one for one in findings if one.code.startswith("dns-") or one.code in ours), None)
         words = failed.message if failed is not None else "The DNS did not answer."
         return f"It cannot be said whether {domain} authorises our servers. {words}"
     main = _main(findings)

@@ -67,6 +67,7 @@ class Code(StrEnum):
     SENDER_PARTLY_INCLUDED = "sender-partly-included"
     SENDER_DENIED = "sender-denied"
     SENDER_NOT_READY = "sender-not-ready"
+    TOO_COSTLY = "too-costly"
     RECEIVERS_DIFFER = "receivers-differ"
     CNAME_CONFLICT = "cname-conflict"
     ABSENCE_UNCONFIRMED = "absence-unconfirmed"

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
-from spfcheck.audit.examine import examine
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import Ours, SenderProfile
+from spfcheck.checking.costly import CostlyChecks
 from spfcheck.checking.senders import profiles_of
 from spfcheck.names import NotADomainName, domain_name, registrable
 from spfcheck.resolver.stub import Resolver
@@ -76,6 +76,7 @@ class DnsChecks:
         canary: Callable[[], Awaitable[str]] | None = None,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = lambda: secrets.token_urlsafe(16),
+        costly_processes: int = 1,
     ) -> None:
         self._profiles = tuple(profiles)
         self._mail_from = mail_from
@@ -87,6 +88,7 @@ class DnsChecks:
         self._clock = clock
         self._new_id = new_id
         self._known: Ours | None = None
+        self._costly = CostlyChecks(costly_processes)
 
     @classmethod
     def over(
@@ -108,29 +110,30 @@ class DnsChecks:
             second=None if second is None else lambda: second.with_deadline(fresh=True),
             canary=canary,
             clock=clock,
+            costly_processes=settings.costly_processes,
         )
 
     async def health(self) -> CheckHealth:
         """Whether the resolver answers its canaries, and whether our own include can be judged by."""
         resolver = await self._canary() if self._canary else ""
-        ours = await self._ours(self._fresh(), anew=True)
+        ours = await self._ours(self._fresh, anew=True)
         return CheckHealth(resolver, "" if ours.ready else " ".join(ours.reasons) or "Our senders are not ready.")
 
     async def night(self, domain: str, *, opinion: bool) -> Report:
         """The verdict on *domain*; answers within their TTL may come from a cache."""
         # Where an opinion is asked for, a message may follow.
-        return await self._examine(domain, self._night(), opinion=opinion, search=opinion)
+        return await self._examine(domain, self._night, opinion=opinion, search=opinion)
 
     async def again(self, domain: str) -> Report:
         """The verdict from answers that were asked for just now, with the second engine's opinion."""
-        return await self._examine(domain, self._fresh(), opinion=True, search=True)
+        return await self._examine(domain, self._fresh, opinion=True, search=True)
 
     async def second(self, domain: str) -> Report | None:
         """The verdict through a second resolver; None where there is none."""
-        return None if self._second is None else await self._examine(domain, self._second(), opinion=False, search=True)
+        return None if self._second is None else await self._examine(domain, self._second, opinion=False, search=True)
 
-    async def _examine(self, domain: str, lookup: Lookup, *, opinion: bool, search: bool) -> Report:
-        return await examine(
+    async def _examine(self, domain: str, lookup: Callable[[], Lookup], *, opinion: bool, search: bool) -> Report:
+        return await self._costly.examine(
             domain,
             lookup,
             await self._ours(lookup),
@@ -142,8 +145,8 @@ class DnsChecks:
             new_id=self._new_id,
         )
 
-    async def _ours(self, lookup: Lookup, *, anew: bool = False) -> Ours:
+    async def _ours(self, lookup: Callable[[], Lookup], *, anew: bool = False) -> Ours:
         now = self._clock()
         if anew or self._known is None or self._known.expires_at <= now:
-            self._known = await prepare(self._profiles, lookup, clock=self._clock)
+            self._known = await prepare(self._profiles, lookup(), clock=self._clock)
         return self._known

@@ -57,6 +57,8 @@ def _status(report: Report, now: float, guards: Guards) -> Judgement:
     if report.status is Status.AT_RISK:
         return _left(Reason.AT_RISK)
     if report.status is not Status.ACTION_NEEDED:
+        if any(found.code == Code.TOO_COSTLY for found in report.findings):
+            return Judgement(Reason.NOT_CHECKED, report.headline)
         filtered = any(answer.outcome == "filtered" for answer in report.evidence)
         return _left(Reason.FILTERED if filtered else Reason.DNS_FAILED)
     return _WARRANTED

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from spfcheck.audit.report.catalogue import Code
 from spfcheck.audit.report.model import Report, Status
 from spfcheck.notify.audience.query import OF_THE_PERSON
 from spfcheck.notify.audience.roster import FORMERLY, TAGGED, Gathered, Member, Members, Roster
@@ -104,6 +105,10 @@ class Examiner:
         tally = self.tally
         tally.statuses[report.status] += 1
         tally.failed += report.status is Status.UNKNOWN
+        if any(found.code == Code.TOO_COSTLY for found in report.findings):
+            # The DNS has answered; what went unchecked is counted by itself.
+            tally.failed -= 1
+            tally.given_up += 1
         # The second engine costs several times ours: it is asked only where a message may follow.
         if report.status is Status.ACTION_NEEDED and report.remedy.value:
             report = await self._checks.night(domain, opinion=True)

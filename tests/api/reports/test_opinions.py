@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from spfcheck.api.context import SERVICE
 from spfcheck.api.reports.checks import Checks
-from spfcheck.audit import second_opinion
 from spfcheck.audit.report.model import Report
+from spfcheck.audit.second_opinion import BOUNDS, engines
 from tests.api.running import Client, SlowLookup, make_keys, running, settings_of
 from tests.made.held import held_engine
 
@@ -169,7 +170,7 @@ async def test_who_goes_away_leaves_a_report_that_is_complete() -> None:
 
 
 async def test_an_engine_that_hangs_costs_its_opinion_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(second_opinion, "PATIENCE", 0.05)
+    monkeypatch.setattr(engines(), "bounds", replace(BOUNDS, seconds=0.05))
     async with running() as client:
         with held_engine():
             report = await got(client, "/v1/check/other.example")
@@ -182,19 +183,6 @@ async def test_an_engine_that_hangs_costs_its_opinion_only(monkeypatch: pytest.M
             await landed(client)
 
 
-async def test_an_engine_that_raises_has_no_opinion(monkeypatch: pytest.MonkeyPatch) -> None:
-    import spf
-
-    def raising(_: object) -> None:
-        raise RecursionError
-
-    monkeypatch.setattr(spf.query, "check", raising)
-    async with running() as client:
-        report = await got(client, "/v1/check/other.example")
-    assert (report["opinion"]["asked"], report["opinion"]["result"]) == (True, "no-opinion")
-    assert report["opinion"]["detail"].endswith("RecursionError")
-
-
 async def test_a_fault_of_ours_in_it_costs_no_report(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,7 +191,7 @@ async def test_a_fault_of_ours_in_it_costs_no_report(
 
     async with running() as client:
         with monkeypatch.context() as patch:
-            patch.setattr("spfcheck.api.reports.checks.completed", broken)
+            patch.setattr("spfcheck.checking.costly.completed", broken)
             report = await got(client, "/v1/check/other.example")
             assert (report["status"], report["opinion"]["asked"]) == ("action_needed", False)
             assert "retry_after_s" not in report

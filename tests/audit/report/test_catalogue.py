@@ -24,6 +24,8 @@ NOT_IN_A_ZONE = {
     Code.SLOW_DNS,
     Code.STALE_ANSWER,
     Code.ABSENCE_UNCONFIRMED,
+    # What only a bound of the process can do (tests/checking/test_costly.py).
+    Code.TOO_COSTLY,
 }
 
 
