@@ -166,8 +166,8 @@ class CostlyChecks:
         async def here(weighed: Lookup) -> T:
             return made(
                 await examine(
-                    domain, weighed, ours, mail_from=mail_from, helo=helo, record=record, search=search, opinion=opinion,
-                    clock=clock, new_id=new_id,
+                    domain, weighed, ours, mail_from=mail_from, helo=helo, record=record, search=search,
+                    opinion=opinion, clock=clock, new_id=new_id,
                 )
             )  # fmt: skip
 

@@ -7,6 +7,7 @@ import asyncio
 import json
 import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -51,12 +52,19 @@ async def _notifier(settings: Settings) -> AsyncIterator[Any]:
         yield notifier
 
 
-def on_signals() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set."""
+def on_signals(told: threading.Event | None = None) -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set; *told* is set as well, also while the loop is busy."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def tell(*_: object) -> None:
+        if told is not None:
+            told.set()
+        loop.call_soon_threadsafe(stop.set)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        # Not the loop's own way, by which a loop hears of a signal only once it is idle.
+        signal.signal(number, tell)
     return stop
 
 

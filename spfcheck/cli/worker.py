@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,7 +74,8 @@ async def _serve(settings: Settings, engine: object, queues: list[QueueName], co
     from spfcheck.cluster.worker import Process
 
     assert isinstance(engine, Engine)
-    stop = on_signals()
+    told = threading.Event()
+    stop = on_signals(told)
     async with reach(settings) as (intercom, checks):
         process = Process(
             settings,
@@ -83,6 +85,7 @@ async def _serve(settings: Settings, engine: object, queues: list[QueueName], co
             stop=stop,
             queues=[Queue(name) for name in queues],
             concurrency=concurrency,
+            told=told,
         )
         await process.run()
 

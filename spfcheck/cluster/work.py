@@ -230,6 +230,10 @@ class Work:
             sightings.append(sighting)
             if examined is not None:
                 found.append(examined)
+                if examined.judgement.reason is Reason.NOT_CHECKED:
+                    log.error(
+                        "domain-given-up", plan=claim.plan_id, domain=examined.domain, why=examined.judgement.detail
+                    )
         examination = Examination(tally=examiner.tally, sightings=sightings, found=found)
         await self.write(self.chunks.complete, claim, examination, self.clock())
         log.info("chunk-done", plan=claim.plan_id, chunk=claim.number, domains=len(sightings))

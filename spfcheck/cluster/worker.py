@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from sqlalchemy.engine import Engine
 from spfcheck.cluster import schema
 from spfcheck.cluster.errands import Queue, queue_name
 from spfcheck.cluster.nights import Task
+from spfcheck.cluster.pulse import LAST_SECONDS, Pulse
 from spfcheck.cluster.rescue import Rescue
 from spfcheck.cluster.work import Work
 from spfcheck.intercom.client import Intercom
@@ -76,9 +78,12 @@ class Process:
         queues: Sequence[Queue] = tuple(Queue),
         concurrency: int = 1,
         guards: Guards | None = None,
+        told: threading.Event | None = None,
     ) -> None:
         self._settings = settings
         self._stop = stop
+        self._told = told or threading.Event()
+        """The same as *stop* for a thread: a loop that is busy does not see that one."""
         self._queues = frozenset(queues) | {Queue.CARE}
         self._concurrency = concurrency
         self._stalled = settings.night.stalled_seconds
@@ -131,7 +136,9 @@ class Process:
         log.info("worker-started", queues=sorted(self._queues), concurrency=self._concurrency)
         beside = [self._name(queue) for queue in sorted(self._queues - {Queue.AUDIT})]
         asyncio.get_running_loop().set_exception_handler(_heed)
-        side = [asyncio.create_task(self._beat()), asyncio.create_task(self._pass_on_stop())]
+        pulse = Pulse(self._settings.database_url, self._stalled, self._ids, self._told, LAST_SECONDS)
+        pulse.start()
+        side = asyncio.create_task(self._pass_on_stop())
         try:
             await self._open()
             serving = [self._serve("beside", beside, BESIDE)]
@@ -140,11 +147,15 @@ class Process:
             await asyncio.gather(*serving)
         finally:
             await self._app.close_async()
-            for task in side:
-                task.cancel()
-            await asyncio.gather(*side, return_exceptions=True)
-            self.work.write.close()
+            side.cancel()
+            await asyncio.gather(side, return_exceptions=True)
+            await asyncio.to_thread(self.work.write.close)
+            pulse.stop()
         log.info("worker-ended")
+
+    def _ids(self) -> list[int]:
+        """By what the engine knows this worker."""
+        return [worker.worker_id for worker in list(self._serving.values()) if worker.worker_id is not None]
 
     async def _open(self) -> None:
         try:
@@ -180,19 +191,9 @@ class Process:
                 await asyncio.wait_for(self._stop.wait(), pause)
             pause = min(2 * pause, 10.0)
 
-    async def _beat(self) -> None:
-        """Give signs of life, also while the engine waits for its last steps; a database that is away is no death."""
-        while True:
-            await asyncio.sleep(self._stalled / 3)
-            for worker in list(self._serving.values()):
-                if worker.worker_id is not None:
-                    try:
-                        await self._app.job_manager.update_heartbeat(worker.worker_id)
-                    except ProcrastinateException as error:
-                        log.warning("no-sign-of-life", why=str(error.__cause__ or error)[:300])
-
     async def _pass_on_stop(self) -> None:
         await self._stop.wait()
+        self._told.set()
         log.info("worker-ending")
         for worker in self._serving.values():
             worker.stop()  # type: ignore[no-untyped-call]

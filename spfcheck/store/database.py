@@ -26,6 +26,9 @@ BUSY_MS = 30_000
 MIGRATING = 0x5350_4643
 """The advisory lock of whoever migrates; any number does that nobody else uses in this database."""
 
+WORKERS = "spfcheck workers"
+"""What sessions are called that must not hold others by their locks while they stand still."""
+
 CONNECT_SECONDS = 10
 """How long a server that does not answer at all is waited for."""
 
@@ -33,7 +36,8 @@ CONNECT_SECONDS = 10
 def open_engine(url: str, *, idle_seconds: float = 0.0) -> Engine:
     """The engine for *url*; raises `StoreError` when the database cannot be opened.
 
-    Postgres ends a session that stands still in the middle of a transaction for *idle_seconds* (0: never).
+    Postgres ends a session that stands still in the middle of a transaction for *idle_seconds* (0: never); such
+    sessions are named `WORKERS`.
 
     SQLite runs in WAL mode with ``synchronous=FULL``: with NORMAL a power cut may take back the last commits, and a
     claim that is taken back is a message sent twice.
@@ -64,6 +68,7 @@ def connect_arguments(url: str, idle_seconds: float = 0.0, options: str = "") ->
             arguments["connect_timeout"] = CONNECT_SECONDS
         if idle_seconds:
             options += f" -c idle_in_transaction_session_timeout={round(idle_seconds * 1000)}"
+            arguments["application_name"] = WORKERS
         if options:
             arguments["options"] = options.strip()
     return arguments

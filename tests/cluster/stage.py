@@ -131,9 +131,9 @@ class Stage:
             [BIN, *words], env=self.environment, cwd=self.directory, capture_output=True, text=True, check=False
         )
 
-    def start(self, *words: str, poison: bool = False) -> Worker:
-        """A worker; under *poison* one that some domain kills."""
-        command: list[str | Path] = [sys.executable, "-m", "tests.cluster.poisoned"] if poison else [BIN]
+    def start(self, *words: str, poison: str = "") -> Worker:
+        """A worker; with *poison* one on which some domain has that effect (`tests.cluster.poisoned`)."""
+        command: list[str | Path] = [sys.executable, "-m", "tests.cluster.poisoned", poison] if poison else [BIN]
         worker = Worker(self, len(self.workers), [*command, "worker", *words])
         self.workers.append(worker)
         return worker

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from aiohttp import web
 from procrastinate import App, PsycopgConnector
 from procrastinate.jobs import Status
 from sqlalchemy.engine import Engine
+from structlog.testing import capture_logs
 
 from spfcheck.api.observe.gauges import LedgerGauges
 from spfcheck.audit.report.model import Report
@@ -23,6 +26,7 @@ from spfcheck.cluster import nights as nights_module
 from spfcheck.cluster.chunks import Chunks
 from spfcheck.cluster.errands import see_jobs
 from spfcheck.cluster.nights import Night, NightState
+from spfcheck.cluster.pulse import Pulse
 from spfcheck.cluster.rescue import Rescue
 from spfcheck.cluster.work import Work
 from spfcheck.intercom.client import Intercom
@@ -32,6 +36,7 @@ from spfcheck.notify.ledger.shared_night import ChunkState, shared
 from spfcheck.notify.planning.checks import CheckHealth, DnsChecks
 from spfcheck.notify.sending.message import Writer
 from spfcheck.notify.sending.scope import scope_of
+from spfcheck.store.database import connect_arguments, open_engine
 from tests.notify.world import World, broken, world
 
 NAMES = [f"b{number:03}.example" for number in range(310)]
@@ -347,6 +352,39 @@ async def test_what_the_engine_lost_is_asked_for_again(tmp_path: Path, postgres_
             assert (d.night().worker, d.night().attempts) == (0, 1)
             assert d.work.nights.claim(plan_id, NightState.DECIDING, worker=80, now=w.clock())
             assert nights_module.ATTEMPTS == 3
+
+
+async def test_a_worker_that_stands_still_while_it_writes_holds_nobody(tmp_path: Path, postgres_engine: Engine) -> None:
+    """To Postgres its session is at work: it reads statement after statement, and the end of them does not come."""
+    url = postgres_engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+    ready_engine = open_engine(url, idle_seconds=1.0)
+    async with people(tmp_path, NAMES[:5]) as w, desk(w, ready_engine) as d:
+        app = App(connector=PsycopgConnector(conninfo=url, kwargs={"options": "-c search_path=spfcheck_jobs"}))
+        async with app.open_async():
+            plan_id = await d.begun()
+            await d.work.plan_night(plan_id, 1)
+            assert d.work.chunks.claim(plan_id, 0, worker=77, now=w.clock())
+            with contextlib.closing(psycopg.connect(url, **connect_arguments(url, 1.0))) as standing:
+                line = standing.pgconn
+                line.enter_pipeline_mode()
+                for statement in (
+                    b"BEGIN",
+                    b"UPDATE chunks SET trouble = 'half'",
+                    b"UPDATE nights SET trouble = 'half'",
+                ):
+                    line.send_query_params(statement, None)
+                line.send_flush_request()
+                line.flush()
+                pulse = Pulse(url, 1.0, tuple, threading.Event(), 60.0)
+                with capture_logs() as told:
+                    pulse.start()
+                    await asyncio.wait_for(Rescue(d.work, app, stalled=1.0).look(), 30.0)
+                pulse.stop()
+                assert [one["many"] for one in told if one["event"] == "sessions-ended"] == [1]
+            (claim,) = d.work.chunks.in_state(plan_id, ChunkState.WAITING)
+            assert d.work.chunks.progress(plan_id).trouble == "The worker that had it ended in the middle."
+            assert claim.attempts == 1
+    ready_engine.dispose()
 
 
 async def test_what_was_claimed_by_a_worker_that_never_heard_of_it_is_rescued(

@@ -6,14 +6,14 @@ import random
 import time
 from pathlib import Path
 
-import pytest
-
+from spfcheck.cluster.pulse import FAILED
 from tests import postgres
-from tests.cluster.poisoned import POISON
+from tests.cluster.poisoned import LAST_SECONDS, POISON
 from tests.cluster.stage import Stage, Worker, stage, wait
 from tests.profile import scale
 
-DOMAINS = scale(4_000, 100_000)
+DOMAINS = scale(8_000, 100_000)
+"""So many that a worker can be caught in a chunk before the night is over."""
 MESSAGES = scale(60, 2_000)
 STALLED = scale(2, 5)
 LONG = scale(240, 900)
@@ -45,17 +45,22 @@ def taken_for_dead(s: Stage, table: str, worker: Worker) -> None:
 def sender(s: Stage, plan_id: str, many: int) -> Worker:
     """The worker that sends, once so many messages went out."""
     wait(lambda: s.letters() >= many, LONG, s.trouble)
-    (holder,) = s.ask("SELECT worker FROM nights WHERE plan_id = %s", plan_id)
-    for worker in s.workers:
-        if any(e["worker"] == holder[0] and e["state"] == "sending" for e in worker.events("night-claimed")):
-            return worker
-    raise AssertionError(s.trouble())
+    found: list[Worker] = []
+
+    def holds() -> bool:
+        # Between a worker that was taken for dead and the next one nobody holds it, and a claim is told once it stands.
+        rows = s.ask("SELECT worker FROM nights WHERE plan_id = %s", plan_id)
+        found.extend(
+            worker
+            for worker in s.workers
+            if any((e["worker"],) in rows and e["state"] == "sending" for e in worker.events("night-claimed"))
+        )
+        return bool(found)
+
+    wait(holds, LONG, s.trouble)
+    return found[0]
 
 
-@pytest.mark.skipif(
-    scale(1, 2) == 1,
-    reason="LOUD: a night of 4,000 domains is over before a worker can be caught in a chunk: make test-long",
-)
 def test_one_worker_is_killed_and_one_stands_still(tmp_path: Path, address: str) -> None:
     begun = time.monotonic()
     with stage(tmp_path, address, DOMAINS, MESSAGES, contract=True, NIGHT_STALLED_SECONDS=str(STALLED)) as s:
@@ -97,11 +102,11 @@ def test_a_domain_that_brings_workers_down_is_singled_out_and_reported(tmp_path:
     What ran beside it died with it, and is not taken for guilty.
     """
     with stage(tmp_path, address, 1_500, 30, NIGHT_STALLED_SECONDS="1") as s:
-        worker = s.start("--concurrency", "2", poison=True)
+        worker = s.start("--concurrency", "2", poison="kill")
         plan_id = s.begin()
         while s.state() not in ("done", "failed"):
             if not worker.alive:
-                worker = s.start("--concurrency", "2", poison=True)
+                worker = s.start("--concurrency", "2", poison="kill")
             time.sleep(0.05)
         assert s.state() == "done", s.trouble()
         assert s.ask("SELECT first, last, size, attempts FROM chunks WHERE state = 'given-up'") == [
@@ -124,6 +129,51 @@ def test_a_domain_that_brings_workers_down_is_singled_out_and_reported(tmp_path:
         assert s.spfcheck("night", "send").returncode == 0
         s.until("done")
         s.everybody_told_once()
+
+
+def test_a_loop_that_is_busy_is_no_dead_worker(tmp_path: Path, address: str) -> None:
+    """One domain holds the loop for eight times as long as after which a silent worker is taken for dead."""
+    with stage(tmp_path, address, 1_500, 30, NIGHT_STALLED_SECONDS="1") as s:
+        worker, other = s.start(poison="rest"), s.start(poison="rest")
+        s.begin()
+        s.until("done")
+        assert s.chunks() == 3
+        for one in (worker, other):
+            assert not one.events("chunk-rescued")
+            assert not one.events("chunk-taken-over")
+        assert s.ask("SELECT max(attempts) FROM chunks") == [(1,)]
+
+
+def test_a_worker_whose_loop_is_busy_ends_when_it_is_told_to(tmp_path: Path, address: str) -> None:
+    with stage(tmp_path, address, 1_500, 30, NIGHT_STALLED_SECONDS="5") as s:
+        worker = s.start(poison="spin")
+        s.begin()
+        wait(lambda: s.chunks() == 2 and s.chunks("running") == 1, LONG, s.trouble)
+        assert worker.end(LAST_SECONDS + 20.0) == FAILED
+        (said,) = worker.events("not-ended-in-time")
+        assert "work_until" in said["where"][-1]
+
+
+def test_a_loop_that_stands_still_for_good_ends_its_worker(tmp_path: Path, address: str) -> None:
+    with stage(tmp_path, address, 1_500, 30, NIGHT_STALLED_SECONDS="1") as s:
+        worker = s.start(poison="spin")
+        s.begin()
+        assert worker.process.wait(120.0) == FAILED
+        (said,) = worker.events("loop-stands-still")
+        assert "work_until" in said["where"][-1]
+
+
+def test_a_domain_that_is_too_costly_is_given_up_alone_at_the_first_try(tmp_path: Path, address: str) -> None:
+    with stage(tmp_path, address, 1_500, 30) as s:
+        worker = s.start(poison="costly")
+        plan_id = s.begin()
+        s.until("done")
+        assert s.ask("SELECT state, max(attempts) FROM chunks GROUP BY state") == [("done", 1)]
+        (said,) = worker.events("domain-given-up")
+        assert (said["level"], said["domain"]) == ("error", POISON)
+        made = s.plan(plan_id)
+        assert [row["domain"] for row in made["rows"] if row["reason"] == "not-checked"] == [POISON]
+        assert made["totals"]["not_checked"] == made["totals"]["unknown"] == 1
 
 
 def test_workers_survive_a_restart_of_postgres(tmp_path: Path, address: str, server: postgres.Server) -> None:
