@@ -227,6 +227,12 @@ class Settings(BaseSettings):
     cache_mb: int = Field(default=128, ge=1, description="Memory for DNS answers, in MB.")
     cold_lane: int = Field(default=64, ge=1, description="New checks under way at once; more are answered 503.")
     batch_lane: int = Field(default=64, ge=1, description="Checks under way at once for all batches together.")
+    batches_per_key: int = Field(
+        default=8, ge=1, description="Batches under way at once for one key; more are answered 429."
+    )
+    max_connections: int = Field(
+        default=2_000, ge=8, description="Connections of one process; fewer where the system allows fewer descriptors."
+    )
     opinion_processes: int = Field(
         default=1, ge=1, le=64, description="Processes in which the second engine runs; each is started when needed."
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from aiohttp import web
@@ -26,6 +26,15 @@ MAX_LINE = 2_048
 
 MANY_READY = 256
 """Answers that may wait to be written before the workers wait too; each batch has a few at a time as a rule."""
+
+READY_BYTES = 1024 * 1024
+"""Bytes of them that may wait. An answer that is under way counts as the largest so far."""
+
+WRITTEN_AT_ONCE = 64 * 1024
+"""Bytes that are put together for one write: the next ones wait until the client has read."""
+
+LINE_SECONDS = 30.0
+"""How long the next line of the body may take."""
 
 TURN_SECONDS = 0.001
 """How long a batch works on without asking whether somebody else has something to do."""
@@ -49,10 +58,29 @@ async def batch(request: web.Request) -> web.StreamResponse:
     """Answer each line of the body in the order in which the checks end; `line` says which it was."""
     service = service_of(request)
     view = choice(query(request, frozenset({"view"})), "view", ("summary", "full"))
-    if request.content_type not in (NDJSON, "application/json", "text/plain"):
+    # Without keys a page of another site could send a plain text, for which a browser asks nobody.
+    plain = ("text/plain",) if service.keys_required else ()
+    if request.content_type not in (NDJSON, "application/json", *plain):
         raise ProblemError(
             ProblemKind.UNSUPPORTED_MEDIA_TYPE, f"The body has to be sent as {NDJSON}, one JSON value a line."
         )
+    caller, most = request[CALLER].name, service.settings.batches_per_key
+    if service.batches[caller] >= most:
+        raise ProblemError(
+            ProblemKind.TOO_MANY_BATCHES,
+            f"There are {most} batches under way for {caller} already.",
+            headers={"Retry-After": "5"},
+        )
+    service.batches[caller] += 1
+    try:
+        return await _answered(request, service, view)
+    finally:
+        service.batches[caller] -= 1
+        if not service.batches[caller]:
+            del service.batches[caller]
+
+
+async def _answered(request: web.Request, service: Service, view: str) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Content-Type": NDJSON, "X-Accel-Buffering": "no"})
     await answer.prepare(request)
     stream = _Stream(request, answer, service, view)
@@ -89,6 +117,11 @@ class _Stream:
         self._reading = asyncio.Lock()
         self._workers = self._idle = 0
         self._ready: list[bytes] = []
+        self._held = 0
+        """Bytes that wait to be written, and that are expected of the checks under way."""
+        self._largest = 1_024
+        self._last = 0
+        self._late = False
         self._some, self._room = asyncio.Event(), asyncio.Event()
         self._over = False
         self._turn = time.perf_counter()
@@ -100,6 +133,9 @@ class _Stream:
             writing.create_task(self._write())
             async with asyncio.TaskGroup() as workers:
                 self._employ(workers)
+            if self._late:
+                sentence = f"The next line did not come within {LINE_SECONDS:g} s, so the batch ended."
+                self._ready.append(_refusal(self._last + 1, sentence, problem=ProblemKind.REQUEST_TIMEOUT))
             self._over = True
             self._some.set()
 
@@ -114,9 +150,16 @@ class _Stream:
             number, raw = self._todo.popleft()
             if self._todo and not self._idle and self._workers < self._most:
                 self._employ(workers)
+            while self._held + self._largest > READY_BYTES and self._held:
+                self._room.clear()
+                await self._room.wait()
+            expected = self._largest
+            self._held += expected
             answer = self._at_once(number, raw)
             if isinstance(answer, str):
                 answer = await self._check(number, answer)
+            self._held += len(answer) - expected
+            self._largest = max(self._largest, len(answer))
             self._ready.append(answer)
             self._some.set()
             if len(self._ready) >= MANY_READY:
@@ -130,11 +173,16 @@ class _Stream:
         """True once there is a line to do; False when there are no more. One reads, the others wait."""
         self._idle += 1
         async with self._reading:
-            while not self._todo and not self._ended:
-                try:
-                    self._todo.extend(await anext(self._chunks))
-                except StopAsyncIteration:
-                    self._ended = True
+            try:
+                async with asyncio.timeout(LINE_SECONDS):
+                    while not self._todo and not self._ended:
+                        self._todo.extend(await anext(self._chunks))
+            except StopAsyncIteration:
+                self._ended = True
+            except TimeoutError:
+                self._ended = self._late = True
+            if self._todo:
+                self._last = self._todo[-1][0]
         self._idle -= 1
         return bool(self._todo)
 
@@ -143,9 +191,11 @@ class _Stream:
             await self._some.wait()
             self._some.clear()
             ready, self._ready = self._ready, []
-            if ready:
-                await self._answer.write(b"".join(ready))
-                self.done += len(ready)
+            for some in _together(ready):
+                await self._answer.write(b"".join(some))
+                self.done += len(some)
+                self._held -= sum(map(len, some))
+                self._room.set()
             self._room.set()
 
     def _at_once(self, number: int, raw: bytes | None) -> bytes | str:
@@ -175,6 +225,20 @@ class _Stream:
             )
         finally:
             self._places.release()
+
+
+def _together(ready: list[bytes]) -> Iterator[list[bytes]]:
+    """*ready* in parts of about `WRITTEN_AT_ONCE` bytes."""
+    part: list[bytes] = []
+    size = 0
+    for one in ready:
+        if part and size + len(one) > WRITTEN_AT_ONCE:
+            yield part
+            part, size = [], 0
+        part.append(one)
+        size += len(one)
+    if part:
+        yield part
 
 
 def _line(number: int, report: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,10 +16,12 @@ from spfcheck.api.observe.fleet import Fleet
 from spfcheck.api.observe.gauges import LedgerGauges
 from spfcheck.api.observe.logs import RequestLines
 from spfcheck.api.observe.metrics import Metrics
+from spfcheck.api.observe.seldom import Seldom
 from spfcheck.api.observe.telemetry import Tracing
 from spfcheck.api.quota.gcra import Ceiling
 from spfcheck.api.quota.leases import Leases
 from spfcheck.api.reports.checks import Checks
+from spfcheck.api.signed_out import SignedOut
 from spfcheck.processes import JobProcesses
 from spfcheck.resolver.canary import ResolverCheck
 from spfcheck.settings import Settings
@@ -66,8 +69,12 @@ class Service:
     """Checks under way for all batches together; a full lane stops the reading of their lines."""
     processes: Sequence[JobProcesses]
     """Those in which pyspf and costly checks run."""
+    batches: Counter[str] = field(default_factory=Counter)
+    """How many batches each caller has under way."""
     log: structlog.typing.FilteringBoundLogger
     lines: RequestLines
+    seldom: Seldom
+    """The log for what may come with every request."""
     watch: ResolverCheck | None = None
     """Looks at the resolvers, where they are on the network."""
     notifier: Any = None
@@ -80,6 +87,8 @@ class Service:
     """Makes spans, where OpenTelemetry is on."""
     secret: bytes = b""
     """Signs sessions."""
+    signed_out: SignedOut = field(default_factory=SignedOut)
+    """The sessions that people have left."""
     background: set[Any] = field(default_factory=set)
 
 

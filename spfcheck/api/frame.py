@@ -22,6 +22,9 @@ from spfcheck.api.problems import ProblemError, ProblemKind, content, headers, t
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
+PROBES = frozenset({"/healthz", "/readyz"})
+"""Routes that an orchestrator asks all day; whether the service is ready is told when that changes."""
+
 _start = secrets.token_hex(5)
 _numbers = itertools.count(1)
 
@@ -131,6 +134,10 @@ async def _answer(request: web.Request, handler: Handler, service: Service, rout
                 if caller is NOBODY and route.page and SIGN_IN in request.app:
                     return request.app[SIGN_IN](request)
                 demand(caller, route.scope)
+            if route.method == "POST" and request.headers.get("Content-Encoding", "identity").lower() != "identity":
+                raise ProblemError(
+                    ProblemKind.UNSUPPORTED_MEDIA_TYPE, "The body has to be sent as it is, without Content-Encoding."
+                )
         return await handler(request)
     except ConnectionError:
         raise
@@ -158,6 +165,8 @@ def _refusal(request: web.Request, service: Service, problem: ProblemError) -> w
 def _report(request: web.Request, service: Service, route: Route | None, status: int, seconds: float) -> None:
     label = route.path if route else "unknown"
     service.metrics.answered(label, status, seconds)
+    if label in PROBES:
+        return
     service.lines.add(
         request[REQUEST_ID],
         request.method if route else "-",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from aiohttp import web
@@ -13,6 +15,9 @@ from spfcheck.names import shown
 
 MAX_BODY = 64 * 1024
 """Bytes of a body, except where it is streamed: the longest record to try, with each character escaped."""
+
+BODY_SECONDS = 15.0
+"""How long a body may take: 64 KB at the speed of the slowest phone."""
 
 Body = TypeVar("Body", bound="StrictBody")
 
@@ -70,13 +75,30 @@ async def body(request: web.Request, shape: type[Body]) -> Body:
     """The request's body as *shape*."""
     if request.content_type != "application/json":
         raise ProblemError(ProblemKind.UNSUPPORTED_MEDIA_TYPE, "The body has to be sent as application/json.")
-    raw = await request.read()
+    async with _in_time():
+        raw = await request.read()
     try:
         return shape.model_validate_json(raw)
     except ValidationError as error:
         raise ProblemError(
             ProblemKind.INVALID_BODY, " ".join(sentence(fault) for fault in error.errors()[:5])
         ) from None
+
+
+async def form(request: web.Request) -> Mapping[str, str]:
+    """The fields of a form, each once."""
+    async with _in_time():
+        return {name: str(value) for name, value in (await request.post()).items()}
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """Read a body within `BODY_SECONDS`. Raises `ProblemError`."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            yield
+    except TimeoutError:
+        raise ProblemError(ProblemKind.REQUEST_TIMEOUT, f"The body did not come within {BODY_SECONDS:g} s.") from None
 
 
 def sentence(fault: Mapping[str, object]) -> str:

@@ -72,13 +72,21 @@ class ProblemKind(Enum):
     NOT_FOUND = Meaning(404, "Not found", "There is no such route.")
     REPORT_NOT_FOUND = Meaning(404, "No such report", "The report never existed, or its time to be kept is over.")
     METHOD_NOT_ALLOWED = Meaning(405, "Method not allowed", "The route exists, for other methods; `Allow` names them.")
+    REQUEST_TIMEOUT = Meaning(
+        408, "Request timeout", "The body did not come in time: 15 s for all of it, 30 s for the next line of a batch."
+    )
     BODY_TOO_LARGE = Meaning(
         413, "Body too large", "A body is at most 64 KB; the batch route takes any length, 2 KB a line."
     )
     URI_TOO_LONG = Meaning(414, "Address too long", "The address of a request is at most 8 KB.")
-    UNSUPPORTED_MEDIA_TYPE = Meaning(415, "Unsupported media type", "The body's `Content-Type` is not the route's.")
+    UNSUPPORTED_MEDIA_TYPE = Meaning(
+        415, "Unsupported media type", "The body's `Content-Type` is not the route's, or it has a `Content-Encoding`."
+    )
     QUOTA_EXHAUSTED = Meaning(
         429, "Quota exhausted", "The key has asked for more new checks than its quota; cached answers are not counted."
+    )
+    TOO_MANY_BATCHES = Meaning(
+        429, "Too many batches", "The key has as many batches under way as it may have; ask again when one has ended."
     )
     INTERNAL = Meaning(500, "Internal error", "A fault of ours; the request id finds it in the log.")
     BUSY = Meaning(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from spfcheck.audit.prepare import prepare
 from spfcheck.audit.senders import Ours, SenderProfile
@@ -45,18 +46,37 @@ class OurSenders:
         self._clock = clock
         self._ours: Ours | None = None
         self._until = 0.0
-        self._reading = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
 
     async def current(self) -> Ours:
-        """The senders as they are known now; not ready while a resolver says what we know to be false."""
+        """The senders as they are known now; not ready while a resolver says what we know to be false.
+
+        The first time that waits for a look at the resolvers. Whoever stops waiting stops nobody else.
+        """
+        if self._watch is not None and not self._watch.state.servers:
+            await self._once(self._look)
         if self._watch is not None and self._watch.state.health is Health.LYING:
             return Ours(ready=False, reasons=self._watch.state.reasons, expires_at=self._clock())
         if self._ours is None or self._clock() >= self._until:
-            async with self._reading:
-                if self._ours is None or self._clock() >= self._until:
-                    await self._read()
+            await self._once(self._read)
         assert self._ours is not None
         return self._ours
+
+    async def _once(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Have *work* done, once however many wait for it."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(work())
+            self._reading.add_done_callback(self._ended)
+        await asyncio.shield(self._reading)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._reading = None
+        if not task.cancelled():
+            task.exception()  # whoever waits gets it; nobody may be waiting any more
+
+    async def _look(self) -> None:
+        assert self._watch is not None
+        await self._watch.look()
 
     async def _read(self) -> None:
         now = self._clock()

@@ -132,6 +132,7 @@ async def _open(
     from spfcheck.api.observe.telemetry import tracing_of
     from spfcheck.api.quota.shared import QuotaTable
     from spfcheck.api.reports.stored import KeyTable, StoredReports, upgrade
+    from spfcheck.api.signed_out import SignedOut
     from spfcheck.serve import server
     from spfcheck.serve.app import create_app
     from spfcheck.store.database import open_engine
@@ -149,7 +150,8 @@ async def _open(
         quota_table = QuotaTable(engine)
         stack.callback(quota_table.close)
     return create_app(
-        settings, lookup, keeper=reports, stored_keys=keys.valid, secret=secret, notifier=_notices(settings, engine),
+        settings, lookup, keeper=reports, stored_keys=keys.valid,
+        signed_out=SignedOut(keys.signed_out, keys.sign_out), secret=secret, notifier=_notices(settings, engine),
         ledger=LedgerGauges(settings, engine), tracing=tracing_of(os.environ), quota_table=quota_table, fleet=fleet,
     )  # fmt: skip
 

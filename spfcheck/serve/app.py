@@ -23,6 +23,7 @@ from spfcheck.api.observe.fleet import WRITE_SECONDS, Fleet
 from spfcheck.api.observe.gauges import LedgerGauges
 from spfcheck.api.observe.logs import RequestLines, request_now
 from spfcheck.api.observe.metrics import Metrics
+from spfcheck.api.observe.seldom import Seldom
 from spfcheck.api.observe.telemetry import Tracing
 from spfcheck.api.params import MAX_BODY
 from spfcheck.api.problems import protection
@@ -34,6 +35,7 @@ from spfcheck.api.reports.entries import Shelf, wall_clock
 from spfcheck.api.reports.in_memory import Shelved
 from spfcheck.api.reports.opinions import Opinionated
 from spfcheck.api.routes import ROUTES, reasons_not_ready, take_stock
+from spfcheck.api.signed_out import SignedOut
 from spfcheck.audit.second_opinion import engines, load_pyspf
 from spfcheck.audit.senders import Ours
 from spfcheck.checking.costly import CostlyChecks
@@ -84,6 +86,7 @@ def create_app(
     *,
     keeper: ReportKeeper | None = None,
     stored_keys: Callable[[], Iterable[Key]] | None = None,
+    signed_out: SignedOut | None = None,
     notifier: Any = None,
     ledger: LedgerGauges | None = None,
     tracing: Tracing | None = None,
@@ -100,8 +103,9 @@ def create_app(
     *keeper* holds reports for their permalinks, in memory by default. *ledger* tells a monitor of the notifier.
     *tracing* makes spans, and is closed with the application. *quota_table* is where ceilings are counted for all
     processes together; without it each process has its own. By *fleet* processes tell each other what they count.
-    *stored_keys* yields the keys that a database holds. *secret* signs sessions, which end with the process unless it
-    is given. Raises `KeyFormatError` for a line of `api_keys` that is none.
+    *stored_keys* yields the keys that a database holds, *signed_out* the sessions that were left. *secret* signs
+    sessions, which end with the process unless it is given.
+    Raises `KeyFormatError` for a line of `api_keys` that is none.
     """
     keyring = Keyring([parse_line(line) for line in settings.api_keys], stored_keys or tuple)
     metrics = Metrics(registry or CollectorRegistry())
@@ -163,12 +167,14 @@ def create_app(
         processes=(engines(), checks.costly.processes),
         log=log,
         lines=RequestLines(log),
+        seldom=Seldom(log),
         watch=watch,
         notifier=notifier,
         ledger=ledger,
         fleet=fleet,
         tracing=tracing,
         secret=secret or secrets.token_bytes(32),
+        signed_out=signed_out or SignedOut(),
     )
     return _application(service)
 
@@ -195,7 +201,7 @@ async def _start(app: web.Application) -> None:
         service.background.add(asyncio.create_task(_keep_telling(service, service.fleet)))
     service.background.add(asyncio.create_task(_load_pyspf(service)))
     if service.watch is not None:
-        await service.watch.look()
+        # The first look is what the first wait for our senders begins with; nothing else waits for it.
         service.background.add(asyncio.create_task(_keep_looking(service.watch)))
 
 
@@ -217,18 +223,27 @@ async def _reload_keys(service: Service) -> None:
         await asyncio.sleep(KEYS_SECONDS)
         try:
             await asyncio.to_thread(service.keyring.reload)
-        except Exception as error:
-            service.log.error("the stored keys cannot be read", exc_info=error)
+            await asyncio.to_thread(service.signed_out.reload, service.clock())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next time may be better
+            service.seldom.error("the stored keys cannot be read", why=str(error)[:500])
 
 
 async def _keep_readiness(service: Service) -> None:
-    """Know of it when a monitor asks, who must not wait for the DNS."""
+    """Know of it when a monitor asks, who must not wait for the DNS; and tell of it when that changes."""
+    last: tuple[str, ...] | None = None
     while True:
         try:
-            service.metrics.now.ready = not await reasons_not_ready(service)
-        except Exception as error:
+            reasons = await reasons_not_ready(service)
+            service.metrics.now.ready = not reasons
+            if reasons != last:
+                last = reasons
+                if reasons:
+                    service.log.warning("not ready", reasons=list(reasons))
+                else:
+                    service.log.info("ready")
+        except Exception as error:  # noqa: BLE001 - the same
             service.metrics.now.ready = False
-            service.log.error("whether the service is ready cannot be told", exc_info=error)
+            service.seldom.error("whether the service is ready cannot be told", exc_info=error)
         await asyncio.sleep(READY_SECONDS)
 
 
@@ -237,8 +252,8 @@ async def _keep_telling(service: Service, fleet: Fleet) -> None:
         try:
             take_stock(service)
             fleet.tell(service.metrics)
-        except Exception as error:  # whatever it is, the next second may be better
-            service.log.error("the counts cannot be told", exc_info=error)
+        except Exception as error:  # noqa: BLE001 - the same
+            service.seldom.error("the counts cannot be told", exc_info=error)
         await asyncio.sleep(WRITE_SECONDS)
 
 

@@ -19,6 +19,7 @@ from aiohttp import web
 from spfcheck.api.access.guard import is_loopback
 from spfcheck.api.context import SERVICE
 from spfcheck.serve.collector import freeze
+from spfcheck.serve.connections import LINGERING_SECONDS, BoundedRunner
 from spfcheck.settings import Settings
 
 KEEP_ALIVE_SECONDS = 5.0
@@ -112,8 +113,15 @@ async def serve(app: web.Application, sock: socket.socket, *, on_ready: Callable
 
 def runner_of(app: web.Application) -> web.AppRunner:
     """*app* as aiohttp runs it here, in one process or in several."""
-    return web.AppRunner(
-        app, access_log=None, handle_signals=False, keepalive_timeout=KEEP_ALIVE_SECONDS, handler_cancellation=False
+    return BoundedRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        keepalive_timeout=KEEP_ALIVE_SECONDS,
+        handler_cancellation=False,
+        lingering_time=LINGERING_SECONDS,
+        # What a body of a few KB unpacks to has no bound; `frame` refuses such a body.
+        auto_decompress=False,
     )
 
 

@@ -14,7 +14,7 @@ from spfcheck.api.access.guard import NOBODY, demand
 from spfcheck.api.context import CALLER, NOTES, Service, service_of
 from spfcheck.api.frame import PAGE_ERROR, SIGN_IN, Route
 from spfcheck.api.keys import Scope
-from spfcheck.api.params import flag, query
+from spfcheck.api.params import flag, form, query
 from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.api.reports.checks import LaneFullError, Source
 from spfcheck.api.reports.entries import Entry
@@ -57,7 +57,7 @@ async def home(request: web.Request) -> web.StreamResponse:
 
 async def looked_up(request: web.Request) -> web.StreamResponse:
     """The field of `home`, sent as a body: what is pasted may be longer than an address can be."""
-    text = str((await request.post()).get("q", ""))
+    text = (await form(request)).get("q", "")
     if len(quote(text)) <= LONGEST_ADDRESS:
         return _go("/?" + urlencode({"q": text}))
     return _understood(request, text)
@@ -102,14 +102,14 @@ async def domain_page(request: web.Request) -> web.StreamResponse:
 async def typed_on_domain_page(request: web.Request) -> web.StreamResponse:
     """The forms of `domain_page`, sent as a body; what fits into an address is answered under one."""
     domain = domain_name(request.match_info["domain"])
-    form = {name: str(value) for name, value in (await request.post()).items() if name in TYPED_PARAMETERS}
-    address = urlencode(form)
+    typed = {name: value for name, value in (await form(request)).items() if name in TYPED_PARAMETERS}
+    address = urlencode(typed)
     if len(address) <= LONGEST_ADDRESS:
-        return _go(f"/domains/{quote(domain)}?{address}{'#test' if 'ip' in form else ''}")
+        return _go(f"/domains/{quote(domain)}?{address}{'#test' if 'ip' in typed else ''}")
     if request[CALLER] is NOBODY:
         return people.ask_to_sign_in(request)
     demand(request[CALLER], Scope.SUPPORT)
-    return await _about(request, domain, form)
+    return await _about(request, domain, typed)
 
 
 async def _about(request: web.Request, domain: str, values: Mapping[str, str]) -> web.StreamResponse:

@@ -8,11 +8,11 @@ from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
-from spfcheck.api.access.guard import NOBODY
-from spfcheck.api.access.sessions import COOKIE, session_text, set_cookie, token_is_good
+from spfcheck.api.access.guard import NOBODY, of_another_site
+from spfcheck.api.access.sessions import COOKIE, end_session, session_text, set_cookie, token_is_good
 from spfcheck.api.context import CALLER, NOTES, Service, service_of
 from spfcheck.api.keys import IMPLIED, Scope
-from spfcheck.api.params import query
+from spfcheck.api.params import form, query
 from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.audit.report.model import Status
 from spfcheck.names import NotADomainName, domain_name, shown
@@ -38,9 +38,9 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     """Take an access key and give a session for it."""
     service = service_of(request)
     same_site(request)
-    form = await request.post()
-    goal = own_path(str(form.get("next", "/")))
-    text = str(form.get("key", "")).strip()
+    fields = await form(request)
+    goal = own_path(fields.get("next", "/"))
+    text = fields.get("key", "").strip()
     key = service.keyring.find(text) if text.isascii() else None
     if key is None or not key.allows(Scope.SUPPORT):
         return render.page(request, "sign_in.html", status=403, next=goal, refused=True)
@@ -52,7 +52,10 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
 
 async def sign_out(request: web.Request) -> web.StreamResponse:
     """End the session of this browser."""
-    await _confirmed(request, service_of(request))
+    service = service_of(request)
+    await _confirmed(request, service)
+    if request[CALLER].signed_in:
+        await end_session(request, service)
     answer = web.Response(status=303, headers={"Location": "/sign-in"})
     answer.del_cookie(COOKIE, path="/")
     return answer
@@ -67,24 +70,21 @@ def own_path(text: str) -> str:
 
 def same_site(request: web.Request) -> None:
     """Refuse a form that another site sent. Raises `ProblemError`."""
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
-        raise ProblemError(ProblemKind.FORBIDDEN, "The form was sent from another site.")
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+    if of_another_site(request):
         raise ProblemError(ProblemKind.FORBIDDEN, "The form was sent from another site.")
 
 
 async def _confirmed(request: web.Request, service: Service) -> dict[str, str]:
     """The fields of a form that acts; refused without the token of this session. Raises `ProblemError`."""
     same_site(request)
-    form = {name: str(value) for name, value in (await request.post()).items()}
+    fields = dict(await form(request))
     caller = request[CALLER]
     if caller is NOBODY:
-        return form
+        return fields
     # A key in the header proves that no browser was tricked into sending it.
-    if caller.signed_in and not token_is_good(request, service, form.get("token", "")):
+    if caller.signed_in and not token_is_good(request, service, fields.get("token", "")):
         raise ProblemError(ProblemKind.FORBIDDEN, "The form is too old; load the page again.")
-    return form
+    return fields
 
 
 async def overview(request: web.Request) -> web.StreamResponse:
@@ -135,8 +135,8 @@ async def resume(request: web.Request) -> web.StreamResponse:
 
 async def _switch(request: web.Request, action: str) -> web.StreamResponse:
     service = service_of(request)
-    form = await _confirmed(request, service)
-    reason = shown(form.get("reason", "").strip(), 300)
+    fields = await _confirmed(request, service)
+    reason = shown(fields.get("reason", "").strip(), 300)
     if not reason:
         raise ProblemError(ProblemKind.INVALID_BODY, "Say why: the reason is kept.")
     if service.notifier is None or await service.notifier.state() is None:
@@ -145,7 +145,7 @@ async def _switch(request: web.Request, action: str) -> web.StreamResponse:
     if action == "pause":
         await service.notifier.pause(reason, who=who, now=now)
     else:
-        await _lift(service.notifier, form.get("standing", "").split(), reason, who, now)
+        await _lift(service.notifier, fields.get("standing", "").split(), reason, who, now)
     service.log.warning("switch", action=action, by=request[CALLER].name, reason=reason)
     return web.Response(status=303, headers={"Location": "/overview"})
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from spfcheck.api.keys import Scope, new_key
 from spfcheck.api.observe.logs import configure
 from spfcheck.resolver.types import Answer, Lookup, Question
 from spfcheck.resolver.zone import Zone, ZoneLookup
+from spfcheck.serve import server
 from spfcheck.serve.app import create_app
 from spfcheck.settings import Settings
 
@@ -78,10 +78,15 @@ def make_keys() -> Keys:
 class Client:
     """An HTTP client of one running application."""
 
-    def __init__(self, server: TestServer, session: aiohttp.ClientSession, app: web.Application) -> None:
+    def __init__(self, url: str, session: aiohttp.ClientSession, app: web.Application, runner: web.AppRunner) -> None:
         self.app = app
-        self.url = f"http://127.0.0.1:{server.port}"
+        self.url = url
         self.session = session
+        self.runner = runner
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A bare connection."""
+        return await asyncio.open_connection("127.0.0.1", int(self.url.rpartition(":")[2]))
 
     def request(self, method: str, path: str, **options: Any) -> Any:
         from yarl import URL
@@ -102,20 +107,20 @@ async def running(
 ) -> AsyncIterator[Client]:
     configure("json")
     app = create_app(settings or settings_of(), lookup or zone_lookup(), **options)
-    server = TestServer(app, host="127.0.0.1", access_log=None)
-    await server.start_server()
+    sock = server.listen("127.0.0.1", 0)
+    runner = server.runner_of(app)
+    await runner.setup()
     try:
+        await web.SockSite(runner, sock).start()
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
-            yield Client(server, session, app)
+            yield Client(server.url_of(sock), session, app, runner)
     finally:
-        await server.close()
+        await runner.cleanup()
 
 
 @contextmanager
 def in_a_thread(make: Callable[[], web.Application]) -> Iterator[str]:
     """The application in a thread with a loop of its own, for clients that block; its address comes back."""
-    from spfcheck.serve import server
-
     configure("json")
     sock = server.listen("127.0.0.1", 0)
     started = threading.Event()
@@ -123,7 +128,7 @@ def in_a_thread(make: Callable[[], web.Application]) -> Iterator[str]:
     stop = asyncio.Event()
 
     async def run() -> None:
-        runner = web.AppRunner(make(), access_log=None)
+        runner = server.runner_of(make())
         await runner.setup()
         await web.SockSite(runner, sock).start()
         started.set()
@@ -147,3 +152,10 @@ def free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+async def until(done: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for what nothing tells of."""
+    async with asyncio.timeout(seconds):
+        while not done():  # noqa: ASYNC110 - it is for what has no event
+            await asyncio.sleep(0.005)

@@ -288,7 +288,7 @@ async def test_a_batch_looks_in_no_wrong_place_and_who_asks_for_one_domain_is_to
         body = "lost.example\nwww.other.example"
         for _ in range(2):
             async with client.post(
-                f"/v1/check/batch?view={view}", data=body, headers={"Content-Type": "text/plain"}
+                f"/v1/check/batch?view={view}", data=body, headers={"Content-Type": "application/x-ndjson"}
             ) as answer:
                 told = [json.loads(line) async for line in answer.content]
             assert {finding["code"] for line in told for finding in line["findings"]} >= {"no-record"}

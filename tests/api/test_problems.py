@@ -89,7 +89,7 @@ async def test_an_unknown_exception_is_a_bare_500(
     async def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the secret is mellon")
 
-    monkeypatch.setattr("spfcheck.api.reports.checks.examine", fail)
+    monkeypatch.setattr("spfcheck.checking.costly.examine", fail)
     async with running() as client, client.get("/v1/check/fine.example") as answer:
         text = await answer.text()
         body = json.loads(text)

@@ -510,4 +510,4 @@ async def test_injected_domains_are_refused_or_harmless(capfd: pytest.CaptureFix
                         assert content.isascii()
                     assert answer.headers.get("Location", "/").startswith("/")
     for line in capfd.readouterr().err.splitlines():
-        assert json.loads(line)["event"] == "request", line
+        assert json.loads(line)["event"] in ("request", "ready"), line

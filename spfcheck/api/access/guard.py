@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from functools import cache, lru_cache
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -15,6 +16,9 @@ from spfcheck.names import shown
 
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
 """Headers by which a proxy says that a request is not of this machine."""
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110 9.2.1)."""
 
 LOCAL = Caller(name="local", key=None, scopes=frozenset({Scope.CHECK, Scope.SUPPORT}))
 """Whoever asks a service without keys from its own machine; never an admin."""
@@ -56,6 +60,11 @@ def caller_of(request: web.Request, service: Service) -> Caller:
             raise ProblemError(
                 ProblemKind.NOT_LOCAL, "Without access keys no request is answered that a proxy forwarded."
             )
+        # Every page in a browser of this machine can send a form or a text here, without asking anybody.
+        if request.method not in SAFE and of_another_site(request):
+            raise ProblemError(
+                ProblemKind.NOT_LOCAL, "Without access keys no request is answered that another site's page sent."
+            )
         return LOCAL
     sent = headers.get("Authorization")
     if sent is not None:
@@ -63,6 +72,14 @@ def caller_of(request: web.Request, service: Service) -> Caller:
         key = service.keyring.find(text.strip()) if scheme.lower() == "bearer" else None
         return _of_key(key) if key else NOBODY
     return caller_of_session(request, service) or _caller_of_proxy(request, service) or NOBODY
+
+
+def of_another_site(request: web.Request) -> bool:
+    """True where a browser says that the page of another site sent *request*."""
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        return True
+    return request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none")
 
 
 def _caller_of_proxy(request: web.Request, service: Service) -> Caller | None:

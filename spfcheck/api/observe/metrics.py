@@ -47,6 +47,9 @@ class Metrics:
         self.disagreements = 0
         self.local_spends = 0
         self.costly = 0
+        self.lost_reports = 0
+        self.closed: Counter[str] = Counter()
+        """Connections that were ended or turned away, by why."""
         self.cut_short: Counter[tuple[str, str]] = Counter()
         """Jobs in processes of their own that a bound ended, by kind and bound."""
         self.now = Now()
@@ -69,6 +72,8 @@ class Metrics:
             "disagreements": self.disagreements,
             "local_spends": self.local_spends,
             "costly": self.costly,
+            "lost_reports": self.lost_reports,
+            "closed": self.closed,
             "cut_short": [[*labels, number] for labels, number in self.cut_short.items()],
             "times": self._times,
             "sums": self._sums,
@@ -85,6 +90,8 @@ class Metrics:
         self.disagreements += told["disagreements"]
         self.local_spends += told["local_spends"]
         self.costly += told["costly"]
+        self.lost_reports += told["lost_reports"]
+        self.closed.update(told["closed"])
         for kind, why, number in told["cut_short"]:
             self.cut_short[kind, why] += number
         for route, classes in told["times"].items():
@@ -127,6 +134,17 @@ class Metrics:
         yield CounterMetricFamily(
             "spfcheck_costly_checks", "Checks that were made in a process of their own.", value=self.costly
         )
+        yield CounterMetricFamily(
+            "spfcheck_lost_reports",
+            "Reports that could not be kept: permalinks that lead nowhere.",
+            value=self.lost_reports,
+        )
+        closed = CounterMetricFamily(
+            "spfcheck_connections_closed", "Connections that were ended or turned away, by why.", labels=["why"]
+        )
+        for why, number in self.closed.items():
+            closed.add_metric([why], number)
+        yield closed
         cut_short = CounterMetricFamily(
             "spfcheck_jobs_cut_short",
             "Jobs in processes of their own that were ended by a bound, by kind and bound.",

@@ -93,6 +93,10 @@ class Lane:
 class ReportKeeper(Protocol):
     """Where reports are kept for as long as their permalinks hold."""
 
+    @property
+    def lost(self) -> int:
+        """How many could not be kept."""
+
     def keep(self, entry: Entry) -> None:
         """Keep *entry*, in the place of one of the same id; does not wait."""
 

@@ -19,6 +19,7 @@ class Shelved:
 
     def __init__(self, size: int = REMEMBERED) -> None:
         self._size = size
+        self.lost = 0
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._domains: OrderedDict[str, deque[Entry]] = OrderedDict()
 

@@ -17,19 +17,19 @@ from types import TracebackType
 from typing import Any, Self
 
 import sqlalchemy as sa
-import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
 from spfcheck.api.keys import Key, parse_line
+from spfcheck.api.observe.seldom import Seldom
 from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.api.reports.entries import Entry, entry_of_document
-from spfcheck.api.reports.tables import TELLING, keys, reports
+from spfcheck.api.reports.tables import TELLING, keys, reports, signed_out
 from spfcheck.notify.ledger.prune import PRUNED_AT_ONCE, delete_before
 from spfcheck.store.database import WriterThread, migrate, open_engine, reading
 from spfcheck.store.error import StoreError
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration; a test holds it to the directory."""
 
 VERSION_TABLE = "alembic_version_service"
@@ -78,11 +78,14 @@ class StoredReports:
         self._thread = WriterThread()
         self._waiting: OrderedDict[str, Entry] = OrderedDict()
         self._writing: asyncio.Task[None] | None = None
-        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+        self._log = Seldom()
+        self.lost = 0
+        """Reports that could not be kept."""
 
     def keep(self, entry: Entry) -> None:
         """Write *entry* soon, in the place of one of the same id."""
         if len(self._waiting) >= WAITING and entry.report_id not in self._waiting:
+            self._lose(1)
             return
         self._waiting[entry.report_id] = entry
         if self._writing is None:
@@ -95,12 +98,16 @@ class StoredReports:
                 try:
                     await self._thread(self._insert, batch)
                 except StoreError as error:
-                    self._log.error("reports could not be kept", number=len(batch), exc_info=error)
+                    self._lose(len(batch), error)
                 for entry in batch:
                     if self._waiting.get(entry.report_id) is entry:  # else it was completed meanwhile
                         del self._waiting[entry.report_id]
         finally:
             self._writing = None
+
+    def _lose(self, number: int, error: StoreError | None = None) -> None:
+        self.lost += number
+        self._log.error("reports could not be kept", lost=self.lost, why=str(error or "the disk is too slow")[:500])
 
     def _insert(self, batch: Sequence[Entry]) -> None:
         rows = [
@@ -130,7 +137,7 @@ class StoredReports:
         try:
             return await asyncio.wait_for(self._thread(self._find, report_id), READ_SECONDS)
         except (StoreError, TimeoutError) as error:
-            self._log.error("reports cannot be read", exc_info=error)
+            self._log.error("reports cannot be read", why=str(error)[:500])
             sentence = "The database that keeps reports does not answer; ask again later."
             raise ProblemError(ProblemKind.BUSY, sentence, headers={"Retry-After": "5"}) from error
 
@@ -148,7 +155,7 @@ class StoredReports:
         try:
             return await asyncio.wait_for(self._thread(self._history, domain, limit), READ_SECONDS)
         except (StoreError, TimeoutError) as error:
-            self._log.error("reports cannot be read", exc_info=error)
+            self._log.error("reports cannot be read", why=str(error)[:500])
             return ()
 
     def _history(self, domain: str, limit: int) -> Sequence[Entry]:
@@ -244,6 +251,19 @@ class KeyTable:
     def valid(self) -> Iterable[Key]:
         """The keys that are not revoked."""
         return [row.key for row in self.rows() if not row.revoked]
+
+    def signed_out(self) -> Iterable[tuple[str, float]]:
+        """The sessions that people have left and that are not over, and when they will be."""
+        query = sa.select(signed_out.c.session, signed_out.c.until).where(signed_out.c.until > self._clock())
+        with reading(self._engine) as connection:
+            return [(row.session, row.until) for row in connection.execute(query)]
+
+    def sign_out(self, session: str, until: float) -> None:
+        """Keep that *session* was left; those that are over anyway are forgotten."""
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(signed_out).where(signed_out.c.until <= self._clock()))
+            connection.execute(insert(signed_out).values(session=session, until=until).on_conflict_do_nothing())
 
     def revoke(self, key_id: str) -> bool:
         """End a key; False when there is no valid one of that id."""

@@ -1,4 +1,4 @@
-"""The service's tables: reports by their permalink, the hashes of access keys, and what callers have spent."""
+"""The service's tables: reports by their permalink, the hashes of access keys, sessions that were left, quotas."""
 
 from __future__ import annotations
 
@@ -37,6 +37,14 @@ keys = Table(
     Column("note", Text, nullable=False, server_default=""),
     Column("created_at", Float, nullable=False),
     Column("revoked_at", Float, nullable=False, server_default="0"),
+)
+
+signed_out = Table(
+    "signed_out",
+    metadata,
+    Column("session", String(32), primary_key=True),
+    # When it would have been over by itself, and this row with it.
+    Column("until", Float, nullable=False),
 )
 
 quotas = Table(

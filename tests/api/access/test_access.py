@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
+from pathlib import Path
 
 import pytest
 import yaml
 
 from spfcheck.api.context import SERVICE
 from spfcheck.api.keys import Key, KeyFormatError, Keyring, Scope, new_key, parse_line
+from spfcheck.api.reports.stored import KeyTable
 from spfcheck.api.routes import ROUTES as API_ROUTES
 from spfcheck.api.routes import contract
+from spfcheck.api.signed_out import SignedOut
 from spfcheck.web.pages import ROUTES as PAGE_ROUTES
 from tests.api.running import make_keys, running, settings_of
 
@@ -156,10 +160,11 @@ async def test_sign_in_gives_a_cookie_that_works_and_cannot_be_forged() -> None:
         ) as answer:
             assert answer.status == 403
         value = cookie.split("=", 1)[1].split(";")[0]
-        key_id, until, signature = value.split(".")
+        key_id, until, name, signature = value.split(".")
         client.session.cookie_jar.clear()
         admin_id = keys.lines[2].split(":")[0]
-        for forged in (f"{admin_id}.{until}.{signature}", f"{key_id}.{int(until) + 1}.{signature}", "..", "x"):
+        others = f"{admin_id}.{until}.{name}", f"{key_id}.{int(until) + 1}.{name}", f"{key_id}.{until}.{'0' * 16}"
+        for forged in (*(f"{other}.{signature}" for other in others), "...", "x"):
             async with client.get("/", headers={"Cookie": f"spfcheck_session={forged}"}) as answer:
                 assert answer.status == 303
 
@@ -180,6 +185,72 @@ async def test_a_form_that_acts_needs_the_token_of_its_session() -> None:
             assert answer.status == 303
         async with client.get("/") as answer:
             assert answer.status == 303
+
+
+async def test_signing_out_ends_the_session_wherever_its_cookie_lies(tmp_path: Path) -> None:
+    keys = make_keys()
+    settings = settings_of(api_keys=list(keys.lines))
+    secret = b"s" * 32
+    with KeyTable.open(f"sqlite:///{tmp_path}/keys.sqlite3") as table:
+        here, there = (SignedOut(table.signed_out, table.sign_out) for _ in range(2))
+        async with running(settings, secret=secret, signed_out=here) as client:
+            async with client.post("/sign-in", data={"key": keys.support, "next": "/"}) as answer:
+                copied = answer.headers["Set-Cookie"].split(";")[0]
+            async with client.post("/sign-in", data={"key": keys.support, "next": "/"}) as answer:
+                another = answer.headers["Set-Cookie"].split(";")[0]
+            client.session.cookie_jar.clear()
+            async with client.get("/", headers={"Cookie": copied}) as answer:
+                token = (await answer.text()).split('name="token" value="')[1].split('"')[0]
+            async with client.post("/sign-out", data={"token": token}, headers={"Cookie": copied}) as answer:
+                assert answer.status == 303
+            async with client.get("/", headers={"Cookie": copied}) as answer:
+                assert answer.status == 303, "the copy is of no use"
+            async with client.get("/", headers={"Cookie": another}) as answer:
+                assert answer.status == 200, "the same key's other session goes on"
+        there.reload(time.time())
+        async with running(settings, secret=secret, signed_out=there) as client:
+            async with client.get("/", headers={"Cookie": copied}) as answer:
+                assert answer.status == 303, "nor in another process"
+            async with client.get("/", headers={"Cookie": another}) as answer:
+                assert answer.status == 200
+        there.reload(time.time() + 13 * 3600)
+        assert copied.split(".")[2] not in there, "what is over by itself is forgotten"
+
+
+async def test_whether_it_is_ready_is_told_to_everybody_and_why_not_to_who_has_a_key() -> None:
+    keys = make_keys()
+    async with running(settings_of(api_keys=list(keys.lines), sender_include="_spf.gone.example")) as client:
+        async with client.get("/readyz") as answer:
+            assert (answer.status, await answer.json()) == (503, {"status": "not ready", "reasons": []})
+        async with client.get("/readyz", headers={"Authorization": f"Bearer {keys.check}"}) as answer:
+            assert "_spf.gone.example" in (await answer.json())["reasons"][0]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+    ],
+    ids=str,
+)
+async def test_without_keys_a_page_of_another_site_can_send_nothing(
+    method: str, headers: dict[str, str], status: int
+) -> None:
+    async with running() as client:
+        body = {"json": {"domain": "fine.example"}} if method == "POST" else {}
+        path = "/v1/check" if method == "POST" else "/v1/check/fine.example"
+        async with client.request(method, path, headers=headers, **body) as answer:
+            assert answer.status == (status if method == "POST" else 200), "a link from elsewhere may be followed"
+        text = {"Content-Type": "text/plain"}
+        async with client.post("/v1/check/batch", data=b"fine.example", headers=text) as answer:
+            assert answer.status == 415, "a browser sends this without asking anybody"
 
 
 @pytest.mark.parametrize(

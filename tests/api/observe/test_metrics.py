@@ -18,6 +18,7 @@ from spfcheck.api.observe.gauges import LedgerGauges
 from spfcheck.api.observe.metrics import Metrics, Now
 from spfcheck.notify.ledger import migration
 from spfcheck.notify.ledger.stops import Stops
+from spfcheck.processes import CutBy
 from spfcheck.store import database
 from tests.api.running import Client, running, settings_of
 
@@ -146,3 +147,12 @@ async def test_whether_it_is_ready_is_known_before_anybody_asks() -> None:
         while not (await samples(client))["spfcheck_ready", ""]:
             assert time.monotonic() < ends
             await asyncio.sleep(0.05)
+
+
+def test_every_count_and_setting_of_the_service_is_explained() -> None:
+    """In words of their own: `docs/operations.md` has the counts, `docs/settings.md` the settings."""
+    explained = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    families = [family.name for family in Metrics(CollectorRegistry()).collect()]
+    assert len(families) > 10
+    assert [name for name in families if f"`{name}" not in explained] == []
+    assert [str(why) for why in CutBy if f"`{why}`" not in explained] == []

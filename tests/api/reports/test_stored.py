@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import Engine
+from structlog.testing import capture_logs
 
 from spfcheck.api.reports import stored
 from spfcheck.api.reports.entries import Entry, Shelf, entry_of, entry_of_document
@@ -19,7 +20,7 @@ from spfcheck.audit.report.serialise import json_bytes
 from spfcheck.demo import customers
 from spfcheck.store.database import open_engine
 from tests import postgres
-from tests.api.running import ZONE, running, settings_of
+from tests.api.running import ZONE, running, settings_of, until
 from tests.web.test_pages import a_report
 
 
@@ -144,6 +145,33 @@ async def test_a_database_that_fails_costs_permalinks_and_no_checks(engine: Engi
             assert answer.status == 503
             assert "database" in (await answer.json())["detail"]
             assert answer.headers["Retry-After"] == "5"
+    await reports.close()
+
+
+async def test_what_a_database_that_fails_costs_is_counted_and_told_once(engine: Engine) -> None:
+    made = await entries(3)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE reports")
+    with capture_logs() as told:
+        reports = StoredReports(engine)
+        for entry in made:
+            reports.keep(entry)
+            await until(lambda: not reports._waiting)
+        assert await reports.history("broken.example", 5) == ()
+        assert await reports.history("broken.example", 5) == ()
+        await reports.close()
+    assert reports.lost == 3
+    assert [line["event"] for line in told] == ["reports could not be kept", "reports cannot be read"]
+    async with running(settings_of(), keeper=reports) as client, client.get("/metrics") as answer:
+        assert "spfcheck_lost_reports_total 3.0" in await answer.text()
+
+
+async def test_a_disk_that_is_too_slow_costs_what_does_not_fit(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored, "WAITING", 2)
+    reports = StoredReports(engine)
+    for entry in await entries(3):
+        reports.keep(entry)
+    assert reports.lost == 1
     await reports.close()
 
 
