@@ -1,7 +1,8 @@
 """A load test of the service on loopback: `python -m tests.api.load`. Prints figures; exits 1 when a bar is missed.
 
 Two processes share one inherited listening socket, as under a process manager. What is asked: cached answers at a
-steady rate, the same beside a flood of new checks by one key, rolling restarts under load, and memory.
+steady rate, the same beside a flood of new checks by one key and beside each attack of `tests.api.hostile` (with
+/healthz), rolling restarts under load, and memory. ``--only hostile`` leaves out the rest.
 """
 
 from __future__ import annotations
@@ -18,23 +19,25 @@ from pathlib import Path
 
 from spfcheck.api.keys import Scope, new_key
 from spfcheck.demo import customers
+from tests.api import hostile
 from tests.profile import scale
 
 SECONDS = scale(15, 60)
 RATE = 300
 RESTARTS = scale(4, 20)
+ONLY_HOSTILE = sys.argv[1:] == ["--only", "hostile"]
 SPFCHECK = str(Path(sys.executable).with_name("spfcheck"))
 
 
 class Service:
     """Two `spfcheck serve` on one socket."""
 
-    def __init__(self, folder: Path, keys: list[str]) -> None:
+    def __init__(self, folder: Path, keys: list[str], more: str = "", **settings: str) -> None:
         self.sock = socket.create_server(("127.0.0.1", 0), backlog=1_024)
         self.port: int = self.sock.getsockname()[1]
         self._folder = folder
         zone = folder / "demo.zone"
-        zone.write_text(customers.load().zone)
+        zone.write_text(f"{customers.load().zone}\n{more}\n")
         self._command = [SPFCHECK, "serve", "--zone", str(zone)]
         self._variables = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SPFCHECK_")},
@@ -42,6 +45,7 @@ class Service:
             "SPFCHECK_API_KEYS": ",".join(keys),
             "SPFCHECK_DATABASE_URL": f"sqlite:///{folder}/load.sqlite3",
             "SPFCHECK_STOP_GRACE_SECONDS": "0.5",
+            **{f"SPFCHECK_{name}": value for name, value in settings.items()},
             "LISTEN_FDS": "1",
         }
         # The first one makes the tables.
@@ -77,12 +81,13 @@ class Service:
         self.sock.close()
 
 
-async def ask(port: int, key: str, domain: str) -> tuple[int, float]:
+async def ask(port: int, key: str, domain: str, path: str = "") -> tuple[int, float]:
     """The status of one request over a connection of its own, and how long it took; 0 when it broke."""
     began = time.perf_counter()
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        head = f"GET /v1/check/{domain}?view=summary HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
+        path = path or f"/v1/check/{domain}?view=summary"
+        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
         writer.write((head + "Connection: close\r\n\r\n").encode())
         answer = await reader.read()
         writer.close()
@@ -121,11 +126,39 @@ def tell(name: str, answers: list[tuple[int, float]], p99_ms: float, good: float
     share = sum(status == 200 for status, _ in answers) / len(answers)
     met = p99 <= p99_ms and share >= good
     print(
-        f"{name:<34} {len(answers):>6} requests  p50 {p50:7.2f} ms  p99 {p99:7.2f} ms (at most {p99_ms:.0f})  "
+        f"{name:<42} {len(answers):>6} requests  p50 {p50:7.2f} ms  p99 {p99:7.2f} ms (at most {p99_ms:.0f})  "
         f"good {share:.4%} (at least {good:.2%})  {'met' if met else 'MISSED'}",
         flush=True,
     )
     return met
+
+
+async def health(port: int, seconds: float) -> list[tuple[int, float]]:
+    """/healthz, twenty times a second."""
+    answers = []
+    for _ in range(int(seconds * 20)):
+        answers.append(await ask(port, "", "", "/healthz"))
+        await asyncio.sleep(0.05)
+    return answers
+
+
+async def attacked(service: Service, check: str, other: str) -> bool:
+    """Cached answers and /healthz beside each attack."""
+    for _ in range(20):
+        await ask(service.port, check, "bakery.example")
+    met = True
+    for name in hostile.ATTACKS:
+        words = [sys.executable, "-m", "tests.api.hostile", name, str(service.port), other]
+        attacking = subprocess.Popen(words)  # noqa: ASYNC220 - it is forked in a millisecond
+        await asyncio.sleep(2.0)
+        cached, alive = await asyncio.gather(steady(service.port, check, SECONDS, RATE), health(service.port, SECONDS))
+        met &= tell(f"cached beside {name}", cached, 20, 0.999)
+        met &= tell(f"/healthz beside {name}", alive, 50, 1.0)
+        attacking.terminate()
+        await asyncio.to_thread(attacking.wait, 60)
+    rss = service.rss_mb()
+    print(f"memory of the larger process: {rss:.0f} MB (at most 300)  {'met' if rss <= 300 else 'MISSED'}")
+    return met and rss <= 300
 
 
 async def run(service: Service, check: str, other: str) -> bool:
@@ -137,7 +170,7 @@ async def run(service: Service, check: str, other: str) -> bool:
     flooding = asyncio.create_task(flood(service.port, other, over))
     met &= tell("cached beside a flood by one key", await steady(service.port, check, SECONDS / 2, RATE), 250, 0.99)
     over.set()
-    print(f"{'':<34} {await flooding:>6} requests of the flood")
+    print(f"{'':<42} {await flooding:>6} requests of the flood")
 
     async def restart() -> None:
         for number in range(RESTARTS):
@@ -163,12 +196,18 @@ def main() -> int:
     (check, line), (other, other_line) = (
         (text, key.line()) for text, key in (new_key([Scope.CHECK], os.urandom) for _ in range(2))
     )
-    with tempfile.TemporaryDirectory() as folder:
-        service = Service(Path(folder), [line, other_line])
-        try:
-            return 0 if asyncio.run(run(service, check, other)) else 1
-        finally:
-            service.stop()
+    keys, met = [line, other_line], True
+    parts = [] if ONLY_HOSTILE else [(run, {})]
+    # No ceiling of new checks: what one key may not, many may.
+    parts.append((attacked, {"more": "\n".join(hostile.zone()), "COLD_PER_MINUTE": "1000000"}))
+    for part, settings in parts:
+        with tempfile.TemporaryDirectory() as folder:
+            service = Service(Path(folder), keys, **settings)
+            try:
+                met &= asyncio.run(part(service, check, other))
+            finally:
+                service.stop()
+    return 0 if met else 1
 
 
 if __name__ == "__main__":
