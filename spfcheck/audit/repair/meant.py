@@ -159,8 +159,11 @@ def _boundaries(case: Case, text: bytes) -> tuple[int, ...]:
     if "strings" not in case.found:
         names = (case.domain, *(place.name for place in case.places))
         answers = [case.answers.get(Question(name, Rtype.TXT)) for name in names]
-        written = [one for answer in answers if answer is not None for one in answer.records]
-        case.found["strings"] = {b"".join(one): one for one in reversed(written)}
+        held: dict[bytes, tuple[bytes, ...]] = {}
+        for answer in answers:
+            for one in answer.records if answer is not None else ():
+                held.setdefault(b"".join(one), one)
+        case.found["strings"] = held
     strings: tuple[bytes, ...] = case.found["strings"].get(text, ())
     found: list[int] = []
     for string in strings[:-1]:
