@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # pyspf has no wheel: its build uses the locked setuptools instead of one fetched by pip.
 INSTALL := $(PIP) install --require-hashes --no-build-isolation --no-deps -r
 
-.PHONY: venv venv-run demo test test-long mutants compiled test-compiled check bench peers crash-test load-test screenshots lock clean
+.PHONY: venv venv-run demo test test-long fuzz mutants compiled test-compiled check bench peers crash-test load-test screenshots lock clean
 
 venv: $(VENV)/.dev
 venv-run: $(VENV)/.run
@@ -42,6 +42,15 @@ test: $(VENV)/.dev
 # The same tests with larger numbers.
 test-long: $(VENV)/.dev
 	@TEST_PROFILE=long $(BIN)/python -m pytest $(ARGS)
+
+# Whatever may be published, read for so many SECONDS each: records, macros, and whole audits with a clock of the processor.
+SECONDS ?= 600
+fuzz: $(VENV)/.dev
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || echo "ATHERIS IS NOT INSTALLED (it has wheels for Linux on x86-64 only): audits are fuzzed blindly, records and macros not at all." >&2
+	@! $(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m tests.rfc7208.fuzz_record -max_total_time=$(SECONDS) $(ARGS)
+	@! $(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m tests.rfc7208.fuzz_macro -max_total_time=$(SECONDS) $(ARGS)
+	@$(BIN)/python -m tests.audit.fuzz_audit -max_total_time=$(SECONDS) -max_len=120 $(ARGS)
+	@$(BIN)/python -m tests.audit.fuzz_audit -max_total_time=$(SECONDS) -blind
 
 # Each guard broken once, in a copy of the tree, to see that a test notices. ARGS="--only proof" makes those of one room.
 mutants: $(VENV)/.dev
