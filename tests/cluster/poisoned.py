@@ -17,6 +17,7 @@ from spfcheck.checking import costly
 from spfcheck.cli import main
 from spfcheck.cluster import worker
 from spfcheck.notify.planning.checks import DnsChecks
+from spfcheck.resolver.types import Answer
 from tests.cluster.outside import domain
 
 POISON = domain(1234)
@@ -40,20 +41,23 @@ def poison(how: str) -> None:
             if how == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             if how == "spin":
+                print('{"event": "spinning"}', file=sys.stderr, flush=True)
                 work_until(1_000.0)
             if how == "rest" and rests:
                 work_until(rests.pop())
             if how == "costly":
                 self._costly.processes.bounds = replace(costly.BOUNDS, seconds=0.01)
-                weigh, costly.weight = costly.weight, lambda _: costly.LIGHT + 1
-                try:
-                    return await honest(self, name, opinion=opinion)
-                finally:
-                    costly.weight = weigh
         return await honest(self, name, opinion=opinion)
 
     DnsChecks.night = night  # type: ignore[method-assign]
     worker.LAST_SECONDS = LAST_SECONDS
+    weight = costly.weight
+
+    def heavy(answer: Answer) -> int:
+        return costly.LIGHT + 1 if answer.question.name == POISON else weight(answer)
+
+    if how == "costly":
+        costly.weight = heavy
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def test_a_worker_whose_loop_is_busy_ends_when_it_is_told_to(tmp_path: Path, add
     with stage(tmp_path, address, 1_500, 30, NIGHT_STALLED_SECONDS="5") as s:
         worker = s.start(poison="spin")
         s.begin()
-        wait(lambda: s.chunks() == 2 and s.chunks("running") == 1, LONG, s.trouble)
+        wait(lambda: bool(worker.events("spinning")), LONG, s.trouble)
         assert worker.end(LAST_SECONDS + 20.0) == FAILED
         (said,) = worker.events("not-ended-in-time")
         assert "work_until" in said["where"][-1]
