@@ -114,7 +114,7 @@ class Notifying(RuleBasedStateMachine):
         self.w.steady = lambda: self.w.clock.now - self.jumped
         self.present: dict[str, Any] = {}
         self.stopped_away: set[str] = set()
-        self.backup: bytes | None = None
+        self.backed_up = False
         (self.directory / "other.html").write_text(OTHER_BODY)
         self.truth = dict.fromkeys(DOMAINS, "broken")
         self.seen_broken: dict[str, list[float]] = {name: [] for name in DOMAINS}
@@ -320,15 +320,15 @@ class Notifying(RuleBasedStateMachine):
         ledger = self.directory / "ledger.sqlite3"
         with contextlib.closing(sqlite3.connect(ledger)) as here, contextlib.closing(sqlite3.connect(copy)) as there:
             here.backup(there)
-        self.backup = copy.read_bytes()
+        self.backed_up = True
 
     @rule()
-    @precondition(lambda self: self.backup is not None)
+    @precondition(lambda self: self.backed_up)
     def the_backup_is_put_back(self) -> None:
-        assert self.backup is not None
-        for left in self.directory.glob("ledger.sqlite3-*"):
-            left.unlink()
-        (self.directory / "ledger.sqlite3").write_bytes(self.backup)
+        ledger = self.directory / "ledger.sqlite3"
+        copy = self.directory / "copy.sqlite3"
+        with contextlib.closing(sqlite3.connect(copy)) as here, contextlib.closing(sqlite3.connect(ledger)) as there:
+            here.backup(there)
         # What people decided since is gone with the ledger; whoever puts a backup back says it again.
         self.runner.run(self._keep_away(sorted(self.stopped_away), "suppress"))
         if self.paused:
@@ -494,7 +494,7 @@ class Notifying(RuleBasedStateMachine):
     def nobody_is_told_twice_and_every_notice_has_a_reason(self) -> None:
         words = Counter(re.findall(r"spfref[0-9a-f]{16}", " ".join(m.body for m in self.w.workspace.messages)))
         assert not [word for word, count in words.items() if count > 1], "the same message twice"
-        with sqlite3.connect(self.directory / "ledger.sqlite3") as db:
+        with contextlib.closing(sqlite3.connect(self.directory / "ledger.sqlite3")) as db:
             odd = db.execute(
                 "SELECT state, reason FROM notices WHERE state IN ('waiting', 'suppressed', 'rejected') AND reason = ''"
             ).fetchall()
