@@ -130,6 +130,12 @@ class AudienceSettings(_Section):
     )
     exclude_tags: Texts = Field(default_factory=lambda: ["spf-no-notify"], description="Tags that opt out.")
     roles: Roles = Field(default_factory=lambda: ["user"], description="Roles of contacts that are messaged.")
+    owner_path: str = Field(
+        default="", description="Where a contact says what it is in its company, such as `custom_attributes.role`."
+    )
+    owner_roles: Texts = Field(
+        default_factory=lambda: ["owner", "admin"], description="Who of many is told first, by what stands there."
+    )
     max_domains_per_contact: int = Field(default=20, ge=1, le=1000, description="More are reported, not guessed.")
 
 
@@ -155,6 +161,10 @@ class NotifySettings(_Section):
     min_runs: int = Field(default=2, ge=1, description="Runs in which a fault must have been seen.")
     min_hours_between_runs: float = Field(default=20.0, ge=0, description="Hours between the first and the last.")
     ceiling_per_run: int = Field(default=50, ge=0, description="Messages a run; the rest waits for the next.")
+    people_per_domain: int = Field(
+        default=3, ge=0, description="People told of one domain in a night; others after a week; 0: all."
+    )
+    people_per_company: int = Field(default=3, ge=0, description="People of one company told in a night; 0: all.")
     cool_off_days: int = Field(default=30, ge=0, description="Days between the episodes of one person and domain.")
     quiet_hours: Annotated[str, _unless_empty(values.hours_text)] = Field(
         default="", description="Such as `17:00-09:00`, in the workspace's zone; empty: none."

@@ -41,7 +41,7 @@ class SharedRoster:
         query = sa.select(members).where(members.c.plan_id == self._plan_id, members.c.domain == domain)
         with reading(self._store) as connection:
             rows = connection.execute(query.order_by(members.c.contact_id))
-            return [Member(row.contact_id, row.person, row.domain, row.hold, row.tagged) for row in rows]
+            return [Member(*(getattr(row, name) for name in Member._fields)) for row in rows]
 
     def against(self, persons: Collection[str]) -> dict[str, frozenset[str]]:
         """What the contacts of each of *persons* say of them, where they say anything."""

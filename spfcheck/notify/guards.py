@@ -28,6 +28,8 @@ class Guards:
     min_runs: int = 2
     min_between_runs: float = 20 * HOUR
     ceiling_per_run: int = 50
+    people_per_domain: int = 3
+    people_per_company: int = 3
     cool_off: float = 30 * DAY
     quiet_hours: str = ""
     quiet_days: tuple[str, ...] = ()

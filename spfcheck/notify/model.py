@@ -79,6 +79,7 @@ class Reason(StrEnum):
     ALREADY_TOLD = "already-told"
     COOL_OFF = "cool-off"
     ONE_A_NIGHT = "one-a-night"
+    OTHERS_FIRST = "others-first"
     UNSUBSCRIBED = "unsubscribed"
     BOUNCED = "bounced"
     MARKED_SPAM = "marked-spam"
@@ -132,6 +133,7 @@ _SENTENCES: Mapping[Reason, str] = {
     Reason.CHANGED: "The fault changed since it was last seen.",
     Reason.ALREADY_TOLD: "Everybody concerned was told already.",
     Reason.COOL_OFF: "The person was told of this domain not long ago.",
+    Reason.OTHERS_FIRST: "Others of the domain or company are told first; this person is told if nobody acts.",
     Reason.ONE_A_NIGHT: "The person gets another message this night.",
     Reason.UNSUBSCRIBED: "The contact unsubscribed.",
     Reason.BOUNCED: "Mail to the contact bounced.",

@@ -241,7 +241,8 @@ class _Gathering:
             self._gathered.kept_out += hold in query.OF_THE_PERSON
             person = self._people.person(contact.email) if contact.email else f"contact:{contact.id}"
             domains = mapped.domains or (NO_DOMAIN,)
-            members += [Member(contact.id, person, domain, hold, tagged) for domain in domains]
+            rank, companies_of = query.rank_of(contact, self._audience), " ".join(contact.companies)
+            members += [Member(contact.id, person, domain, hold, tagged, rank, companies_of) for domain in domains]
         return members
 
     async def _with_all_companies(self, contact: Contact) -> Contact:

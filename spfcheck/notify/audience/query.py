@@ -191,6 +191,15 @@ def domains_of(
     return Mapped((), tuple(refused))
 
 
+def rank_of(contact: Contact, audience: AudienceSettings) -> int:
+    """Whose turn it is before others of the same domain, by what the contact is in its company; lower is sooner."""
+    if not audience.owner_path:
+        return 0
+    said = " ".join(texts_at(contact.fields, DomainSource(path=audience.owner_path))).casefold()
+    roles = [role.casefold() for role in audience.owner_roles]
+    return roles.index(said) if said in roles else len(roles)
+
+
 def texts_at(fields: Mapping[str, Any], source: DomainSource) -> list[str]:
     """What stands at the path of *source*, parted where it says so."""
     value: Any = fields

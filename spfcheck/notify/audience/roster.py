@@ -59,6 +59,10 @@ class Member(NamedTuple):
     """Why the contact is not messaged by what it says itself; empty when it may be."""
     tagged: bool
     """Carries the tag that we put on whom we messaged."""
+    rank: int = 0
+    """Whose turn it is before others of the same domain: lower ones come first."""
+    companies: str = ""
+    """Ids of the contact's companies, with spaces between them."""
 
 
 class Against(NamedTuple):
@@ -110,7 +114,8 @@ class Roster:
         for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-16384", "temp_store=FILE"):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.execute(
-            "CREATE TABLE members (contact_id TEXT, person TEXT, domain TEXT, hold TEXT, tagged INTEGER,"
+            "CREATE TABLE members (contact_id TEXT, person TEXT, domain TEXT, hold TEXT, tagged INTEGER, rank INTEGER,"
+            " companies TEXT,"
             " PRIMARY KEY (contact_id, domain)) WITHOUT ROWID"
         )
         self._db.execute("CREATE TABLE companies (company_id TEXT PRIMARY KEY, domains TEXT) WITHOUT ROWID")
@@ -136,7 +141,7 @@ class Roster:
         """Add a page of members. *so_far* need not be kept: whoever comes after begins anew."""
         del so_far
         self._db.execute("BEGIN")
-        self._db.executemany("INSERT OR IGNORE INTO members VALUES (?, ?, ?, ?, ?)", members)
+        self._db.executemany("INSERT OR IGNORE INTO members VALUES (?, ?, ?, ?, ?, ?, ?)", members)
         self._db.execute("COMMIT")
 
     async def note(self, against: Sequence[Against], so_far: Gathered) -> None:
@@ -171,8 +176,12 @@ class Roster:
 
     def members(self, domain: str) -> list[Member]:
         """The members of one domain, in a stable order."""
-        query = "SELECT contact_id, person, domain, hold, tagged FROM members WHERE domain = ? ORDER BY contact_id"
-        return [Member(row[0], row[1], row[2], row[3], bool(row[4])) for row in self._db.execute(query, (domain,))]
+        query = (
+            "SELECT contact_id, person, domain, hold, tagged, rank, companies FROM members WHERE domain = ?"
+            " ORDER BY contact_id"
+        )
+        rows = self._db.execute(query, (domain,))
+        return [Member(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6]) for row in rows]
 
     def against(self, persons: Collection[str]) -> dict[str, frozenset[str]]:
         """What the contacts of each of *persons* say of them, where they say anything."""

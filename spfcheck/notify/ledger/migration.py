@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 
 from spfcheck.store.database import migrate, reading
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration; a test holds it to the directory."""
 
 

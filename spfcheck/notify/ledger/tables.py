@@ -299,6 +299,8 @@ members = Table(
     Column("person", String(64), nullable=False),
     Column("hold", String(32), nullable=False),
     Column("tagged", Boolean, nullable=False),
+    Column("rank", Integer, nullable=False, server_default="0"),
+    Column("companies", Text, nullable=False, server_default=""),
     Index(None, "plan_id", "domain"),
     comment="The audience of a night that many workers share, until its plan is made.",
 )

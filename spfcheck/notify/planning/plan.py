@@ -22,6 +22,7 @@ from spfcheck.notify.model import Decision, Intent, MessageStep, NoticeState, On
 from spfcheck.notify.planning import evidence
 from spfcheck.notify.planning.brakes import in_stage
 from spfcheck.notify.planning.checks import DomainChecks
+from spfcheck.notify.planning.turns import Candidate, Turns
 from spfcheck.store.database import WriterThread
 
 BATCH = 500
@@ -192,6 +193,7 @@ class Planner:
         self._now = now
         gap = Restored(ledger).gap()
         self._vouches_from = gap.until if gap else 0.0
+        self._turns = Turns(guards, now)
         self._letters: dict[tuple[str, MessageStep], Intent] = {}
         self._rows: list[PlanRow] = []
 
@@ -228,13 +230,19 @@ class Planner:
         told = self._ledger.told(row.domain)
         held: Counter[str] = Counter()
         steps: Counter[str] = Counter()
+        candidates: list[Candidate] = []
         for member, hashes in one_each(roster.members(row.domain), roster):
             step, reason = self._for_member(member, hashes, row.domain, state, told)
             if step is None:
                 held[reason] += 1
-                continue
-            self._add(member, row.domain, state.episode, step)
-            steps[step] += 1
+            else:
+                candidates.append(Candidate(member, step))
+        taken = self._turns.take(candidates, told, state.episode)
+        if len(taken) < len(candidates):
+            held[Reason.OTHERS_FIRST] += len(candidates) - len(taken)
+        for candidate in taken:
+            self._add(candidate.member, row.domain, state.episode, candidate.step)
+            steps[candidate.step] += 1
         if steps:
             first = min(steps, key=lambda name: list(MessageStep).index(MessageStep(name)))
             return replace(

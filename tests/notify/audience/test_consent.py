@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from spfcheck.notify.model import Reason
-from tests.notify.world import World, broken, world
+from tests.notify.world import World, broken, resumed, world
 
 MAILBOX = "Ann@people.example"
 
@@ -105,6 +105,6 @@ async def test_a_tag_that_opts_out_and_does_not_exist_holds_the_night(tmp_path: 
         assert w.sent == []
         w.workspace.tag_id("Do-Not-Mail")
         async with w.notifier() as notifier:
-            await notifier.resume("the tag is there now", who="mira")
+            await resumed(notifier, "the tag is there now")
         await nights(w)
         assert [email for email, _ in w.sent] == [MAILBOX]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.notify.world import SHARED, World, broken, mended, world
+from tests.notify.world import SHARED, World, broken, mended, resumed, world
 
 DEAD = [f"dead{number}.example" for number in range(12)]
 FINE = [f"fine{number}.example" for number in range(60)]
@@ -28,7 +28,7 @@ async def test_a_permanent_share_of_dead_domains_does_not_hold_every_night(tmp_p
             assert [brake.sentence for brake in plan.tripped] == [
                 "12 of 83 domains had no DNS answer (usually 0.0%); 4.15 may."
             ]
-            await notifier.resume("twelve customers let their domains lapse", who="mira")
+            await resumed(notifier, "twelve customers let their domains lapse")
             await notifier.approve(plan.id, who="mira", reason="checked by hand")
         for _ in range(3):
             w.clock.later(24)
