@@ -21,6 +21,7 @@ from spfcheck.rfc7208.evaluate import check_host
 from spfcheck.rfc7208.limits import Policy
 from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.ranges import BITS, Ranges, contains, format_address, intersect, normalise
+from spfcheck.rfc7208.record import Result
 from spfcheck.rfc7208.verdict import Cell, Partition, Verdict
 
 __all__ = ["MOST_SAMPLES", "MessageIdentity", "asked_one_by_one", "refined", "verdicts"]
@@ -121,15 +122,25 @@ async def _verdict(one: tuple[int, int], lookup: Lookup, who: MessageIdentity, p
 
 
 def _with(part: Partition, found: Mapping[tuple[int, int], Verdict], family: int) -> Partition:
+    sampled = sorted(((one, verdict) for (of, one), verdict in found.items() if of == family), key=lambda pair: pair[0])
     cells: list[Cell] = []
     for cell in part.cells:
-        mine = [(one, verdict) for (of, one), verdict in found.items() if of == family]
-        known = sorted(
-            ((one, verdict) for one, verdict in mine if cell.depends and contains(cell.addresses, one)),
-            key=lambda pair: pair[0],
-        )
+        known = _known(cell, sampled) if cell.depends else []
         cells.extend(_divided(cell, known, family) if known else (cell,))
     return Partition(family=family, cells=tuple(cells), complete=part.complete)
+
+
+def _known(cell: Cell, sampled: Sequence[tuple[int, Verdict]]) -> list[tuple[int, Verdict]]:
+    """The addresses of an open *cell* that were asked, else the nearest one that was, unless it passes.
+
+    What the set said of an open cell is a guess. An error that the nearest address meets is the better one; a pass is
+    not, for a cell is one of its own since some term tells it from its neighbours.
+    """
+    known = [(one, verdict) for one, verdict in sampled if contains(cell.addresses, one)]
+    if known or not sampled:
+        return known
+    nearest = min(sampled, key=lambda pair: abs(pair[0] - cell.addresses[0][0]))
+    return [] if nearest[1].result is Result.PASS else [nearest]
 
 
 def _divided(cell: Cell, known: Sequence[tuple[int, Verdict]], family: int) -> Iterator[Cell]:
