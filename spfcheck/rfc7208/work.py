@@ -23,8 +23,6 @@ class Measure(StrEnum):
     """Bytes of what is published as, or meant as, one record."""
     TERMS = "terms"
     """Its terms."""
-    STRINGS = "strings"
-    """Bytes of one character-string: what has no place to be cut there is none for."""
     READINGS = "readings"
     """Ways to read broken words that are looked at, the long ones counted more than once."""
     COMPARISONS = "comparisons"
@@ -42,7 +40,6 @@ class Measure(StrEnum):
 MOST: Final[Mapping[Measure, int]] = {
     Measure.BYTES: 65_535,
     Measure.TERMS: 8_192,
-    Measure.STRINGS: 255,
     Measure.READINGS: 8_000,
     Measure.COMPARISONS: 1_000_000,
     Measure.TREE_TERMS: 20_000,

@@ -175,14 +175,6 @@ def test_what_is_refused_once_is_not_asked_for_again() -> None:
     assert len(list(course)) == 1
 
 
-def test_a_record_that_nowhere_can_be_cut_says_so() -> None:
-    """A string of a record ends inside a term, and these terms are of one character each."""
-    published = domain("v=spf1 " + "a " * 9 + " " * 600 + "-all")
-    found = report_on(dict(published)).remedy.certificate
-    assert found == {"code": "too-large", "reason": "strings", "most": 255, "count": 629}
-    assert accepts(case_of(published, {}), dict(found), ["_s0.example"], DOMAIN)
-
-
 def test_faults_beyond_a_thousand_are_not_told_one_by_one() -> None:
     report = report_on(domain(record(*["z"] * 1_200)))
     assert [one.code for one in report.findings].count("syntax-error") == 1_000

@@ -21,7 +21,6 @@ CEILING = (f"{FILE}::test_our_own_ceiling_on_questions_is_not_called_a_silent_dn
 CERTIFIED = (f"{FILE}::test_a_certificate_is_accepted_where_it_is_true_and_nowhere_else",)
 TREE = (f"{FILE}::test_the_records_that_a_check_reads_have_an_end",)
 TOLD = (f"{FILE}::test_faults_beyond_a_thousand_are_not_told_one_by_one",)
-CUT = (f"{FILE}::test_a_record_that_nowhere_can_be_cut_says_so",)
 STEPS = ("tests/rfc7208/test_steps.py",)
 STRINGS = ("tests/audit/report/test_strings.py",)
 
@@ -68,13 +67,6 @@ MUTATIONS = (
     Mutation("every-fault-is-told", REVIEW, "record.problems[:MOST_TOLD]", "record.problems", TOLD),
     Mutation(
         "every-remark-is-told", REVIEW, "islice(_terms(record, domain), MOST_TOLD)", "_terms(record, domain)", TOLD
-    ),
-    Mutation(
-        "no-room-for-no-cut",
-        "spfcheck/audit/repair/propose.py",
-        'if all(refusal.invariant == "I5" for refusal in refusals):',
-        "if False:",
-        CUT,
     ),
     Mutation("small-is-large", SIZE, "terms + found.lookups > SMALL", "terms >= 0", CERTIFIED),
     Mutation("any-tree-is-large", SIZE, 'return terms > int(certificate["most"])', "return True", CERTIFIED),

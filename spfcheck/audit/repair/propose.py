@@ -29,7 +29,7 @@ from spfcheck.rfc7208.limits import MX_HOSTS
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.record import Term, parse, spf_texts
-from spfcheck.rfc7208.work import Measure, TooLargeError
+from spfcheck.rfc7208.work import TooLargeError
 
 __all__ = ["NONE", "Blocked", "candidates", "given_up", "propose", "skeleton_of"]
 
@@ -104,8 +104,6 @@ def _climb(case: Case, base: Base, needed: Sequence[str], name: str) -> Remedy:
             return _remedy(case, base, name, *least)
     if any(refusal.invariant == "unknown" for refusal in refusals):
         raise Blocked(next(refusal.why for refusal in refusals if refusal.invariant == "unknown"))
-    if all(refusal.invariant == "I5" for refusal in refusals):
-        raise TooLargeError(Measure.STRINGS, STRING_BYTES, len(base.text))
     return _manual(name, certificates.no_room(case, base.record, needed))
 
 

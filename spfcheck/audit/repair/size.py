@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from spfcheck.audit.judgement.tree import survey
 from spfcheck.audit.repair.case import Case
-from spfcheck.audit.report.strings import split_strings
 from spfcheck.resolver.types import Outcome
 from spfcheck.rfc7208.limits import STRICT
 from spfcheck.rfc7208.record import Record
@@ -39,8 +38,6 @@ def is_so_large(case: Case, record: Record, certificate: Mapping[str, Any]) -> b
     How much a search takes is known to whoever searches; what is looked at afresh is that nothing small is given up.
     """
     measure = next((one for one in Measure if one == certificate["reason"]), None)
-    if measure is Measure.STRINGS:
-        return any(one != one.strip(" ") for one in split_strings(record.text))
     found = survey(record, case.domain, case.answers, drawn=False)
     terms = sum([len(one.terms) for one in found.records.values()])
     if measure is Measure.TREE_TERMS:

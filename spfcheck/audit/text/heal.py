@@ -148,8 +148,8 @@ def _meaning(term: Term, known: NameFacts, *, behind: bool, has_end: bool) -> Wo
 
 def _idle(work: _Work, known: NameFacts) -> None:
     """Terms that let nobody in for a slip that a record survives: a wrong mark, or what stands around a host's name."""
-    index, has_end = 0, _end(work.words) < len(work.words)
-    while index < _end(work.words):
+    index, has_end = 0, work.end() < len(work.words)
+    while index < work.end():
         term = work.words[index].term
         text = _idly_meant(term, known) if term is not None else None
         found = readings(text, known, has_end=has_end) if text is not None else []
