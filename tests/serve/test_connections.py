@@ -194,7 +194,7 @@ async def test_a_key_has_so_many_batches_and_another_key_as_many() -> None:
 
         going = [begin(keys.check), begin(keys.check), begin(keys.support)]
         await until(lambda: sum(service_of(client).batches.values()) == 3)
-        assert await begin(keys.check) == 429
+        assert await asyncio.wait_for(begin(keys.check), 10) == 429
         lookup.gate.set()
         assert await asyncio.gather(*going) == [200, 200, 200]
         assert not service_of(client).batches
