@@ -15,9 +15,9 @@ from spfcheck.audit.repair.remaining import remaining
 from spfcheck.audit.report.catalogue import Code, finding
 from spfcheck.audit.report.model import Finding, Remedy, Status
 from spfcheck.audit.senders import Ours
+from spfcheck.rfc7208.effort import TooLargeError
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Result, Term, parse
-from spfcheck.rfc7208.work import TooLargeError
 
 T = TypeVar("T")
 Asking = Generator[list[Question], None, T]

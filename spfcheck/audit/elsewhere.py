@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from spfcheck.audit.fetch import Sleep, Witness
 from spfcheck.audit.judgement.places import (
     NOWHERE,
-    Candidate,
     Elsewhere,
+    Guess,
     Place,
     above,
     candidates,
@@ -101,7 +101,7 @@ async def look_elsewhere(domain: str, judged: str, own: frozenset[str], *, exist
 
 
 async def _sorted(
-    names: Iterable[Candidate],
+    names: Iterable[Guess],
     answers: Mapping[Question, Answer],
     own: frozenset[str],
     judged: str,

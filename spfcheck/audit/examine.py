@@ -17,10 +17,10 @@ from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import Ours
 from spfcheck.audit.thorough import examine_thoroughly
 from spfcheck.resolver.types import Answer, Lookup
+from spfcheck.rfc7208.effort import MOST, Measure
 from spfcheck.rfc7208.lookup import Question
 from spfcheck.rfc7208.message import identity
 from spfcheck.rfc7208.record import parse
-from spfcheck.rfc7208.work import MOST, Measure
 
 __all__ = ["examine", "unsearched"]
 

@@ -29,11 +29,11 @@ from spfcheck.audit.text.near_miss import is_continuation, near_misses
 from spfcheck.audit.text.own_names import wrongly
 from spfcheck.names import registrable
 from spfcheck.resolver.types import Answer, Lookup
+from spfcheck.rfc7208.effort import MOST, Effort, Measure
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.record import Result, spf_texts
-from spfcheck.rfc7208.work import MOST, Measure, Work
 
 __all__ = ["Attempt"]
 
@@ -167,7 +167,7 @@ class Attempt:
 
     def _case(self, *texts: bytes) -> Case:
         cached = _Cached(self._get)
-        domain, work = self._check.judged_domain, Work(self._most)
+        domain, work = self._check.judged_domain, Effort(self._most)
         return Case(domain=domain, texts=texts, near=(), typed=(), ours=self._ours, answers=cached, work=work)
 
     def _unpublished(self, answer: Answer, memory: Memory) -> Asking[_Found]:

@@ -26,12 +26,12 @@ from spfcheck.audit.text.near_miss import near_misses
 from spfcheck.names import registrable
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.drive import run
+from spfcheck.rfc7208.effort import MOST, Effort, Measure, TooLargeError
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS, UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import everything, size
 from spfcheck.rfc7208.record import Record, Result, live_terms, parse, spf_texts
-from spfcheck.rfc7208.work import MOST, Measure, TooLargeError, Work
 
 __all__ = ["examine_thoroughly"]
 
@@ -112,7 +112,7 @@ async def examine_thoroughly(
     else:
         judged = await judge(check.judged_domain, witness, ours, check.mail_from, check.helo)
         standing = standing_of(judged, ours)
-        concluded = await _conclude(look, standing, said, witness, ours, Work(most))
+        concluded = await _conclude(look, standing, said, witness, ours, Effort(most))
     return assemble(check, standing, concluded, _picture(look, witness), basis_of(witness.answers), clock, new_id)
 
 
@@ -164,7 +164,7 @@ def _said(look: _Look) -> Iterator[Finding]:
 
 
 async def _conclude(
-    look: _Look, standing: Standing, said: Sequence[Finding], witness: Witness, ours: Ours, work: Work
+    look: _Look, standing: Standing, said: Sequence[Finding], witness: Witness, ours: Ours, work: Effort
 ) -> Conclusion:
     """What follows, with the answers that it wants and everything below those for records."""
     published = bool(look.texts)
@@ -291,7 +291,7 @@ def _authorised(look: _Look, record: Record, witness: Witness) -> int:
         return -1
     domain = look.check.judged_domain
     try:
-        evaluation = partition(everything(4), 4, domain, policy=UNLIMITED, work=Work())
+        evaluation = partition(everything(4), 4, domain, policy=UNLIMITED, work=Effort())
         parts = run(evaluation, witness.answers.__getitem__)
     except (KeyError, TooLargeError):  # a name that only other messages lead to, or more than is worth a number
         return -1

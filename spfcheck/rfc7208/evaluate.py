@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Final
 
 from spfcheck.rfc7208.branch import Decided, Strand
+from spfcheck.rfc7208.effort import Effort
 from spfcheck.rfc7208.evaluation import Walk
 from spfcheck.rfc7208.explain import explanation
 from spfcheck.rfc7208.initial import decide, verdict_of
@@ -23,7 +24,6 @@ from spfcheck.rfc7208.ranges import Ranges, normalise
 from spfcheck.rfc7208.record import Result
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause, Cell, Partition, Verdict
-from spfcheck.rfc7208.work import Work
 
 # A named tuple made directly: its own constructor takes three times as long, which a bulk run notices.
 _new: Final = tuple.__new__
@@ -82,7 +82,7 @@ def partition(
     *,
     policy: Policy = STRICT,
     ceiling: int = AUDIT_QUESTIONS,
-    work: Work | None = None,
+    work: Effort | None = None,
 ) -> Generator[Question, Reply, Partition]:
     """Judge every address of a set at once: yields questions and returns a `Partition`.
 

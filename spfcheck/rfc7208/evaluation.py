@@ -21,6 +21,7 @@ from spfcheck.rfc7208.branch import (
     leave_networks,
     merged,
 )
+from spfcheck.rfc7208.effort import Effort, Measure
 from spfcheck.rfc7208.limits import DEEPEST, REPEATS_PER_QUESTION, SMALL_SET, Budget, LimitExceededError, Policy
 from spfcheck.rfc7208.lookup import Question, Reply, Rtype
 from spfcheck.rfc7208.macro import Spec, dns_name, expand, host_name
@@ -30,7 +31,6 @@ from spfcheck.rfc7208.record import Record, Result, published
 from spfcheck.rfc7208.steps import Run, Step, StepKind, hosts, program
 from spfcheck.rfc7208.trace import Tracer
 from spfcheck.rfc7208.verdict import Cause, PathStep
-from spfcheck.rfc7208.work import Measure, Work
 
 TermQuestions = Generator[Question, Reply, Sequence[Strand]]
 """Yields questions, is sent their replies, and returns what a term leaves undecided."""
@@ -64,7 +64,7 @@ class Walk:
         policy: Policy,
         tracer: Tracer | None = None,
         ceiling: int = 1 << 30,
-        work: Work | None = None,
+        work: Effort | None = None,
     ) -> None:
         self._family = family
         self._message = message

@@ -22,11 +22,11 @@ from spfcheck.audit.replay import replay
 from spfcheck.audit.report.model import RemedyKind, Report, Status, as_json
 from spfcheck.audit.senders import SenderProfile
 from spfcheck.rfc7208.drive import run
+from spfcheck.rfc7208.effort import MOST, Effort, Measure, TooLargeError
 from spfcheck.rfc7208.evaluate import check_host
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS, STRICT
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Result, spf_texts
-from spfcheck.rfc7208.work import MOST, Measure, TooLargeError, Work
 from spfcheck.web.words import manual_words
 from tests.audit.cases import Everything
 from tests.audit.work import Counted, forget, ours_of, report_on
@@ -194,7 +194,7 @@ def test_the_records_that_a_check_reads_have_an_end() -> None:
 
 
 def test_a_budget_is_spent_to_its_figure_and_begins_anew() -> None:
-    work = Work({Measure.CELLS: 3, Measure.BYTES: 2})
+    work = Effort({Measure.CELLS: 3, Measure.BYTES: 2})
     work.spend(Measure.CELLS, 2)
     work.spend(Measure.CELLS)
     with pytest.raises(TooLargeError, match="more than 3 cells"):
@@ -230,7 +230,7 @@ def case_of(published: Published, most: dict[Measure, int]) -> Case:
         typed=(),
         ours=ours,
         answers=Everything(lookup),
-        work=Work({**MOST, **most}),
+        work=Effort({**MOST, **most}),
     )
 
 

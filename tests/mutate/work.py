@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutate.mutation import Mutation
 
-WORK = "spfcheck/rfc7208/work.py"
+WORK = "spfcheck/rfc7208/effort.py"
 EVALUATION = "spfcheck/rfc7208/evaluation.py"
 SIZE = "spfcheck/audit/repair/size.py"
 CASE = "spfcheck/audit/repair/case.py"

@@ -16,13 +16,13 @@ from spfcheck.audit.report.catalogue import Code, finding
 from spfcheck.audit.report.model import Finding
 from spfcheck.audit.senders import Ours
 from spfcheck.resolver.drive import drive
+from spfcheck.rfc7208.effort import Effort, TooLargeError
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.limits import STRICT, UNLIMITED, Policy
 from spfcheck.rfc7208.lookup import Rtype
 from spfcheck.rfc7208.ranges import BITS, Ranges, everything, normalise, size, subtract
 from spfcheck.rfc7208.record import Record, Result, Term
 from spfcheck.rfc7208.verdict import Cause, Partition, PathStep, Verdict
-from spfcheck.rfc7208.work import TooLargeError, Work
 
 __all__ = ["WIDEST_HOSTS", "everybody_findings"]
 
@@ -54,7 +54,7 @@ async def everybody_findings(
 
 
 async def _partitions(
-    families: Iterable[int], witness: Witness, who: MessageIdentity, policy: Policy, work: Work | None = None
+    families: Iterable[int], witness: Witness, who: MessageIdentity, policy: Policy, work: Effort | None = None
 ) -> dict[int, Partition]:
     parts: dict[int, Partition] = {}
     for family in families:
@@ -70,7 +70,7 @@ async def _unlimited_partitions(
 ) -> dict[int, Partition]:
     """The same with the limits lifted, which then no longer bound the work; none where that is too much."""
     try:
-        return await _partitions(families, witness, who, UNLIMITED, Work())
+        return await _partitions(families, witness, who, UNLIMITED, Effort())
     except TooLargeError:
         return {}
 

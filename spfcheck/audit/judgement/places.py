@@ -23,8 +23,8 @@ from spfcheck.rfc7208.record import live_terms, parse, spf_texts
 
 __all__ = [
     "NOWHERE",
-    "Candidate",
     "Elsewhere",
+    "Guess",
     "Place",
     "above",
     "below_findings",
@@ -43,7 +43,7 @@ _BEHIND: Final = r"(?:[+?~-]?(?:all|a|mx|ptr)\b|[+?~-]?(?:ip[46]|include|exists)
 """How a term begins that is glued to a name."""
 
 
-class Candidate(NamedTuple):
+class Guess(NamedTuple):
     """A name to look at; what *wild* answers as well comes from a wildcard (RFC 4592)."""
 
     name: str
@@ -76,14 +76,14 @@ class Elsewhere:
 NOWHERE: Final = Elsewhere()
 
 
-def candidates(judged: str, *, exists: bool) -> list[Candidate]:
+def candidates(judged: str, *, exists: bool) -> list[Guess]:
     """Where a record for *judged* may stand by mistake; below a name that does not exist nothing does (RFC 8020)."""
     zone = registrable(judged)
     if is_public_suffix(judged) or not (exists or judged != zone):
         return []
-    found = [Candidate(f"{judged}.{zone}", wild_name(zone))]
+    found = [Guess(f"{judged}.{zone}", wild_name(zone))]
     if exists:
-        found += [Candidate(f"{label}.{judged}", wild_name(judged)) for label in _LABELS]
+        found += [Guess(f"{label}.{judged}", wild_name(judged)) for label in _LABELS]
     return [one for one in found if max(map(len, one)) <= MAX_NAME]
 
 
@@ -92,7 +92,7 @@ def wild_name(parent: str) -> str:
     return f"spfcheck-{hashlib.sha256(parent.encode()).hexdigest()[:16]}.{parent}"
 
 
-def placed(one: Candidate, answers: Mapping[Question, Answer], own: frozenset[str], judged: str) -> Place | None:
+def placed(one: Guess, answers: Mapping[Question, Answer], own: frozenset[str], judged: str) -> Place | None:
     """What stands at *one*; None where that is nothing, a wildcard's, somebody else's by an alias, or not sure."""
     here, anywhere = answers.get(Question(one.name, Rtype.TXT)), answers.get(Question(one.wild, Rtype.TXT))
     if here is None or anywhere is None or anywhere.failed:

@@ -17,11 +17,11 @@ from spfcheck.audit.text.near_miss import is_continuation, slip_of
 from spfcheck.audit.text.slips import Slip
 from spfcheck.audit.text.terms import key, plain_name
 from spfcheck.resolver.types import Answer, Outcome
+from spfcheck.rfc7208.effort import Effort, TooLargeError
 from spfcheck.rfc7208.limits import STRICT
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import format_network, from_network, intersect, size, to_networks
 from spfcheck.rfc7208.record import Problem, ProblemCode, Record, Result, Term
-from spfcheck.rfc7208.work import TooLargeError, Work
 
 __all__ = [
     "SLOW_MS",
@@ -167,7 +167,7 @@ class _Hints:
 
     def __init__(self, record: Record, strings: tuple[bytes, ...]) -> None:
         self._text = record.text
-        self._work: Work | None = Work()
+        self._work: Effort | None = Effort()
         self._joints = [
             at for at, string in zip(accumulate(map(len, strings)), strings[:-1], strict=False) if len(string) < 255
         ]

@@ -16,13 +16,13 @@ from spfcheck.audit.report.strings import split_strings
 from spfcheck.audit.senders import Ours
 from spfcheck.resolver.types import Answer, Outcome
 from spfcheck.rfc7208.drive import run
+from spfcheck.rfc7208.effort import Effort, Measure, TooLargeError
 from spfcheck.rfc7208.evaluate import partition
 from spfcheck.rfc7208.limits import STRICT, UNLIMITED, Policy
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import Ranges
 from spfcheck.rfc7208.record import Record
 from spfcheck.rfc7208.verdict import Cause, Partition
-from spfcheck.rfc7208.work import Measure, TooLargeError, Work
 
 __all__ = ["PUBLISHED_TTL", "Case", "Missing", "Unanswered", "published_as"]
 
@@ -68,7 +68,7 @@ class Case:
     """The same of texts: what is plain in them."""
     refused: set[str] = field(default_factory=set, compare=False, repr=False)
     """Texts that check_host() was seen not to let us pass by, for the message that we send: not to be proposed."""
-    work: Work = field(default_factory=Work, compare=False, repr=False)
+    work: Effort = field(default_factory=Effort, compare=False, repr=False)
     """What the repair may take of the machine, and what it has taken."""
     used: dict[Question, Answer] = field(default_factory=dict, compare=False, repr=False)
     """The answers that were asked for one by one, beside those that plain texts rest on."""

@@ -19,12 +19,12 @@ from spfcheck.audit.repair.size import is_so_large
 from spfcheck.audit.report.model import TreeNode
 from spfcheck.audit.text.terms import ends_in, is_own
 from spfcheck.names import is_public_suffix, registrable
+from spfcheck.rfc7208.effort import Measure, TooLargeError
 from spfcheck.rfc7208.limits import UNLIMITED
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.ranges import contains, everything, intersect, normalise, subtract
 from spfcheck.rfc7208.record import Record, Result, Term, live_terms, parse, spf_texts
 from spfcheck.rfc7208.verdict import Cell, Partition
-from spfcheck.rfc7208.work import Measure, TooLargeError
 
 __all__ = [
     "accepts",

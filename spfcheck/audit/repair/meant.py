@@ -20,9 +20,9 @@ from spfcheck.audit.text.near_miss import without_version
 from spfcheck.audit.text.slips import Correction, Slip
 from spfcheck.audit.text.terms import ends_in
 from spfcheck.audit.text.wrapped import holds_terms, is_list, may_be_list
+from spfcheck.rfc7208.effort import TooLargeError
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.record import Record, Result, Span, parse, select, spf_texts
-from spfcheck.rfc7208.work import TooLargeError
 
 __all__ = ["Base", "NoBase", "Origin", "base_of", "stray_lists"]
 

@@ -18,8 +18,8 @@ from spfcheck.audit.repair.sets import BY_SETS
 from spfcheck.audit.repair.structure import BY_STRUCTURE, form
 from spfcheck.audit.repair.trial import Refused, Trial, Wall, is_ours
 from spfcheck.audit.text.terms import is_own
+from spfcheck.rfc7208.effort import Measure
 from spfcheck.rfc7208.record import Record
-from spfcheck.rfc7208.work import Measure
 
 __all__ = ["WALLS", "Proof", "Proposal", "Refusal", "deletable", "for_nobody", "prove"]
 

@@ -25,11 +25,11 @@ from spfcheck.audit.text.edit import Word, before_all, insert, pieces, without, 
 from spfcheck.audit.text.terms import ignored_own, is_own
 from spfcheck.names import registrable
 from spfcheck.resolver.types import Answer
+from spfcheck.rfc7208.effort import TooLargeError
 from spfcheck.rfc7208.limits import MX_HOSTS
 from spfcheck.rfc7208.lookup import Question, Rtype
 from spfcheck.rfc7208.making import maker
 from spfcheck.rfc7208.record import Term, parse, spf_texts
-from spfcheck.rfc7208.work import TooLargeError
 
 __all__ = ["NONE", "Blocked", "candidates", "given_up", "propose", "skeleton_of"]
 

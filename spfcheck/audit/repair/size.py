@@ -8,9 +8,9 @@ from typing import Any, Final
 from spfcheck.audit.judgement.tree import survey
 from spfcheck.audit.repair.case import Case
 from spfcheck.resolver.types import Outcome
+from spfcheck.rfc7208.effort import Effort, Measure, TooLargeError
 from spfcheck.rfc7208.limits import STRICT
 from spfcheck.rfc7208.record import Record
-from spfcheck.rfc7208.work import Measure, TooLargeError, Work
 
 __all__ = ["hold_texts", "is_so_large", "too_large"]
 
@@ -26,7 +26,7 @@ def too_large(error: TooLargeError) -> dict[str, Any]:
     return {"code": "too-large", "reason": error.measure.value, "most": error.most, "count": error.count}
 
 
-def hold_texts(texts: Sequence[bytes], work: Work) -> None:
+def hold_texts(texts: Sequence[bytes], work: Effort) -> None:
     """Raise `TooLargeError` where *texts*, which are to become one record, are too large for that."""
     work.hold(Measure.BYTES, sum([len(text) for text in texts]))
     work.hold(Measure.TERMS, sum([len(text.split()) for text in texts]))

@@ -15,8 +15,8 @@ from spfcheck.audit.text.characters import plain
 from spfcheck.audit.text.own_names import own_meant
 from spfcheck.audit.text.slips import Slip
 from spfcheck.audit.text.typos import almost_all
+from spfcheck.rfc7208.effort import Effort, Measure
 from spfcheck.rfc7208.record import Record, Result, parse
-from spfcheck.rfc7208.work import Measure, Work
 
 __all__ = ["doubt"]
 
@@ -34,7 +34,7 @@ _USUAL: Final = 64
 
 
 def doubt(
-    published: str, mended: str, own: frozenset[str], domain: str, work: Work | None = None
+    published: str, mended: str, own: frozenset[str], domain: str, work: Effort | None = None
 ) -> tuple[Slip, str] | None:
     """Why *mended* may not be what the owner of *published* meant, and the words; None where nothing speaks against it.
 
@@ -44,12 +44,14 @@ def doubt(
     typed = plain(published)[0].text
     record = parse(mended)
     doubts = chain(
-        _signs(typed.split(), record, work or Work()), _leftovers(published, record), _second_record(typed, own, domain)
+        _signs(typed.split(), record, work or Effort()),
+        _leftovers(published, record),
+        _second_record(typed, own, domain),
     )
     return next(doubts, None)
 
 
-def _signs(words: Sequence[str], record: Record, work: Work) -> Iterator[tuple[Slip, str]]:
+def _signs(words: Sequence[str], record: Record, work: Effort) -> Iterator[tuple[Slip, str]]:
     """Whoever is turned away must not be let in because of a slip beside the sign, nor a neighbour of theirs."""
     let_in = [term for term in record.terms if term.result is Result.PASS and not term.is_modifier]
     for word in words:

@@ -11,8 +11,8 @@ from spfcheck.audit.text.characters import plain, readable
 from spfcheck.audit.text.meanings import WordMeaning, readings
 from spfcheck.audit.text.own_names import NAME
 from spfcheck.audit.text.slips import Slip
+from spfcheck.rfc7208.effort import Effort
 from spfcheck.rfc7208.record import Span
-from spfcheck.rfc7208.work import Work
 
 __all__ = ["possible", "slip_at", "why_unreadable"]
 
@@ -86,7 +86,7 @@ def possible(text: str) -> tuple[str, ...]:
 
 def _optimistic(text: str) -> list[WordMeaning]:
     """The readings of *text* if every name existed."""
-    return [one for one in readings(text, _Anything(Work()), has_end=True) if one.terms]
+    return [one for one in readings(text, _Anything(Effort()), has_end=True) if one.terms]
 
 
 class _Anything:
@@ -95,7 +95,7 @@ class _Anything:
     domain = ""
     own: frozenset[str] = frozenset()
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Effort) -> None:
         self.work = work
 
     def has_record(self, _: str) -> bool:
@@ -115,7 +115,7 @@ class _Anything:
         return True
 
 
-def slip_at(text: str, span: Span, work: Work | None = None) -> Slip | None:
+def slip_at(text: str, span: Span, work: Effort | None = None) -> Slip | None:
     """The slip that the fault at *span* of *text* looks like, for its hint; None for none that is known.
 
     Raises `TooLargeError` where that takes more than *work* allows.
@@ -127,10 +127,10 @@ def slip_at(text: str, span: Span, work: Work | None = None) -> Slip | None:
     if changes:
         return changes[0].slip
     following = _FOLLOWING.match(text, end)
-    return _slip_of(marked.text, readable(following["word"]) if following else "", work or Work())
+    return _slip_of(marked.text, readable(following["word"]) if following else "", work or Effort())
 
 
-def _slip_of(word: str, following: str, work: Work) -> Slip | None:
+def _slip_of(word: str, following: str, work: Effort) -> Slip | None:
     joined = together(word, following) if following else None
     if joined is not None:
         return joined[0]

@@ -19,8 +19,8 @@ from spfcheck.audit.text.slips import Slip
 from spfcheck.audit.text.tokens import is_token
 from spfcheck.audit.text.typos import MECHANISMS, almost_all, near_words
 from spfcheck.names import NotADomainName, domain_name
+from spfcheck.rfc7208.effort import Measure
 from spfcheck.rfc7208.record import Term
-from spfcheck.rfc7208.work import Measure
 
 __all__ = ["WordMeaning", "readings", "stands"]
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from spfcheck.audit.text.typos import distance
-from spfcheck.rfc7208.work import Work
+from spfcheck.rfc7208.effort import Effort
 
 __all__ = ["HOST", "NAME", "NameFacts", "clean_name", "holds_own", "own_meant", "wrongly"]
 
@@ -30,7 +30,7 @@ class NameFacts(Protocol):
     """The name whose record it is."""
     own: frozenset[str]
     """Our includes."""
-    work: Work
+    work: Effort
     """What a text may take to be read."""
 
     def has_record(self, name: str) -> bool:

@@ -22,7 +22,7 @@ from spfcheck.notify.model import Decision, Intent, MessageStep, NoticeState, On
 from spfcheck.notify.planning import evidence
 from spfcheck.notify.planning.brakes import in_stage
 from spfcheck.notify.planning.checks import DomainChecks
-from spfcheck.notify.planning.turns import Candidate, Turns
+from spfcheck.notify.planning.turns import Due, Turns
 from spfcheck.store.database import WriterThread
 
 BATCH = 500
@@ -230,13 +230,13 @@ class Planner:
         told = self._ledger.told(row.domain)
         held: Counter[str] = Counter()
         steps: Counter[str] = Counter()
-        candidates: list[Candidate] = []
+        candidates: list[Due] = []
         for member, hashes in one_each(roster.members(row.domain), roster):
             step, reason = self._for_member(member, hashes, row.domain, state, told)
             if step is None:
                 held[reason] += 1
             else:
-                candidates.append(Candidate(member, step))
+                candidates.append(Due(member, step))
         taken = self._turns.take(candidates, told, state.episode)
         if len(taken) < len(candidates):
             held[Reason.OTHERS_FIRST] += len(candidates) - len(taken)

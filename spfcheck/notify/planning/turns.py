@@ -17,7 +17,7 @@ NOBODY_ACTED = 7 * DAY
 MAY_HAVE_ARRIVED = (NoticeState.SENT, NoticeState.SENDING, NoticeState.UNCLEAR)
 
 
-class Candidate(NamedTuple):
+class Due(NamedTuple):
     """One person with the message that is due, and may go if it is their turn."""
 
     member: Member
@@ -32,10 +32,10 @@ class Turns:
         self._now = now
         self._of_company: dict[str, set[str]] = defaultdict(set)
 
-    def take(self, candidates: Sequence[Candidate], told: Sequence[Told], episode: int) -> list[Candidate]:
+    def take(self, candidates: Sequence[Due], told: Sequence[Told], episode: int) -> list[Due]:
         """Those of *candidates* of one domain whose turn it is: reminders first, then by rank."""
         lately = {row.person for row in told if row.episode == episode and self._told_lately(row)}
-        taken: list[Candidate] = []
+        taken: list[Due] = []
         for candidate in sorted(candidates, key=_order):
             first = candidate.step is MessageStep.FIRST
             # Whoever was told lately has the week to act, before others are told of the same domain.
@@ -63,5 +63,5 @@ def _room(most: int, used: int) -> bool:
     return most == 0 or used < most
 
 
-def _order(candidate: Candidate) -> tuple[bool, int, str]:
+def _order(candidate: Due) -> tuple[bool, int, str]:
     return candidate.step is MessageStep.FIRST, candidate.member.rank, candidate.member.contact_id

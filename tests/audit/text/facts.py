@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from spfcheck.rfc7208.work import Work
+from spfcheck.rfc7208.effort import Effort
 
 
 @dataclass
@@ -16,7 +16,7 @@ class Facts:
     mail: frozenset[str] = field(default=frozenset({"customer.example"}))
     own: frozenset[str] = frozenset({"_spf.mail.example"})
     domain: str = "customer.example"
-    work: Work = field(default_factory=Work)
+    work: Effort = field(default_factory=Effort)
 
     def has_record(self, name: str) -> bool:
         return name.lower().rstrip(".") in self.records | self.own

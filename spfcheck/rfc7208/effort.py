@@ -13,7 +13,7 @@ from typing import Final
 
 from spfcheck.rfc7208.limits import AUDIT_QUESTIONS
 
-__all__ = ["MOST", "Measure", "TooLargeError", "Work"]
+__all__ = ["MOST", "Effort", "Measure", "TooLargeError"]
 
 
 class Measure(StrEnum):
@@ -60,7 +60,7 @@ class TooLargeError(Exception):
         self.count = count
 
 
-class Work:
+class Effort:
     """What one check has used up so far of *most*; raises `TooLargeError` by itself when that is too much."""
 
     __slots__ = ("_left", "most")
