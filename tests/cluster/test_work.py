@@ -263,7 +263,7 @@ async def test_a_night_of_which_much_went_unchecked_sends_nothing_and_says_why(
         assert "A brake holds: not-checked: 6 of 20 domains could not be checked" in d.night().trouble
         made = Archive(postgres_engine, "sandbox1").load(plan_id)
         (brake,) = (brake for brake in made.brakes if brake.name == "dns-failures")
-        assert brake.sentence == "0 of 14 domains had no DNS answer; 5 may."
+        assert brake.sentence.startswith("0 of 14 domains had no DNS answer")
         assert made.totals["not_checked"] == made.totals["unknown"] == 6
 
 
@@ -282,6 +282,7 @@ async def test_the_guards_hold_workers_as_they_hold_one_machine(tmp_path: Path, 
             assert "Quiet hours" in d.night().trouble
         w.guards.pause_file.touch()
         async with desk(w, postgres_engine) as d:
+            d.approve(plan_id)  # the quiet hours are gone: what widens waits for a new approval
             await d.work.begin_sending()
             await d.work.send_messages(plan_id, 1)
             assert "pause" in d.night().trouble
