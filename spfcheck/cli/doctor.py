@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from urllib.parse import urlsplit
 
 from spfcheck.audit.prepare import prepare
 from spfcheck.checking.senders import one_check, profiles_of
@@ -12,6 +13,9 @@ from spfcheck.cli.ending import COULD_NOT_CHECK, FINE
 from spfcheck.cli.lookups import look_at_resolver, lookup_for
 from spfcheck.resolver.stub import Resolver
 from spfcheck.settings import Settings, load
+
+REGIONS = {"api.intercom.io": "US", "api.eu.intercom.io": "EU", "api.au.intercom.io": "AU"}
+"""Where the messaging API answers for which region, by its description."""
 
 Result = tuple[str, str]
 """`ok`, `off` or `bad`, and a sentence."""
@@ -34,6 +38,7 @@ async def _examine(settings: Settings) -> int:
         "database": _database,
         "keys": _keys,
         "intercom": _intercom,
+        "notify": _notify,
     }
     code = FINE
     for name, look in looks.items():
@@ -107,6 +112,41 @@ async def _intercom(settings: Settings) -> Result:
             for source in settings.audience.domain_sources
             if source.path not in await intercom.attributes(source.origin)
         ]
-    if missing:
-        return "bad", f"The workspace {me.workspace} has no attribute {', '.join(missing)}."
+        faults = [f"The workspace {me.workspace} has no attribute {', '.join(missing)}."] if missing else []
+        faults += workspace_faults(
+            settings, region=me.region, admins=await intercom.admins(), tags=await intercom.tags()
+        )
+    if faults:
+        return "bad", " ".join(faults)
     return "ok", f"The token works in the workspace {me.workspace}."
+
+
+def workspace_faults(settings: Settings, *, region: str, admins: Collection[int], tags: Collection[str]) -> list[str]:
+    """What the workspace lacks of what the settings name, a sentence each; *tags* are names in lower case."""
+    faults: list[str] = []
+    if settings.intercom.admin_id not in admins:
+        faults.append(f"It has no admin {settings.intercom.admin_id} (SPFCHECK_INTERCOM_ADMIN_ID).")
+    unknown = [name for name in settings.audience.exclude_tags if name.lower() not in tags]
+    if unknown:
+        faults.append(
+            f"It has no tag {', '.join(unknown)} (audience.exclude_tags): whoever opts out would be written to."
+        )
+    host = urlsplit(settings.intercom.url).hostname or ""
+    asked = REGIONS.get(host)
+    if asked and region and asked != region.upper():
+        right = next((name for name, one in REGIONS.items() if one == region.upper()), "")
+        faults.append(f"It is in the region {region}, and {host} is that of {asked}: set the URL to https://{right}.")
+    return faults
+
+
+async def _notify(settings: Settings) -> Result:
+    if not settings.intercom.token.get_secret_value():
+        return "off", "No token is set, so nobody can be messaged."
+    from spfcheck.notify.audience.query import People
+    from spfcheck.notify.sending.message import Writer
+
+    People.of(settings.notify)
+    Writer(settings.public_url, settings.notify.subject_template, settings.notify.body_template)
+    if not settings.public_url:
+        return "bad", "No public address is set (SPFCHECK_PUBLIC_URL), so messages would have no links."
+    return "ok", "Hash key, templates and public address are there."

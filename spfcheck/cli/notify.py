@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from spfcheck.cli.desk import COMMANDS, at_desk, moment
+from spfcheck.cli.desk import COMMANDS, at_desk
 from spfcheck.cli.ending import COULD_NOT_CHECK, FINE, UsageError
 from spfcheck.cli.lookups import look_at_resolver, lookup_for, nameservers
+from spfcheck.cli.plans import plan_lines
 from spfcheck.names import domain_name, shown
 from spfcheck.notify.model import Plan, Progress, SendSummary
 from spfcheck.settings import Settings, load
@@ -31,9 +32,6 @@ app = App(name="notify", help="Find the users whose domain is affected, and send
 
 for _command in COMMANDS:
     app.command(_command)
-
-SHOWN_ROWS = 30
-"""Domains that `plan` prints; all of them are in its JSON and CSV."""
 
 Flag = Annotated[bool, Parameter(negative="")]
 
@@ -155,29 +153,7 @@ def show(plan_id: str = "", *, as_json: Annotated[bool, Parameter(name="--json",
 
 
 def _print_plan(made: Plan) -> None:
-    totals = made.totals
-    print(f"Plan {made.id}, made {moment(made.created_at)} under the policy {made.policy}; nothing was sent.")
-    print(
-        f"{made.contacts} contacts, {made.people} people, {made.domains} domains: "
-        + ", ".join(
-            f"{totals.get(name, 0)} {name.replace('_', ' ')}" for name in ("ok", "at_risk", "action_needed", "unknown")
-        )
-    )
-    if totals.get("not_checked"):
-        print(
-            f"NOT CHECKED: {totals['not_checked']} of the unknown domains; their part of the night was given up "
-            f"(spfcheck night status {made.id}). None of their people is messaged."
-        )
-    print(f"Messages: {totals.get('messages', 0)}, for {totals.get('waiting', 0)} more people not now.")
-    for row in [row for row in made.rows if row.persons][:SHOWN_ROWS]:
-        print(f"  message     {row.domain}: {row.finding}, {row.remedy} ({row.persons} people)")
-    left = [row for row in made.rows if not row.persons]
-    for row in left[:SHOWN_ROWS]:
-        print(f"  left alone  {row.domain}: {shown(row.detail or row.reason, 200)}")
-    if len(left) > SHOWN_ROWS:
-        print(f"  ... and {len(left) - SHOWN_ROWS} more; --csv FILE writes them all")
-    for brake in made.tripped:
-        print(f"BRAKE {brake.name}: {brake.sentence}")
+    print("\n".join(plan_lines(made)))
     if made.tripped:
         print("A brake holds this plan: `spfcheck notify status` says how to lift what you looked at.")
     elif not made.approved_by:

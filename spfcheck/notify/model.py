@@ -266,16 +266,31 @@ class Plan:
         }
 
     def as_csv(self) -> str:
-        """The rows for a spreadsheet; a cell that a spreadsheet would run as a formula is quoted."""
+        """The rows for a spreadsheet, one for each person that a domain's message goes to, or waits for.
+
+        A cell that a spreadsheet would run as a formula is quoted.
+        """
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(CSV_COLUMNS)
+        writer.writerow((*CSV_COLUMNS, *CSV_PEOPLE))
+        people: dict[str, list[Intent]] = {}
+        for intent in self.intents:
+            for domain in intent.domains:
+                people.setdefault(domain, []).append(intent)
         for row in self.rows:
-            writer.writerow([_cell(getattr(row, name)) for name in CSV_COLUMNS])
+            cells = [_cell(getattr(row, name)) for name in CSV_COLUMNS]
+            intents = people.pop(row.domain, [])
+            for intent in intents:
+                writer.writerow([*cells, *(_cell(getattr(intent, name)) for name in CSV_PEOPLE)])
+            if not intents:
+                writer.writerow([*cells, *("" for _ in CSV_PEOPLE)])
         return out.getvalue()
 
 
 CSV_COLUMNS = ("domain", "status", "finding", "remedy", "decision", "reason", "detail", "persons", "step", "record")
+
+CSV_PEOPLE = ("person", "contact_id", "ref", "waiting")
+"""Of the message that names the domain, where one does."""
 
 PLAIN_FIELDS = (
     "id",

@@ -269,4 +269,6 @@ def _metadata(ready: Ready) -> dict[str, str]:
         "record": first.record,
         "link": first.link,
         "more_domains": str(len(ready.domains) - 1),
+        # Every one that is marked as told, so that the rule in the workspace can tell them.
+        "domains": " ".join(named.domain for named in ready.domains),
     }

@@ -468,6 +468,7 @@ async def test_an_event_tells_of_the_first_domain_and_how_many_more(tmp_path: Pa
     assert contact_id == next(iter(w.workspace.contacts))
     assert at == int(w.clock.now)
     assert metadata["more_domains"] == "2"
+    assert len(metadata["domains"].split()) == 3, "each domain that is marked as told is told"
     assert (metadata["domain"], metadata["step"]) == ("d0.example", "first")
     assert len(metadata) <= 10
 
