@@ -455,7 +455,7 @@ async def test_no_pause_after_the_first_batch_where_none_is_wanted(tmp_path: Pat
     assert all(10 <= later - sooner < 11 for sooner, later in itertools.pairwise(times)), times
 
 
-async def test_an_event_tells_of_the_first_domain_and_how_many_more(tmp_path: Path) -> None:
+async def test_an_event_tells_of_the_first_domain_and_names_every_other(tmp_path: Path) -> None:
     async with world(tmp_path, broken(*FIVE)) as w:
         for name in ("d0.example", "d1.example", "d2.example"):
             w.workspace.add_contact(email="ann@agency.example", sending_domain=name)
