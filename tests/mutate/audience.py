@@ -129,4 +129,15 @@ PEOPLE = (
     Mutation("older-hashes-ungathered", GATHER, "FORMERLY + known for known in", "TAGGED for known in", (FORMER,)),
 )
 
-MUTATIONS = (*HELD, *WHOLE, *PEOPLE)
+DOCTOR = "spfcheck/cli/doctor.py"
+SEEN = "tests/cli/test_plans.py::test_the_doctor_compares_the_workspace_with_the_settings"
+
+WORKSPACE = (
+    Mutation("doctor-blind-to-tags", DOCTOR, "    if unknown:\n", "    if False:\n", (SEEN,)),
+    Mutation("doctor-blind-to-admins", DOCTOR, "if settings.intercom.admin_id not in admins:", "if False:", (SEEN,)),
+    Mutation(
+        "doctor-blind-to-regions", DOCTOR, "if asked and region and asked != region.upper():", "if False:", (SEEN,)
+    ),
+)
+
+MUTATIONS = (*HELD, *WHOLE, *PEOPLE, *WORKSPACE)

@@ -109,7 +109,12 @@ MUTATIONS = (
     _evidence(
         "may-not-message", "if not opinion.agrees or not opinion.may_message:", "if not opinion.agrees:", OPINION
     ),
-    _evidence("any-characters", "    if odd:\n", "    if False:\n", REMEDY),
+    _evidence(
+        "any-characters",
+        "    if odd:\n",
+        "    if False:\n",
+        "test_a_record_that_must_not_be_mailed_is_told_from_one_that_nobody_can_write",
+    ),
     _evidence("record-up-to-a-line", "RECORD.fullmatch(record)", "RECORD.match(record)", MAILABLE),
     _evidence("any-template", "        if mark in record:\n", "        if False:\n", MAILABLE),
     _evidence("one-space-only", "(?: +[!-~]+)* *", "(?: [!-~]+)*", MAILABLE),
