@@ -95,7 +95,7 @@ MUTATIONS = (
     Mutation(
         "batch-for-all",
         "spfcheck/api/reports/checks.py",
-        "latest=not unsearched(report)",
+        "latest=not made.unsearched",
         "latest=True",
         ("tests/api/test_check.py::test_a_batch_looks_in_no_wrong_place_and_who_asks_for_one_domain_is_told",),
     ),
