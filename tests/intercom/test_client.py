@@ -286,7 +286,7 @@ def test_whatever_the_answer_is_it_is_read_or_refused(document: object) -> None:
     for read in (
         answers.me_of,
         answers.page_of,
-        answers.conversation_ids,
+        lambda answer: answers.conversation_with(answer, "spfref0000000000000000"),
         answers.company_scroll,
         answers.companies_of,
     ):
