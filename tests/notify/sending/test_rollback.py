@@ -142,6 +142,7 @@ async def test_nobody_gets_two_messages_a_night_when_an_old_letter_comes_back(tm
                 night = await notifier.run()
                 assert night.sending is not None
         assert contact.id
+        assert len(w.sent) == 2, "each has its night"
         times = [message.at for message in w.workspace.messages]
     assert all(later - sooner > 12 * HOUR for sooner, later in itertools.pairwise(times)), times
 
