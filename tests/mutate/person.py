@@ -141,7 +141,7 @@ BACK = (
         "two-messages-a-night",
         "if self._ledger.reached_lately(letter.person, self._clock() - ONE_A_NIGHT, but=letter.ref):",
         "if False:",
-        "test_rollback.py::test_nobody_gets_two_messages_a_night_when_an_old_letter_comes_back",
+        "test_rollback.py::test_a_second_run_of_a_night_writes_to_nobody_again",
     ),
     _in(
         f"{SENDING}/watch.py",

@@ -147,6 +147,22 @@ async def test_nobody_gets_two_messages_a_night_when_an_old_letter_comes_back(tm
     assert all(later - sooner > 12 * HOUR for sooner, later in itertools.pairwise(times)), times
 
 
+async def test_a_second_run_of_a_night_writes_to_nobody_again(tmp_path: Path) -> None:
+    async with world(tmp_path, broken("d0.example", "d1.example")) as w:
+        w.workspace.add_contact(email="ann@agency.example", sending_domain="d0.example")
+        w.workspace.add_contact(email="bob@agency.example", sending_domain="d1.example")
+        await w.baseline()
+        free = {"audience_change_max": 9.0, "audience_drift_max": 9.0}
+        async with w.notifier(**free) as notifier:
+            await notifier.run()
+            w.workspace.add_contact(email="ann@agency.example", sending_domain="d1.example")
+            w.clock.later(1)
+            night = await notifier.run()
+            assert night.sending is not None
+            assert night.sending.reasons == {Reason.ONE_A_NIGHT: 1}
+        assert len(w.sent) == 2
+
+
 # Approval
 
 
