@@ -35,6 +35,11 @@ def stand(_: object) -> None:
     time.sleep(12)
 
 
+def begin_and_stand(ask: Callable[[Any], Any]) -> None:
+    ask("begun")
+    time.sleep(12)
+
+
 def spend(_: object, seconds: float) -> None:
     until = time.process_time() + seconds
     while time.process_time() < until:
@@ -146,9 +151,14 @@ async def test_nobody_waits_for_another_longer_than_he_may(processes: JobProcess
 
 async def test_nothing_is_begun_for_who_has_gone_away(processes: JobProcesses) -> None:
     child = await processes.run(job(pid))
-    standing = asyncio.create_task(processes.run(job(stand)))
+    begun = asyncio.Event()
+
+    async def note(_: Any) -> None:
+        begun.set()
+
+    standing = asyncio.create_task(processes.run(job(begin_and_stand), answer=note))
     leaving = asyncio.create_task(processes.run(job(leave)))
-    await asyncio.sleep(0)
+    await begun.wait()
     leaving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await leaving

@@ -88,7 +88,10 @@ def test_without_the_extra_it_is_one_sentence(tmp_path: Path, words: list[str]) 
     [
         ({}, "Workers share a night through Postgres, and DATABASE_URL names none"),
         ({"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/none"}, "cannot be opened"),
-        ({"DATABASE_URL": "postgresql://127.0.0.1/none", "NIGHT_AT": "at dawn"}, "The setting night.at is no time"),
+        (
+            {"DATABASE_URL": "postgresql://127.0.0.1/none", "NIGHT_AT": "at dawn"},
+            "The setting night.at (SPFCHECK_NIGHT_AT) cannot be used",
+        ),
         ({"DATABASE_URL": "postgresql://127.0.0.1/none", "NIGHT_SEND_AT": "61 * * * *"}, "The setting night.send_at"),
     ],
 )
@@ -186,7 +189,7 @@ def test_nights_that_begin_at_once_make_one_plan(tmp_path: Path, address: str) -
             begun = list(pool.map(lambda _: s.spfcheck("night", "begin"), range(2)))
         assert sorted(done.returncode for done in begun) == [0, 3]
         refused = s.spfcheck("notify", "plan")
-        assert refused.returncode == 2
+        assert refused.returncode == 3
         assert "Workers are making plan-" in refused.stderr
         for _ in range(2):
             s.start("--queues", "audit", "night")

@@ -108,7 +108,8 @@ async def test_reading_the_audience_goes_on_behind_the_last_page(tmp_path: Path,
     searched: list[str] = []
 
     async def watch(request: web.Request, body: bytes) -> web.StreamResponse | None:
-        if request.path == "/contacts/search" and b'"per_page":150' in body.replace(b" ", b""):
+        held = b"unsubscribed_from_emails" in body  # another search: for those whom nobody writes to
+        if request.path == "/contacts/search" and b'"per_page":150' in body.replace(b" ", b"") and not held:
             searched.append("next" if b"starting_after" in body else "first")
             if len(searched) == 2:
                 first.stop.set()  # SIGTERM comes while the second page is on its way

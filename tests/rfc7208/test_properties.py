@@ -296,6 +296,9 @@ def test_what_is_kept_is_bounded_and_what_is_used_stays() -> None:
         assert kept.get(0) == "in use"
         assert sum(kept.get(other) is not None for other in range(1, number)) <= 40
     kept.put(1000, "too heavy", 101)
+    assert kept.get(1000) == "too heavy"
+    kept.put(1001, "too heavy as well", 101)
     assert kept.get(1000) is None
+    assert kept.get(0) == "in use"
     kept.clear()
     assert kept.get(0) is None

@@ -14,6 +14,7 @@ from spfcheck.api.context import SERVICE
 from spfcheck.api.reports.entries import entry_of
 from spfcheck.audit.examine import examine
 from spfcheck.audit.prepare import prepare
+from spfcheck.audit.report import catalogue
 from spfcheck.audit.report.catalogue import CATALOGUE, Code
 from spfcheck.audit.report.model import Report
 from spfcheck.audit.senders import SenderProfile
@@ -117,7 +118,15 @@ async def test_what_only_a_network_can_do_stands_on_both_faces(client: Client, c
     await assert_both_faces_say_it(client, report)
 
 
+async def test_a_check_that_is_given_up_stands_on_both_faces(client: Client) -> None:
+    lookup = Faulty("fine.example", outcome=Outcome.TIMEOUT, records=())
+    ours = await prepare([SenderProfile(name="default", include="_spf.mail.example")], lookup, clock=lambda: 1e9)
+    report = await examine("fine.example", lookup, ours, clock=lambda: 1e9, new_id=lambda: "golden")
+    said = catalogue.finding(Code.TOO_COSTLY, "fine.example", reason="It took more than 4 s of processor time.")
+    await assert_both_faces_say_it(client, replace(report, findings=(said,)))
+
+
 def test_no_finding_is_forgotten() -> None:
     """Between them the situations above have every finding of the catalogue."""
     golden = {line.split()[0] for path in PATHS for line in Golden.read(path).expect.get("finding", [])}
-    assert golden | {code.value for code in FAULTS} == {code.value for code in CATALOGUE}
+    assert golden | {code.value for code in FAULTS} | {Code.TOO_COSTLY.value} == {code.value for code in CATALOGUE}

@@ -253,9 +253,7 @@ async def test_without_keys_a_page_of_another_site_can_send_nothing(
             assert answer.status == 415, "a browser sends this without asking anybody"
 
 
-@pytest.mark.parametrize(
-    ("proxies", "status"), [(["127.0.0.0/8"], 200), (["192.0.2.0/24"], 303), ([], 303), (["nonsense"], 303)]
-)
+@pytest.mark.parametrize(("proxies", "status"), [(["127.0.0.0/8"], 200), (["192.0.2.0/24"], 303), ([], 303)])
 async def test_a_person_whom_a_trusted_proxy_names_may_look_and_not_act(proxies: list[str], status: int) -> None:
     keys = make_keys()
     settings = settings_of(api_keys=list(keys.lines), identity_header="X-Auth-Request-Email", trusted_proxies=proxies)
