@@ -17,6 +17,8 @@ from spfcheck.audit.repair.deletion import deletable
 from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
 from spfcheck.audit.repair.size import is_so_large
 from spfcheck.audit.report.model import TreeNode
+from spfcheck.audit.text.addresses import WIDEST_V4, WIDEST_V6
+from spfcheck.audit.text.slips import Slip
 from spfcheck.audit.text.terms import ends_in, is_own
 from spfcheck.names import is_public_suffix, registrable
 from spfcheck.rfc7208.effort import Measure, TooLargeError
@@ -285,6 +287,16 @@ def pass_all(base: Base) -> dict[str, Any]:
     """The certificate for that."""
     assert base.record.all_term is not None
     return {"code": "pass-all-in-broken-record", "term": base.record.all_term.text}
+
+
+def too_wide(base: Base) -> dict[str, Any]:
+    """There is room, and still nothing is proven: what a mend would let in is too much to be let in by one (I3)."""
+    wide = next((term for term in base.record.terms if term.network is not None and term.cidr4 < WIDEST_V4), None)
+    wide = wide or next(
+        (term for term in base.record.terms if term.network is not None and term.cidr6 < WIDEST_V6), None
+    )
+    words = wide.text if wide is not None else base.text
+    return {"code": "no-single-reading", "span": [0, 0], "reason": Slip.TOO_WIDE.value, "words": words}
 
 
 def obstacle(case: Case, name: str) -> dict[str, Any] | None:

@@ -104,7 +104,10 @@ def _climb(case: Case, base: Base, needed: Sequence[str], name: str) -> Remedy:
             return _remedy(case, base, name, *least)
     if any(refusal.invariant == "unknown" for refusal in refusals):
         raise Blocked(next(refusal.why for refusal in refusals if refusal.invariant == "unknown"))
-    return _manual(name, certificates.no_room(case, base.record, needed))
+    room = certificates.no_room(case, base.record, needed)
+    if room["code"] == "no-room" and room["lookups"] + room["cost"] <= LOOKUPS:
+        return _manual(name, certificates.too_wide(base))
+    return _manual(name, room)
 
 
 def candidates(case: Case, base: Base, needed: Sequence[str], dropped: Sequence[Term]) -> Iterator[Candidate]:

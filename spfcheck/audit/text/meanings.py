@@ -196,13 +196,14 @@ def _likely(text: str, _: NameFacts, has_end: bool) -> Iterator[Rewrite]:
     match = _WORD.match(text)
     if match and match["mark"] == ":":
         word, rest = match["word"].lower(), match["rest"]
-        if not rest and word in _NEEDS_ARGUMENT:
+        # With a sign that denies, what it stands for may stand behind it.
+        if not rest and word in _NEEDS_ARGUMENT and match["sign"] in ("", "+"):
             yield Slip.EMPTY_ARGUMENT, ()
         if rest.lower().startswith(f"{word}:"):
             yield Slip.DOUBLED, (f"{match['sign']}{rest}",)
         if word == "redirect" and not has_end and not match["sign"]:
             yield Slip.REDIRECT_COLON, (f"redirect={rest}",)
-        if word == "include" and (tail := re.fullmatch(r"(.+)/[0-9]{1,3}", rest)):
+        if word == "include" and (tail := re.fullmatch(r"([^:=/]+)/[0-9]{1,3}", rest)):
             yield Slip.PREFIX_ON_NAME, (f"{match['sign']}include:{tail[1]}",)
     if match := _SEPARATED.match(text):
         mark = "=" if match["word"].lower() == "redirect" else ":"

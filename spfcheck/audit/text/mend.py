@@ -73,6 +73,8 @@ class _Work:
 
 
 _WRITTEN: Final = re.compile(r"[^ ]+")
+_MARKED: Final = re.compile(r"\A[a-z]+[0-9]?[:=]", re.IGNORECASE | re.ASCII)
+"""A word that says itself what it is, such as ``ip4:`` or ``redirect=``."""
 _ANY_ALL: Final = re.compile(r"[+\-?~ ]all\b", re.IGNORECASE)
 _REDIRECT: Final = re.compile(r"redirect[:=][^ ]+", re.IGNORECASE)
 """An ``all`` that is glued to a redirect is none: the redirect would be dead beside it (RFC 7208 6.1)."""
@@ -138,9 +140,9 @@ def _read_all(words: Sequence[_Word], work: _Work, *, has_end: bool) -> None:
         if term is not None and (not _is_touched(word, term, work) or stands(term, work.known)):
             work.terms.append(word.text)
             continue
-        joined = _joined(word, words[index : index + 1], work, has_end=has_end)
+        joined = _joined(word, words[index : index + 2], work, has_end=has_end)
         if joined is not None:
-            index += 1
+            index += 1 + (joined[0].span.stop > words[index].span.stop)
             _take(joined[0], joined[1], work)
             continue
         found = readings(word.text, work.known, has_end=has_end)
@@ -149,6 +151,8 @@ def _read_all(words: Sequence[_Word], work: _Work, *, has_end: bool) -> None:
             if found:
                 slip, meant = found[0].slip, tuple(" ".join(one.terms) for one in found)
             raise _NoReading(slip, word.span, meant)
+        if index > 1:
+            _hold_to_its_sign(words[index - 2], word, found[0])
         _take(word, found[0], work)
     if work.made_end is not None:
         _nothing_behind(work)
@@ -166,6 +170,8 @@ def _certain(word: _Word, before: _Word | None, work: _Work) -> None:
     whole = term_of(before.text[-1:] + word.text) if before is not None and term_of(word.text) is None else None
     if whole is not None and not whole.is_modifier:
         raise _NoReading(Slip.UNKNOWN_WORD, word.span)
+    if before is not None and before.text == "!":
+        raise _NoReading(Slip.UNKNOWN_WORD, before.span)  # "not" in other languages: what follows may be denied
     if before is not None and before.text.lower() == "a" and NAME.match(word.text):
         raise _NoReading(Slip.BARE_NAME, word.span, (f"a a:{word.text}", f"a:{word.text}"))
     written = work.original[word.span.start : word.span.start + 1]
@@ -210,10 +216,25 @@ def _joined(word: _Word, following: Sequence[_Word], work: _Work, *, has_end: bo
     if made is None:
         return None
     slip, joined = made
+    last = following[0]
+    if joined[-1:] in ":=" and len(following) > 1 and (more := together(joined, following[1].text)):
+        # A space on both sides of the colon: a sign in front of it belongs to what stands behind it.
+        joined, last = more[1], following[1]
     found = readings(joined, work.known, has_end=has_end)
     if len(found) != 1:
         return None
-    return _Word(joined, Span(word.span.start, following[0].span.stop)), WordMeaning(found[0].terms, slip)
+    return _Word(joined, Span(word.span.start, last.span.stop)), WordMeaning(found[0].terms, slip)
+
+
+def _hold_to_its_sign(before: _Word, word: _Word, found: WordMeaning) -> None:
+    """Refuse a bare word behind a term that denies: whether the sign is meant for it too, nobody can tell."""
+    sign = before.text[:1]
+    if sign == "!" or (sign in "-~?" and not _is_all(before.text) and not almost_all(before.text[1:])):
+        bare = not _MARKED.search(word.text) and word.text[:1] not in "+-~?"
+        if bare and found.terms and not _is_all(found.terms[-1]):
+            meant = " ".join(found.terms)
+            denied = f"-{meant}" if sign == "!" else f"{sign}{meant}"
+            raise _NoReading(found.slip, word.span, (denied, meant))
 
 
 def _once(work: _Work) -> None:
