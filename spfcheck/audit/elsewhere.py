@@ -18,6 +18,7 @@ from spfcheck.audit.judgement.places import (
     Place,
     above,
     candidates,
+    has_no_mail,
     likely,
     likely_questions,
     placed,
@@ -111,15 +112,23 @@ async def _sorted(
     """The places that name us, and the others; what they rest on goes into *basis*."""
     attempts: list[Place] = []
     others: list[Place] = []
+    grounds: dict[str, dict[Question, Answer]] = {}
     for one in names:
         place = placed(one, answers, own, judged)
         if place is None:
             continue
-        _keep([Question(name, Rtype.TXT) for name in one], answers, basis)
-        (attempts if await _lists_us(place, own, ask, basis) else others).append(place)
-    # One that another includes is a part of that one, and stays where it is.
+        ground = grounds[place.name] = {}
+        _keep([Question(name, Rtype.TXT) for name in one], answers, ground)
+        (attempts if await _lists_us(place, own, ask, ground) else others).append(place)
+    # One that another includes is a part of that one, and stays where it is, as does the record of a mail domain.
     parts = {name for place in attempts for name in targets_of(place.texts) if name != place.name}
-    return [place for place in attempts if place.name not in parts], others
+    mail = [Question(place.name, Rtype.MX) for place in attempts]
+    hosts = await ask(mail) if mail else {}
+    attempts = [place for place in attempts if place.name not in parts and has_no_mail(place.name, hosts)]
+    for place in (*attempts, *others):
+        basis.update(grounds[place.name])
+    _keep([Question(place.name, Rtype.MX) for place in attempts], hosts, basis)
+    return attempts, others
 
 
 def _keep(questions: Iterable[Question], answers: Mapping[Question, Answer], basis: dict[Question, Answer]) -> None:

@@ -147,6 +147,35 @@ async def test_an_answer_that_is_no_evidence_is_no_attempt(change: dict[str, boo
     assert placed(await examine("customer.example", line, await prepare(OURS, line), search=True)) == []
 
 
+async def test_whether_an_attempt_has_mail_is_asked_of_it_alone_and_is_evidence() -> None:
+    report, line, _ = await checked(ATTEMPT + 'spf.customer.example TXT "v=spf1 a -all"', search=True)
+    hosts = [one.name for one in line.asked if one.rtype is Rtype.MX and one.name in NAMES]
+    assert hosts == ["www.customer.example"]
+    assert [one.outcome for one in report.evidence if (one.name, one.type) == (hosts[0], "MX")] == ["nodata"]
+    assert placed(report) == hosts
+
+
+async def test_an_attempt_whose_mail_hosts_never_come_is_left_alone() -> None:
+    class Silent(Line):
+        async def ask(self, question: Question) -> Answer:
+            if question == Question("www.customer.example", Rtype.MX):
+                await asyncio.Event().wait()
+            return await super().ask(question)
+
+    line, slept = Silent(ZONE + ATTEMPT), 0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal slept
+        slept += seconds == ASIDE_S
+        if seconds != ASIDE_S or slept != 2:
+            await asyncio.Event().wait()
+
+    report = await examine("customer.example", line, await prepare(OURS, line), sleep=sleep, search=True)
+    assert [one.code for one in report.findings] == ["no-record"]
+    assert report.remedy.delete == ()
+    assert slept == 2, "the places, and then the hosts of the one"
+
+
 async def test_it_stays_within_the_ceiling_of_the_audit() -> None:
     line = Line(ZONE)
     witness = Witness(line, ceiling=5)

@@ -17,6 +17,8 @@ HOST = "test_a_host_without_any_mail_is_asked_about"
 ABOVE = "test_nobody_is_asked_about_a_domain_above_that_has_no_mail"
 ROOM = "test_it_stays_within_the_ceiling_of_the_audit"
 OWN = "test_a_host_with_a_record_of_its_own_is_meant"
+MAIL = "test_whether_an_attempt_has_mail_is_asked_of_it_alone_and_is_evidence"
+LATE = "test_an_attempt_whose_mail_hosts_never_come_is_left_alone"
 TRIED = "test_a_record_that_is_only_tried_stands_nowhere_else"
 MORE = "test_a_report_says_whether_a_search_might_find_more"
 VENDORS = "tests/audit/judgement/test_vendors.py"
@@ -75,7 +77,19 @@ MUTATIONS = (
     _search("sure-of-a-host", 'meant = "" if attempts else likely(', "meant = likely(", ROWS),
     _search("not-behind-includes", "if await _lists_us(place, own, ask, basis) else", "if place.names_us else", ROWS),
     _search("failures-as-evidence", "if answer is not None and not answer.failed:", "if answer is not None:", ROWS),
-    _search("part-of-another", " if place.name not in parts], others", "], others", ROWS),
+    _search("part-of-another", "if place.name not in parts and ", "if ", ROWS),
+    _search("mail-domain", " and has_no_mail(place.name, hosts)]", "]", ROWS),
+    _search(
+        "mail-no-evidence",
+        "    _keep([Question(place.name, Rtype.MX) for place in attempts], hosts, basis)\n",
+        "",
+        MAIL,
+    ),
+    _places(
+        "mail-unanswered", "hosts is not None and hosts.proven and not any(", "hosts is not None and not any(", ROWS
+    ),
+    _places("mail-unknown", "return hosts is not None and hosts.proven and not", "return hosts is None or not", LATE),
+    _places("null-mx-of-an-attempt", "not any(exchange for _, exchange in hosts.records)", "not hosts.records", ROWS),
     _search("without-a-ceiling", "missing[: witness.reserve(len(missing))]", "missing", ROOM),
     Mutation("search-not-counted", "spfcheck/audit/fetch.py", "        self._ceiling -= room\n", "", (_test(ROOM),)),
     _long("what-if", "and ours.ready and not check.hypothetical:", "and ours.ready:", TRIED),

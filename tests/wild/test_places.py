@@ -143,6 +143,41 @@ ROWS = [
         "softfail",
         (MX, MAILBOX),
     ),
+    # a name that has mail is judged by its own record: that is neither used nor deleted, nor is a part of it
+    *(
+        Misplaced(
+            f"{label}.plumber.example MX 10 {label}.plumber.example\n{label}.plumber.example A 203.0.113.77\n"
+            + txt(f"{label}.plumber.example", FULL),
+            NOBODY,
+            passes=(MX,),
+        )
+        for label in ("plumber.example", "_spf", "spf", "www", "mail", "@")
+    ),
+    Misplaced(
+        "mail.plumber.example MX 10 mx.plumber.example\n"
+        + txt("mail.plumber.example", "v=spf1 include:_spf.plumber.example -all")
+        + txt("_spf.plumber.example", FULL),
+        NOBODY,
+        passes=(MX,),
+    ),
+    Misplaced(
+        "mail.plumber.example MX 10 mx.plumber.example\n"
+        + txt("mail.plumber.example", "v=spf1 mx include:_spf.mail.example -all")
+        + txt("spf.plumber.example", FULL),
+        FULL,
+        ("spf.plumber.example",),
+        "softfail",
+        (MX, MAILBOX),
+    ),
+    # a null MX says that it has none, and without an answer nobody knows
+    Misplaced(
+        "www.plumber.example MX 0 .\n" + txt("www.plumber.example", FULL),
+        FULL,
+        ("www.plumber.example",),
+        "softfail",
+        (MX, MAILBOX),
+    ),
+    Misplaced("mail.plumber.example MX SERVFAIL\n" + txt("mail.plumber.example", FULL), NOBODY, passes=(MX,)),
     # it does not name us: said, and not used
     Misplaced(txt("mail.plumber.example", "v=spf1 a -all"), NOBODY, warned=("mail.plumber.example",), passes=(MX,)),
     Misplaced(

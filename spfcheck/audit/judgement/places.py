@@ -30,6 +30,7 @@ __all__ = [
     "below_findings",
     "candidates",
     "elsewhere_findings",
+    "has_no_mail",
     "likely",
     "likely_questions",
     "placed",
@@ -162,6 +163,13 @@ def _has_mail(name: str, answers: Mapping[Question, Answer]) -> bool:
     texts, hosts = (answers.get(Question(name, rtype)) for rtype in (Rtype.TXT, Rtype.MX))
     listed = texts is not None and texts.proven and bool(spf_texts(texts))
     return listed or (hosts is not None and hosts.proven and any(exchange for _, exchange in hosts.records))
+
+
+def has_no_mail(name: str, answers: Mapping[Question, Answer]) -> bool:
+    """True where it is sure that *name* has no mail host: else mail is sent as it, and is judged by its own record."""
+    hosts = answers.get(Question(name, Rtype.MX))
+    # RFC 7505: a null MX is no mail host.
+    return hosts is not None and hosts.proven and not any(exchange for _, exchange in hosts.records)
 
 
 def elsewhere_findings(domain: str, found: Elsewhere) -> Iterator[Finding]:
