@@ -200,7 +200,7 @@ async def _conclude(
     remedy = await _with_everybody(concluded.remedy, look.check, witness, ours)
     findings = [*concluded.findings, *answer_findings(answers)]
     if standing.result is not Result.PASS and not look.missing:
-        findings += below_findings(case.domain, look.check.domain, look.elsewhere)
+        findings += below_findings(case.domain, look.check.domain, look.elsewhere, look.answer.chain)
     return Conclusion(concluded.status, findings, remedy, look.elsewhere.likely)
 
 

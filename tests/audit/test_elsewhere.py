@@ -237,6 +237,26 @@ async def test_a_host_without_any_mail_is_asked_about(host: str, parent: str, li
     assert batch.likely == ""
 
 
+@pytest.mark.parametrize(
+    ("alias", "said"),
+    [
+        ("bounce.customer.example CNAME customer.example\n", False),
+        ("bounce.customer.example CNAME b.vendor.example\nb.vendor.example CNAME customer.example\n", False),
+        ('bounce.customer.example CNAME b.vendor.example\nb.vendor.example TXT "v=spf1 a -all"\n', True),
+        ('bounce.customer.example TXT "v=spf1 a -all"\n', True),
+    ],
+)
+@pytest.mark.parametrize("search", [False, True])
+async def test_of_an_alias_of_the_domain_the_record_is_no_other_matter(alias: str, said: bool, search: bool) -> None:
+    zone = f'{alias}customer.example TXT "v=spf1 mx -all"'
+    report, _, _ = await checked(zone, mail_from="bounce@bounce.{domain}", search=search)
+    assert (report.status, report.result) == ("action_needed", "fail")
+    assert [one.params["above"] for one in report.findings if one.code == "judged-below"] == (
+        ["customer.example"] if said else []
+    )
+    assert said or report.remedy.name == "customer.example"
+
+
 async def test_a_host_with_a_record_of_its_own_is_meant() -> None:
     zone = 'customer.example TXT "v=spf1 mx -all"\nwww.customer.example '
     for own, likely in (('TXT "v=spf1 a -all"', ""), ("A 198.51.100.1", "customer.example")):

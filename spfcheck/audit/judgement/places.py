@@ -180,10 +180,13 @@ def elsewhere_findings(domain: str, found: Elsewhere) -> Iterator[Finding]:
             yield finding(code, domain, found_at=place.name, text=text)
 
 
-def below_findings(domain: str, typed: str, found: Elsewhere) -> Iterator[Finding]:
-    """That the record of *typed*, or of the registered domain, is not the one that is judged: *domain* is below it."""
+def below_findings(domain: str, typed: str, found: Elsewhere, chain: Sequence[str] = ()) -> Iterator[Finding]:
+    """That the record of *typed*, or of the registered domain, is not the one that is judged: *domain* is below it.
+
+    *chain* are the names that *domain* is an alias of: their record is the one that is judged.
+    """
     if found.above:
         listed = f" The record of {found.above} lists our servers, which does not count here."
         yield finding(Code.JUDGED_BELOW, domain, severity=Severity.WARNING, above=found.above, listed=listed)
-    if typed != found.above and domain.endswith(f".{typed}") and registrable(domain) != domain:
+    if typed != found.above and typed not in chain and domain.endswith(f".{typed}") and registrable(domain) != domain:
         yield finding(Code.JUDGED_BELOW, domain, above=typed, listed="")
