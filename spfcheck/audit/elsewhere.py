@@ -90,15 +90,14 @@ async def look_elsewhere(domain: str, judged: str, own: frozenset[str], *, exist
     answers = await ask(list(dict.fromkeys(wanted)))
     basis: dict[Question, Answer] = {}
     attempts, others = await _sorted(names, answers, own, judged, ask, basis)
-    parent = above(judged, answers, own)
-    listed = parent is not None and await _lists_us(parent, own, ask, basis)
+    zone = registrable(judged)
+    listed = await _leads_to_us(above(judged, answers), own, ask, basis)
     meant = "" if attempts else likely(domain, answers)
-    if parent is not None and listed:
-        _keep([Question(parent.name, Rtype.TXT)], answers, basis)
+    if listed:
+        _keep([Question(zone, Rtype.TXT)], answers, basis)
     if meant:
         _keep([Question(name, rtype) for name in (domain, meant) for rtype in (Rtype.TXT, Rtype.MX)], answers, basis)
-    where = parent.name if parent is not None and listed else ""
-    return Found(Elsewhere(tuple(attempts), tuple(others), where, meant), basis)
+    return Found(Elsewhere(tuple(attempts), tuple(others), zone if listed else "", meant), basis)
 
 
 async def _sorted(
@@ -141,9 +140,12 @@ def _keep(questions: Iterable[Question], answers: Mapping[Question, Answer], bas
 
 async def _lists_us(place: Place, own: frozenset[str], ask: Ask, basis: dict[Question, Answer]) -> bool:
     """Whether a text at *place* names us, or includes a record that does; that is evidence where it does."""
-    if place.names_us:
-        return True
-    names = targets_of(place.texts)
+    return place.names_us or await _leads_to_us(place.texts, own, ask, basis)
+
+
+async def _leads_to_us(texts: Sequence[bytes], own: frozenset[str], ask: Ask, basis: dict[Question, Answer]) -> bool:
+    """Whether *texts* include us, themselves or by what they include; a misspelling of us is somebody else."""
+    names = targets_of(texts, passing=True)
     seen: set[str] = set()
     found: dict[Question, Answer] = {}
     for _ in range(DEPTH):
@@ -156,5 +158,7 @@ async def _lists_us(place: Place, own: frozenset[str], ask: Ask, basis: dict[Que
         seen.update(fresh)
         answers = await ask([Question(name, Rtype.TXT) for name in fresh])
         found.update((question, answer) for question, answer in answers.items() if answer.proven)
-        names = targets_of([text for answer in answers.values() if answer.proven for text in spf_texts(answer)])
+        names = targets_of(
+            [text for answer in answers.values() if answer.proven for text in spf_texts(answer)], passing=True
+        )
     return False

@@ -257,6 +257,31 @@ async def test_of_an_alias_of_the_domain_the_record_is_no_other_matter(alias: st
     assert said or report.remedy.name == "customer.example"
 
 
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        ("v=spf1 include:_spf.mail.example ~all", True),
+        ("v=spf1 redirect=_spf.mail.example", True),
+        ("v=spf1 include:list.customer.example ~all", True),
+        ("v=spf1 include:_spf.mail.exmaple ~all", False),
+        ("v=spf1 inlcude:_spf.mail.example ~all", False),
+        ("v=spf1 a:_spf.mail.example ~all", False),
+        ("v=spf1 ~all include:_spf.mail.example", False),
+        ("v=spf1 -include:_spf.mail.example ~all", False),
+        ("v=spf1; include:_spf.mail.example ~all", False),
+        ("include:_spf.mail.example ~all", False),
+        ("v=spf1 mx -all", False),
+    ],
+)
+async def test_the_domain_above_lists_us_only_where_it_includes_us(text: str, listed: bool) -> None:
+    zone = f'customer.example TXT "{text}"\nlist.customer.example TXT "v=spf1 include:_spf.mail.example -all"\n'
+    report, _, _ = await checked(zone, mail_from="bounce@bounce.{domain}", search=True)
+    (below,) = [one for one in report.findings if one.code == "judged-below"]
+    assert below.params["above"] == "customer.example"
+    assert ("lists our servers" in below.message) is listed
+    assert below.severity == ("warning" if listed else "info")
+
+
 async def test_a_host_with_a_record_of_its_own_is_meant() -> None:
     zone = 'customer.example TXT "v=spf1 mx -all"\nwww.customer.example '
     for own, likely in (('TXT "v=spf1 a -all"', ""), ("A 198.51.100.1", "customer.example")):

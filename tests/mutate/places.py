@@ -20,6 +20,7 @@ OWN = "test_a_host_with_a_record_of_its_own_is_meant"
 MAIL = "test_whether_an_attempt_has_mail_is_asked_of_it_alone_and_is_evidence"
 LATE = "test_an_attempt_whose_mail_hosts_never_come_is_left_alone"
 ALIAS = "test_of_an_alias_of_the_domain_the_record_is_no_other_matter"
+LISTS = "test_the_domain_above_lists_us_only_where_it_includes_us"
 TRIED = "test_a_record_that_is_only_tried_stands_nowhere_else"
 MORE = "test_a_report_says_whether_a_search_might_find_more"
 VENDORS = "tests/audit/judgement/test_vendors.py"
@@ -74,6 +75,19 @@ MUTATIONS = (
     _places("host-with-a-record", HAS_NONE, " or hosts.records:", OWN),
     _places("host-unanswered", "texts.failed or hosts.failed or", "texts.failed or", HOST),
     _places("null-mx-above", "any(exchange for _, exchange in hosts.records))", "bool(hosts.records))", ABOVE),
+    _places(
+        "above-by-a-near-miss",
+        "() if zone == judged or answer is None or not answer.proven or answer.chain else spf_texts(answer)",
+        '() if answer is None or zone == judged else tuple(b"".join(one) for one in answer.records)',
+        LISTS,
+    ),
+    _places("above-turns-us-away", "not (passing and ", "not (False and ", LISTS),
+    _search(
+        "above-misspells-us",
+        "if not own.isdisjoint(names):",
+        'if any(one.startswith("_spf.mail.") for one in names):',
+        LISTS,
+    ),
     _places("below-its-own-alias", " and typed not in chain and", " and", ALIAS),
     _places("our-name-with-more-behind", "re.escape(one) + _BEHIND", "re.escape(one)", ROWS),
     _search("sure-of-a-host", 'meant = "" if attempts else likely(', "meant = likely(", ROWS),

@@ -40,6 +40,7 @@ __all__ = [
 
 _LABELS: Final = ("_spf", "spf", "www", "mail", "@")
 """Labels in front of the right name that records are found at."""
+_NOT_PASS: Final = ("-", "~", "?")
 _BEHIND: Final = r"(?:[+?~-]?(?:all|a|mx|ptr)\b|[+?~-]?(?:ip[46]|include|exists):|redirect=|v=spf1)"
 """How a term begins that is glued to a name."""
 
@@ -125,17 +126,17 @@ def _meant(answer: Answer, own: frozenset[str], judged: str) -> tuple[bytes, ...
     return spf_texts(answer) or near_misses(answer.records, own, judged)
 
 
-def above(judged: str, answers: Mapping[Question, Answer], own: frozenset[str]) -> Place | None:
-    """The registered domain with its own record, where mail is judged below it."""
+def above(judged: str, answers: Mapping[Question, Answer]) -> tuple[bytes, ...]:
+    """The SPF records of the registered domain, where mail is judged below it; of an alias they are its target's."""
     zone = registrable(judged)
     answer = answers.get(Question(zone, Rtype.TXT))
-    return None if zone == judged or answer is None else _place(answer, _meant(answer, own, judged), own, judged)
+    return () if zone == judged or answer is None or not answer.proven or answer.chain else spf_texts(answer)
 
 
-def targets_of(texts: Sequence[bytes]) -> list[str]:
-    """The names that the records *texts* include, or redirect to, whatever the message."""
-    terms = [term for text in texts for term in live_terms(parse(text))]
-    return [term.target for term in terms if term.name in ("include", "redirect") and term.target is not None]
+def targets_of(texts: Sequence[bytes], *, passing: bool = False) -> list[str]:
+    """The names that the records *texts* include, or redirect to, whatever the message; *passing*: to let them in."""
+    terms = [term for text in texts for term in live_terms(parse(text)) if term.name in ("include", "redirect")]
+    return [one.target for one in terms if one.target is not None and not (passing and one.qualifier in _NOT_PASS)]
 
 
 def likely_questions(domain: str) -> list[Question]:
