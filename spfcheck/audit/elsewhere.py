@@ -119,15 +119,32 @@ async def _sorted(
         ground = grounds[place.name] = {}
         _keep([Question(name, Rtype.TXT) for name in one], answers, ground)
         (attempts if await _lists_us(place, own, ask, ground) else others).append(place)
-    # One that another includes is a part of that one, and stays where it is, as does the record of a mail domain.
-    parts = {name for place in attempts for name in targets_of(place.texts) if name != place.name}
     mail = [Question(place.name, Rtype.MX) for place in attempts]
     hosts = await ask(mail) if mail else {}
+    # One that another includes is a part of that one, and stays where it is, as does the record of a mail domain.
+    parts = {name for place in attempts for name in targets_of(place.texts) if name != place.name}
+    for place in attempts:
+        if not has_no_mail(place.name, hosts):
+            parts |= await _read_by(place.texts, ask)
     attempts = [place for place in attempts if place.name not in parts and has_no_mail(place.name, hosts)]
     for place in (*attempts, *others):
         basis.update(grounds[place.name])
     _keep([Question(place.name, Rtype.MX) for place in attempts], hosts, basis)
     return attempts, others
+
+
+async def _read_by(texts: Sequence[bytes], ask: Ask) -> set[str]:
+    """The names whose records a receiver may come to read by *texts*, as far as they answer."""
+    names = targets_of(texts)
+    read: set[str] = set()
+    for _ in range(DEPTH):
+        fresh = [name for name in dict.fromkeys(names) if name not in read][:WIDTH]
+        if not fresh:
+            break
+        read.update(fresh)
+        answers = await ask([Question(name, Rtype.TXT) for name in fresh])
+        names = targets_of([text for answer in answers.values() for text in spf_texts(answer)])
+    return read
 
 
 def _keep(questions: Iterable[Question], answers: Mapping[Question, Answer], basis: dict[Question, Answer]) -> None:

@@ -91,9 +91,10 @@ MUTATIONS = (
     _places("below-its-own-alias", " and typed not in chain and", " and", ALIAS),
     _places("our-name-with-more-behind", "re.escape(one) + _BEHIND", "re.escape(one)", ROWS),
     _search("sure-of-a-host", 'meant = "" if attempts else likely(', "meant = likely(", ROWS),
-    _search("not-behind-includes", "if await _lists_us(place, own, ask, basis) else", "if place.names_us else", ROWS),
+    _search("not-behind-includes", "if await _lists_us(place, own, ask, ground) else", "if place.names_us else", ROWS),
     _search("failures-as-evidence", "if answer is not None and not answer.failed:", "if answer is not None:", ROWS),
     _search("part-of-another", "if place.name not in parts and ", "if ", ROWS),
+    _search("part-of-a-mail-domain", "parts |= await _read_by(place.texts, ask)", "pass", ROWS),
     _search("mail-domain", " and has_no_mail(place.name, hosts)]", "]", ROWS),
     _search(
         "mail-no-evidence",

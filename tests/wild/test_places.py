@@ -162,6 +162,14 @@ ROWS = [
     ),
     Misplaced(
         "mail.plumber.example MX 10 mx.plumber.example\n"
+        + txt("mail.plumber.example", "v=spf1 include:list.plumber.example -all")
+        + txt("list.plumber.example", "v=spf1 include:_spf.plumber.example -all")
+        + txt("_spf.plumber.example", FULL),
+        NOBODY,
+        passes=(MX,),
+    ),
+    Misplaced(
+        "mail.plumber.example MX 10 mx.plumber.example\n"
         + txt("mail.plumber.example", "v=spf1 mx include:_spf.mail.example -all")
         + txt("spf.plumber.example", FULL),
         FULL,

@@ -41,6 +41,7 @@ __all__ = [
 _LABELS: Final = ("_spf", "spf", "www", "mail", "@")
 """Labels in front of the right name that records are found at."""
 _NOT_PASS: Final = ("-", "~", "?")
+"""Signs by which what an include matches does not pass (RFC 7208 4.6.2)."""
 _BEHIND: Final = r"(?:[+?~-]?(?:all|a|mx|ptr)\b|[+?~-]?(?:ip[46]|include|exists):|redirect=|v=spf1)"
 """How a term begins that is glued to a name."""
 
