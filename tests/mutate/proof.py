@@ -6,10 +6,12 @@ from tests.mutate.mutation import Mutation
 
 STRUCTURE = "spfcheck/audit/repair/structure.py"
 SETS = "spfcheck/audit/repair/sets.py"
+WORLD = "spfcheck/audit/repair/world.py"
 PROOF = "spfcheck/audit/repair/proof.py"
 TRIAL = "spfcheck/audit/repair/trial.py"
 ALONE = ("tests/audit/repair/test_walls.py::test_a_wall_refuses_with_all_others_off",)
 SOUND = ("tests/audit/repair/test_walls.py::test_what_is_sound_passes_every_wall",)
+EVERYBODY = ("tests/wild/test_everybody.py",)
 WHOLE = ("tests/audit/repair/test_walls.py::test_the_prover_refuses_it_as_well",)
 
 
@@ -36,6 +38,12 @@ MUTATIONS = (
     Mutation("narrower-than-wide-ip6", STRUCTURE, "term.cidr6 < WIDEST_V6", "term.cidr6 <= WIDEST_V6", SOUND),
     Mutation("mended-to-pass-all", STRUCTURE, "ends_in(base.record) is Result.PASS:", "False:", ALONE),
     Mutation("published-pass-all", STRUCTURE, "base.origin is not Origin.PUBLISHED and ", "", SOUND),
+    Mutation("the-whole-world", WORLD, "    if terms:\n        raise", "    if False:\n        raise", ALONE),
+    Mutation(
+        "the-whole-world-as-published", WORLD, "    if base.origin is Origin.PUBLISHED:", "    if False:", EVERYBODY
+    ),
+    Mutation("the-whole-world-today", WORLD, "if not _is_open_today(case, family):", "if True:", EVERYBODY),
+    Mutation("the-whole-world-in-parts", PROOF, " and holds_a_family(after):", " and False:", WHOLE),
     # P
     Mutation("first-record-without-end", STRUCTURE, " or others[-1] is not new.all_term:", ":", ALONE),
     _off("first-record-for-anybody", STRUCTURE, "if [term.text for term in others[:-1]] != wanted:"),

@@ -243,6 +243,11 @@ ROWS = [
         at=("_spf.plumber.example",),
         reason="pass-all-in-broken-record",
     ),
+    Misplaced(
+        txt("_spf.plumber.example", "v=spf1 ip4:0.0.0.0/0 include:_spf.mail.example -all"),
+        at=("_spf.plumber.example",),
+        reason="pass-all-in-broken-record",
+    ),
     # below the registered domain: the zone behind the return-path's name
     Misplaced(
         txt("bounce.plumber.example.plumber.example", "v=spf1 include:_spf.mail.example -all"),

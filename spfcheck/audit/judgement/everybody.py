@@ -24,7 +24,7 @@ from spfcheck.rfc7208.ranges import BITS, Ranges, everything, normalise, size, s
 from spfcheck.rfc7208.record import Record, Result, Term
 from spfcheck.rfc7208.verdict import Cause, Partition, PathStep, Verdict
 
-__all__ = ["WIDEST_HOSTS", "everybody_findings"]
+__all__ = ["WIDEST_HOSTS", "covering", "everybody_findings", "may_cover"]
 
 WIDEST_HOSTS: Final = {4: 8, 6: 16}
 """Prefix lengths of an ``a`` or ``mx`` below which its hosts alone may cover a family: ten terms with ten hosts each do
@@ -40,7 +40,7 @@ async def everybody_findings(
 ) -> list[Finding]:
     """The findings about what the valid *record* does to everybody; *found* is the survey of its tree."""
     opaque = any(term.name != "ptr" for _, term, _ in found.depends)
-    families = [family for family in BITS if opaque or _may_cover(found.records.values(), family)]
+    families = [family for family in BITS if opaque or may_cover(found.records.values(), family)]
     parts = await _partitions(families, witness, who, STRICT)
     said = list(_unlimited(record, found, parts, who.domain))
     if opaque:
@@ -75,7 +75,7 @@ async def _unlimited_partitions(
         return {}
 
 
-def _may_cover(records: Any, family: int) -> bool:
+def may_cover(records: Iterable[Record], family: int) -> bool:
     """Whether the terms of *records* may hold a whole family: a quick look that never says no wrongly."""
     bits = BITS[family]
     held = 0
@@ -94,13 +94,13 @@ def _may_cover(records: Any, family: int) -> bool:
 def _unlimited(record: Record, found: Survey, parts: Mapping[int, Partition], domain: str) -> Iterator[Finding]:
     """What lets every address of a family pass, but for a quarter at most that another term turns away by name."""
     known = {_place(term) for term in _said_of_all(record, found)}
-    covering: dict[tuple[Term, ...], list[int]] = {}
+    by_terms: dict[tuple[Term, ...], list[int]] = {}
     for family, part in parts.items():
-        terms = _covering(part, family)
+        terms = covering(part, family)
         if terms and known.isdisjoint(map(_place, terms)):
-            same = next((one for one in covering if [*map(_place, one)] == [*map(_place, terms)]), terms)
-            covering.setdefault(same, []).append(family)
-    for terms, families in covering.items():
+            same = next((one for one in by_terms if [*map(_place, one)] == [*map(_place, terms)]), terms)
+            by_terms.setdefault(same, []).append(family)
+    for terms, families in by_terms.items():
         yield _passes_all(terms, families, domain)
 
 
@@ -119,7 +119,8 @@ def _said_of_all(record: Record, found: Survey) -> Iterator[Term]:
             yield use.term
 
 
-def _covering(part: Partition, family: int) -> tuple[Term, ...]:
+def covering(part: Partition, family: int) -> tuple[Term, ...]:
+    """The terms by which all of *family* passes, but for a quarter at most that others turn away by name."""
     passing = part.passing()
     named = normalise(
         one

@@ -16,6 +16,7 @@ from spfcheck.audit.repair.claims import LOOKUPS
 from spfcheck.audit.repair.deletion import deletable
 from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
 from spfcheck.audit.repair.size import is_so_large
+from spfcheck.audit.repair.world import letting_in
 from spfcheck.audit.report.model import TreeNode
 from spfcheck.audit.text.addresses import WIDEST_V4, WIDEST_V6
 from spfcheck.audit.text.slips import Slip
@@ -32,6 +33,7 @@ __all__ = [
     "accepts",
     "denied_by_name",
     "least",
+    "lets_everybody_in",
     "no_room",
     "not_editable",
     "not_here",
@@ -51,7 +53,7 @@ def accepts(case: Case, certificate: dict[str, Any], needed: Sequence[str], name
     if code in ("no-single-reading", "pass-all-in-broken-record", "too-large") and isinstance(base, NoBase):
         return base.certificate == certificate
     if code == "pass-all-in-broken-record":
-        return isinstance(base, Base) and passes_all(base)
+        return isinstance(base, Base) and (passes_all(base) or lets_everybody_in(case, base))
     record = parse("v=spf1 ?all") if base is None else base.record if isinstance(base, Base) else None
     if record is None:
         return False
@@ -283,10 +285,18 @@ def passes_all(base: Base) -> bool:
     return base.origin is not Origin.PUBLISHED and ends_in(base.record) is Result.PASS
 
 
-def pass_all(base: Base) -> dict[str, Any]:
-    """The certificate for that."""
-    assert base.record.all_term is not None
-    return {"code": "pass-all-in-broken-record", "term": base.record.all_term.text}
+def lets_everybody_in(case: Case, base: Base) -> bool:
+    """The same by other words than ``+all``."""
+    record = least(case, base.record)
+    return bool(letting_in(case, base, record.text, case.survey(record).records))
+
+
+def pass_all(base: Base, words: str = "") -> dict[str, Any]:
+    """The certificate for that; *words* are the terms that say it, if not ``+all``."""
+    if not words:
+        assert base.record.all_term is not None
+        words = base.record.all_term.text
+    return {"code": "pass-all-in-broken-record", "term": words}
 
 
 def too_wide(base: Base) -> dict[str, Any]:

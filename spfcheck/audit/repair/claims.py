@@ -62,6 +62,8 @@ class Refusal:
     invariant: str
     why: str
     lookups: int | None = None
+    everybody: str = ""
+    """The terms that would let everybody in, where that is the reason."""
 
 
 def for_nobody(domain: str, sure: Callable[[Question], Answer]) -> tuple[list[str], Result]:

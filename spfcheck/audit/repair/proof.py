@@ -13,17 +13,19 @@ from spfcheck.audit.flat.record import NotPlain
 from spfcheck.audit.repair.case import Case, Unanswered
 from spfcheck.audit.repair.claims import Proof, Proposal, Refusal, for_nobody
 from spfcheck.audit.repair.deletion import deletable
+from spfcheck.audit.repair.meant import Origin
 from spfcheck.audit.repair.proof_flat import prove_plain
 from spfcheck.audit.repair.sets import BY_SETS
 from spfcheck.audit.repair.structure import BY_STRUCTURE, form
 from spfcheck.audit.repair.trial import Refused, Trial, Wall, is_ours
+from spfcheck.audit.repair.world import FOR_NOBODY, holds_a_family
 from spfcheck.audit.text.terms import is_own
 from spfcheck.rfc7208.effort import Measure
 from spfcheck.rfc7208.record import Record
 
 __all__ = ["WALLS", "Proof", "Proposal", "Refusal", "deletable", "for_nobody", "prove"]
 
-WALLS: Final[tuple[Wall[Trial], ...]] = (*BY_STRUCTURE, *BY_SETS)
+WALLS: Final[tuple[Wall[Trial], ...]] = (*BY_STRUCTURE, *BY_SETS, FOR_NOBODY)
 """All walls, in the order in which they refuse."""
 
 
@@ -75,6 +77,8 @@ def _plainly(trial: Trial) -> Proof | Refusal | None:
     before = case.plain(base.text) if base is not None else None
     after = case.plain(text) if base is None or before is not None else None
     if after is None:
+        return None
+    if base is not None and base.origin is not Origin.PUBLISHED and holds_a_family(after):
         return None
     unread = text[len(after.text) :]
     if base is None or before is None:

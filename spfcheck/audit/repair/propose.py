@@ -97,17 +97,31 @@ def _climb(case: Case, base: Base, needed: Sequence[str], name: str) -> Remedy:
         if isinstance(made, Proof):
             return _remedy(case, base, name, candidate, made)
         refusals.append(made)
-    if deletable(base.record, case.domain):
+    dead = deletable(base.record, case.domain)
+    if dead:
         shape = Proposal(name, "", delete)
         least = fewest(case, base.record, lambda dropped: candidates(case, base, needed, dropped), shape)
         if least is not None:
             return _remedy(case, base, name, *least)
+        if base.origin is not Origin.PUBLISHED:
+            refusals += _refusals(case, candidates(case, base, needed, dead), shape)
+    everybody = next((refusal.everybody for refusal in refusals if refusal.everybody), "")
+    if everybody:
+        return _manual(name, certificates.pass_all(base, everybody))
     if any(refusal.invariant == "unknown" for refusal in refusals):
         raise Blocked(next(refusal.why for refusal in refusals if refusal.invariant == "unknown"))
     room = certificates.no_room(case, base.record, needed)
     if room["code"] == "no-room" and room["lookups"] + room["cost"] <= LOOKUPS:
         return _manual(name, certificates.too_wide(base))
     return _manual(name, room)
+
+
+def _refusals(case: Case, refused: Iterator[Candidate], shape: Proposal) -> Iterator[Refusal]:
+    """Why each of *refused* was."""
+    for candidate in refused:
+        made = prove(case, Proposal(shape.name, candidate.text, shape.delete))
+        if isinstance(made, Refusal):
+            yield made
 
 
 def candidates(case: Case, base: Base, needed: Sequence[str], dropped: Sequence[Term]) -> Iterator[Candidate]:

@@ -21,9 +21,9 @@ __all__ = ["Refused", "Trial", "Wall", "is_ours"]
 class Refused(Exception):  # noqa: N818 - an outcome, not an error
     """A wall holds: the *refusal* says which invariant would be broken, and how."""
 
-    def __init__(self, invariant: str, why: str, lookups: int | None = None) -> None:
+    def __init__(self, invariant: str, why: str, lookups: int | None = None, *, everybody: str = "") -> None:
         super().__init__(why)
-        self.refusal = Refusal(invariant, why, lookups)
+        self.refusal = Refusal(invariant, why, lookups, everybody)
 
 
 class Trial:

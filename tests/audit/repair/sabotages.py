@@ -201,6 +201,21 @@ SABOTAGES = [
         )
         for origin in (Origin.MENDED, Origin.MERGED, Origin.TYPE_SPF)
     ),
+    *(
+        Sabotage(
+            wall="not-the-world",
+            published=f"v=spf1 ipv4:192.0.2.9 {terms} -all",
+            base=mended(f"v=spf1 {terms} -all", origin=origin),
+            value=f"v=spf1 {terms} {O} -all",
+            refusal=("I3", "The record lets everybody in, and is not what is published."),
+        )
+        for terms, origin in (
+            ("ip4:0.0.0.0/0", Origin.MENDED),
+            ("ip4:0.0.0.0/1 ip4:128.0.0.0/1", Origin.MERGED),
+            ("mx//0", Origin.MISPLACED),
+            ("exists:customer.example", Origin.TYPE_SPF),
+        )
+    ),
     # P: the first record
     *(
         Sabotage(
