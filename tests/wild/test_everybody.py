@@ -76,6 +76,13 @@ async def test_a_record_that_lets_everybody_in_today_is_repaired(text: str, valu
     assert result_for(OUTSIDER, text) == "pass"
 
 
+async def test_a_published_record_is_repaired_whatever_it_says() -> None:
+    """Ten lookups stand in front of the world: its owner wrote it, and every word of it is valid."""
+    report = await report_of(Wild(f"v=spf1 {'a ' * 11}ip4:0.0.0.0/0 -all"))
+    assert (report.result, report.remedy.kind) == ("permerror", "replace")
+    assert "ip4:0.0.0.0/0" in report.remedy.value
+
+
 @pytest.mark.parametrize("terms", ["ip4:0.0.0.0/1", "ip4:0.0.0.0/1 ip4:128.0.0.0/2", "exists:nobody.example"])
 async def test_a_part_of_the_world_is_not_everybody(terms: str) -> None:
     report = await report_of(Wild(f"v=spf1 ipv4:192.0.2.7 {terms} -all"))
