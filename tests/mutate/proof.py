@@ -43,7 +43,6 @@ MUTATIONS = (
         "the-whole-world-as-published", WORLD, "    if base.origin is Origin.PUBLISHED:", "    if False:", EVERYBODY
     ),
     Mutation("the-whole-world-today", WORLD, "if not _is_open_today(case, family):", "if True:", EVERYBODY),
-    Mutation("the-whole-world-in-parts", PROOF, " and holds_a_family(after):", " and False:", WHOLE),
     # P
     Mutation("first-record-without-end", STRUCTURE, " or others[-1] is not new.all_term:", ":", ALONE),
     _off("first-record-for-anybody", STRUCTURE, "if [term.text for term in others[:-1]] != wanted:"),

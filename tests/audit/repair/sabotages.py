@@ -216,6 +216,14 @@ SABOTAGES = [
             ("exists:customer.example", Origin.TYPE_SPF),
         )
     ),
+    Sabotage(  # a family of which we hold nothing
+        wall="not-the-world",
+        published="v=spf1 ipv4:192.0.2.9 ip6:::/0 -all",
+        base=mended("v=spf1 ip6:::/0 -all", origin=Origin.MENDED),
+        value=f"v=spf1 ip6:::/0 {O} -all",
+        refusal=("I3", "The record lets everybody in, and is not what is published."),
+        ours="v=spf1 ip4:203.0.113.0/24 -all",
+    ),
     # P: the first record
     *(
         Sabotage(
