@@ -67,6 +67,16 @@ def _json(value: object) -> object:
         raise ValueError(f"must be JSON, such as [{{...}}]: {error}") from None
 
 
+def _as_written(read: Callable[[str], object]) -> Callable[[str], str]:
+    """A check of *read* that keeps the text: whoever needs what it means reads it again."""
+
+    def checked(text: str) -> str:
+        read(text)
+        return text
+
+    return checked
+
+
 def _unless_empty(read: Callable[[str], str]) -> AfterValidator:
     """A check of *read*, for a setting that may be left empty."""
     return AfterValidator(lambda text: read(text) if text else text)
@@ -78,7 +88,7 @@ Texts = Annotated[list[str], NoDecode, _LISTED]
 """A list of texts; a variable gives it separated by commas, or as JSON. So do the lists below."""
 Domain = Annotated[str, AfterValidator(values.domain)]
 Networks = Annotated[list[Annotated[str, AfterValidator(values.network)]], NoDecode, _LISTED]
-Nameservers = Annotated[list[Annotated[str, AfterValidator(values.nameserver)]], NoDecode, _LISTED]
+Nameservers = Annotated[list[Annotated[str, AfterValidator(_as_written(values.resolver))]], NoDecode, _LISTED]
 Days = Annotated[list[Annotated[str, AfterValidator(values.day)]], NoDecode, _LISTED]
 Roles = Annotated[list[Annotated[str, AfterValidator(values.role)]], NoDecode, _LISTED]
 WebAddress = Annotated[str, _unless_empty(values.web_address)]
@@ -166,7 +176,7 @@ class NotifySettings(_Section):
     )
     people_per_company: int = Field(default=3, ge=0, description="People of one company told in a night; 0: all.")
     cool_off_days: int = Field(default=30, ge=0, description="Days between the episodes of one person and domain.")
-    quiet_hours: Annotated[str, _unless_empty(values.hours_text)] = Field(
+    quiet_hours: Annotated[str, _unless_empty(_as_written(values.hours))] = Field(
         default="", description="Such as `17:00-09:00`, in the workspace's zone; empty: none."
     )
     quiet_days: Days = Field(default_factory=list, description="Days without messages, such as `saturday`.")

@@ -48,12 +48,6 @@ def network(text: str) -> str:
     return text
 
 
-def nameserver(text: str) -> str:
-    """The resolver *text*, as ``ip[:port]`` or ``[ip]:port``, written as it was."""
-    resolver(text)
-    return text
-
-
 def resolver(text: str) -> tuple[str, int]:
     """The address and the port that ``ip[:port]`` or ``[ip]:port`` names."""
     address, port = text, ""
@@ -116,12 +110,6 @@ def hours(text: str) -> tuple[time, time]:
     except ValueError:
         raise ValueError(f"must be two times of the day such as 17:00-09:00: {shown(text)} cannot be read") from None
     return begin, end
-
-
-def hours_text(text: str) -> str:
-    """The hours *text*, written as they were; see `hours`."""
-    hours(text)
-    return text
 
 
 def cron(text: str) -> str:

@@ -49,16 +49,10 @@ async def look_at_resolver(lookup: Lookup, includes: Sequence[str]) -> tuple[boo
 
 
 def nameservers(texts: Sequence[str]) -> list[tuple[str, int]] | None:
-    """The resolvers that the settings name; None for the system's. Raises `UsageError`."""
+    """The resolvers that the settings name; None for the system's."""
     from spfcheck.resolver.nameservers import parse_nameservers
 
-    if not texts:
-        return None
-    try:
-        return parse_nameservers(",".join(texts))
-    except ValueError as error:
-        sentence = str(error).rstrip(".")
-        raise UsageError(f"The setting nameservers cannot be used: {sentence}.") from None
+    return parse_nameservers(",".join(texts)) if texts else None
 
 
 def read_zone(path: Path) -> str:

@@ -30,7 +30,6 @@ from spfcheck.notify.model import (
     RefusedError,
     UnclearMessage,
 )
-from spfcheck.notify.planning.brakes import quiet_span
 from spfcheck.notify.sending.lock import Holder, SenderLock, lock_for
 from spfcheck.notify.sending.message import Writer
 from spfcheck.notify.sending.scope import beyond, scope_of
@@ -70,8 +69,6 @@ class Desk:
         keyed = bool(settings.notify.hash_key.get_secret_value())
         self._known_people = query.People.of(settings.notify) if keyed else None
         self._known_writer: Writer | None = None
-        if self.guards.quiet_hours:
-            quiet_span(self.guards.quiet_hours)
 
     @property
     def _people(self) -> query.People:

@@ -72,7 +72,7 @@ class Guards:
         same = {field.name for field in fields(cls)} & set(NotifySettings.model_fields)
         values = {name: getattr(notify, name) for name in same}
         values.update(
-            quiet_days=tuple(day.lower() for day in notify.quiet_days),
+            quiet_days=tuple(notify.quiet_days),
             allow=frozenset(item.lower() for item in notify.allow),
             subscriptions=frozenset(item.lower() for item in notify.subscriptions),
             pause_file=Path(notify.pause_file),

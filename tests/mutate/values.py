@@ -20,8 +20,10 @@ def _unchecked_unless_empty(name: str) -> Mutation:
 
 
 MUTATIONS = (
-    *map(_unchecked, ("network", "nameserver", "day", "role", "mail_from", "host")),
-    *map(_unchecked_unless_empty, ("domain", "web_address", "cron", "hours_text", "field_name")),
+    *map(_unchecked, ("network", "day", "role", "mail_from", "host")),
+    *map(_unchecked_unless_empty, ("domain", "web_address", "cron", "field_name")),
+    Mutation("any-nameserver", SETTINGS, "AfterValidator(_as_written(values.resolver))", "None", REFUSED),
+    Mutation("any-hours", SETTINGS, "_unless_empty(_as_written(values.hours))", "None", REFUSED),
     Mutation("session-key-of-any-length", SETTINGS, "if 0 < len(value.", "if 0 > len(value.", REFUSED),
     Mutation("infinite-numbers", SETTINGS, ', frozen=True, allow_inf_nan=False)', ", frozen=True)", REFUSED),
     Mutation("json-is-no-list", SETTINGS, '''startswith(('["', "[]")):''', "startswith(()):", LISTS),

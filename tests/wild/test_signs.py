@@ -36,6 +36,7 @@ MANUAL = [
     ("v=spf1 -a host.customer.example ~all", "bare-name", ("-a:host.customer.example", "a:host.customer.example")),
     ("v=spf1 ~mx other.example ~all", "bare-name", ("~include:other.example", "include:other.example")),
     ("v=spf1 -ip4:192.0.2.6 192.0.2.7 ~all", "bare-address", ("-ip4:192.0.2.7", "ip4:192.0.2.7")),
+    ("v=spf1 !mx other.example ~all", "bare-name", ("-include:other.example", "include:other.example")),
     ("v=spf1 mx ! ip4:192.0.2.7 -all", "unknown-word", ()),
     ("v=spf1 include:_spf.provider.exampleip4:8.0.0.0/8 ~all", "glued", ()),
     ("v=spf1ip4:192.0.2.0/15 -all", "too-wide", ()),

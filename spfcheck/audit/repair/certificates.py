@@ -18,7 +18,7 @@ from spfcheck.audit.repair.meant import Base, NoBase, Origin, base_of
 from spfcheck.audit.repair.size import is_so_large
 from spfcheck.audit.repair.world import letting_in
 from spfcheck.audit.report.model import TreeNode
-from spfcheck.audit.text.addresses import WIDEST_V4, WIDEST_V6
+from spfcheck.audit.text.addresses import is_wide
 from spfcheck.audit.text.slips import Slip
 from spfcheck.audit.text.terms import ends_in, is_own
 from spfcheck.names import is_public_suffix, registrable
@@ -104,7 +104,10 @@ class _Cost:
 
 
 def no_room(case: Case, record: Record, needed: Sequence[str]) -> dict[str, Any]:
-    """The certificate that *record* has no room for our includes: what each term costs, and which choices there are."""
+    """The certificate that *record* has no room for our includes: what each term costs, and which choices there are.
+
+    Where it has room, what keeps it from being proven is a network that is too wide for a mend (I3), or a loop.
+    """
     shortest = least(case, record)
     plain = case.plain(shortest.text)
     if plain is not None:
@@ -116,11 +119,14 @@ def no_room(case: Case, record: Record, needed: Sequence[str]) -> dict[str, Any]
             return {"code": "loop", "term": loop.term.text, "domain": loop.domain}
         assert found.root is not None
         costs = list(_costs(found.root))
+    lookups, cost = sum(one.cost for one in costs), _cost(case, record, needed)
+    if lookups + cost <= LOOKUPS:
+        words = next((term.text for term in record.terms if is_wide(term)), record.text)
+        return {"code": "no-single-reading", "span": [0, 0], "reason": Slip.TOO_WIDE.value, "words": words}
     dearest = sorted((one for one in costs if one.cost), key=lambda one: -one.cost)
-    cost = _cost(case, record, needed)
     return {
         "code": "no-room",
-        "lookups": sum(one.cost for one in costs),
+        "lookups": lookups,
         "cost": cost,
         "table": [one.row() for one in dearest],
         "choices": list(_choices(case, shortest, plain, {one.term: one.cost for one in dearest}, cost)),
@@ -297,16 +303,6 @@ def pass_all(base: Base, words: str = "") -> dict[str, Any]:
         assert base.record.all_term is not None
         words = base.record.all_term.text
     return {"code": "pass-all-in-broken-record", "term": words}
-
-
-def too_wide(base: Base) -> dict[str, Any]:
-    """There is room, and still nothing is proven: what a mend would let in is too much to be let in by one (I3)."""
-    wide = next((term for term in base.record.terms if term.network is not None and term.cidr4 < WIDEST_V4), None)
-    wide = wide or next(
-        (term for term in base.record.terms if term.network is not None and term.cidr6 < WIDEST_V6), None
-    )
-    words = wide.text if wide is not None else base.text
-    return {"code": "no-single-reading", "span": [0, 0], "reason": Slip.TOO_WIDE.value, "words": words}
 
 
 def obstacle(case: Case, name: str) -> dict[str, Any] | None:

@@ -110,10 +110,7 @@ def _climb(case: Case, base: Base, needed: Sequence[str], name: str) -> Remedy:
         return _manual(name, certificates.pass_all(base, everybody))
     if any(refusal.invariant == "unknown" for refusal in refusals):
         raise Blocked(next(refusal.why for refusal in refusals if refusal.invariant == "unknown"))
-    room = certificates.no_room(case, base.record, needed)
-    if room["code"] == "no-room" and room["lookups"] + room["cost"] <= LOOKUPS:
-        return _manual(name, certificates.too_wide(base))
-    return _manual(name, room)
+    return _manual(name, certificates.no_room(case, base.record, needed))
 
 
 def _refusals(case: Case, refused: Iterator[Candidate], shape: Proposal) -> Iterator[Refusal]:

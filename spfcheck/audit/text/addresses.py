@@ -8,8 +8,9 @@ from typing import Final
 
 from spfcheck.audit.text.slips import Slip
 from spfcheck.audit.text.typos import near_words
+from spfcheck.rfc7208.term import Term
 
-__all__ = ["WIDEST_V4", "WIDEST_V6", "network", "network_in"]
+__all__ = ["WIDEST_V4", "WIDEST_V6", "is_wide", "network", "network_in"]
 
 WIDEST_V4: Final = 16
 """A mended ip4 term is never wider: a slip must not come to authorise half the Internet."""
@@ -26,6 +27,11 @@ _WORD: Final = re.compile(
 )
 _NETWORK_WORDS: Final = frozenset({"ip4", "ip6"})
 _NAME_WORDS: Final = frozenset({"a", "mx", "include"})
+
+
+def is_wide(term: Term) -> bool:
+    """True for a network that no mend may let in (repair I3)."""
+    return term.network is not None and (term.cidr4 < WIDEST_V4 or term.cidr6 < WIDEST_V6)
 
 
 def network(text: str) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
-from spfcheck.audit.text.addresses import WIDEST_V4, WIDEST_V6, network_in
+from spfcheck.audit.text.addresses import is_wide, network_in
 from spfcheck.audit.text.glued import cuts, term_of
 from spfcheck.audit.text.own_names import NAME, NameFacts, clean_name, own_meant
 from spfcheck.audit.text.slips import Slip
@@ -88,7 +88,7 @@ def stands(term: Term, known: NameFacts) -> bool:
         # The version of a record that was pasted along is told apart later.
         return term.name == "exp" or term.text.lower() == "v=spf1"
     if term.network is not None:
-        return term.cidr4 >= WIDEST_V4 and term.cidr6 >= WIDEST_V6
+        return not is_wide(term)
     if term.name == "all":
         return True
     if term.spec is not None and term.target is None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, tzinfo
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from spfcheck.notify.audience.gather import FEW
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.ledger.archive import BaselineChange
-from spfcheck.notify.model import Brake, NotifyError
+from spfcheck.notify.model import Brake
 from spfcheck.values import DAYS, hours
 
 LEAST_LIMIT = 10
@@ -46,17 +46,9 @@ def quiet(guards: Guards, now: float, zone_name: str) -> bool:
         return True
     if not guards.quiet_hours:
         return False
-    begin, end = quiet_span(guards.quiet_hours)
+    begin, end = hours(guards.quiet_hours)
     clock = local.time().replace(tzinfo=None)
     return begin <= clock < end if begin <= end else clock >= begin or clock < end
-
-
-def quiet_span(text: str) -> tuple[time, time]:
-    """``17:00-09:00`` as two times of the day; raises `NotifyError` for anything else."""
-    try:
-        return hours(text)
-    except ValueError as error:
-        raise NotifyError(f"The quiet hours {error}.") from error
 
 
 def zone(name: str) -> tzinfo:

@@ -11,7 +11,7 @@ import pytest
 
 from spfcheck.notify.guards import Guards
 from spfcheck.notify.ledger.archive import BaselineChange
-from spfcheck.notify.model import Brake, NotifyError
+from spfcheck.notify.model import Brake
 from spfcheck.notify.planning.brakes import (
     NightFigures,
     RecentOutcomes,
@@ -19,9 +19,9 @@ from spfcheck.notify.planning.brakes import (
     bucket,
     in_stage,
     quiet,
-    quiet_span,
     zone,
 )
+from spfcheck.values import hours
 
 GUARDS = Guards()
 
@@ -233,7 +233,7 @@ def test_a_time_zone_that_this_machine_does_not_know_is_utc() -> None:
 
 
 def test_quiet_hours_that_cannot_be_read_are_one_sentence() -> None:
-    assert quiet_span(" 17:00 - 09:30 ") == (time(17), time(9, 30))
+    assert hours(" 17:00 - 09:30 ") == (time(17), time(9, 30))
     for text in ("17:00", "17:00-09:00-10:00", "five-nine", "25:00-09:00"):
-        with pytest.raises(NotifyError, match="must be two times of the day such as 17:00-09:00"):
-            quiet_span(text)
+        with pytest.raises(ValueError, match="must be two times of the day such as 17:00-09:00"):
+            hours(text)
