@@ -356,6 +356,11 @@ async def test_what_the_engine_lost_is_asked_for_again(tmp_path: Path, postgres_
             assert nights_module.ATTEMPTS == 3
 
 
+_UP_FOR = (
+    """SELECT pg_sleep(greatest(0, :seconds - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())))"""
+)
+
+
 async def test_a_worker_that_stands_still_while_it_writes_holds_nobody(tmp_path: Path, postgres_engine: Engine) -> None:
     """To Postgres its session is at work: it reads statement after statement, and the end of them does not come."""
     url = postgres_engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
@@ -377,6 +382,12 @@ async def test_a_worker_that_stands_still_while_it_writes_holds_nobody(tmp_path:
                     line.send_query_params(statement, None)
                 line.send_flush_request()
                 line.flush()
+                for _ in range(3):  # until it holds its locks: each statement's result, and that there is no other
+                    assert line.get_result()
+                    assert line.get_result() is None
+                # A database that has only just come up is nobody's proof of death: `look` would leave all as it is.
+                with d.work.engine.connect() as connection:
+                    connection.execute(sa.text(_UP_FOR), {"seconds": 1.1})
                 pulse = Pulse(url, 1.0, tuple, threading.Event(), 60.0)
                 with capture_logs() as told:
                     pulse.start()
