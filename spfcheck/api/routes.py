@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import asdict
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ from spfcheck.audit.report.serialise import json_bytes
 from spfcheck.checking.connection import host_question
 from spfcheck.checking.senders import one_check
 from spfcheck.names import domain_name
+from spfcheck.pasted import read
 
 DEFAULT_WAIT_MS = 3_000
 """How long a person or a program waits before it takes what there is."""
@@ -61,6 +63,12 @@ class HostBody(StrictBody):
     ip: str
     sender: str
     helo: str = ""
+
+
+class ReadBody(StrictBody):
+    """What `POST /v1/read` takes."""
+
+    text: str
 
 
 class Wishes(NamedTuple):
@@ -164,6 +172,15 @@ async def post_check_host(request: web.Request) -> web.StreamResponse:
     return json_answer(json_bytes(verdict))
 
 
+async def post_read(request: web.Request) -> web.StreamResponse:
+    """Which domain, and which connection, a pasted text means. Nothing is looked up."""
+    query(request, frozenset())
+    wanted = await body(request, ReadBody)
+    await spend_quota(request, service_of(request))
+    understood = await asyncio.to_thread(read, wanted.text)
+    return json_answer(json_bytes(asdict(understood)))
+
+
 async def healthz(request: web.Request) -> web.StreamResponse:
     """The process runs. Touches nothing."""
     query(request, frozenset())
@@ -244,6 +261,7 @@ ROUTES = (
     Route("POST", "/v1/check", post_check, Scope.CHECK),
     Route("POST", "/v1/check/batch", batch, Scope.CHECK),
     Route("POST", "/v1/check-host", post_check_host, Scope.CHECK),
+    Route("POST", "/v1/read", post_read, Scope.CHECK),
     Route("GET", "/v1/reports/{id}", get_report, Scope.CHECK),
     Route("GET", "/healthz", healthz, None),
     Route("GET", "/readyz", readyz, None),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -19,13 +18,13 @@ from spfcheck.api.problems import ProblemError, ProblemKind
 from spfcheck.api.reports.checks import LaneFullError, Source
 from spfcheck.api.reports.entries import Entry
 from spfcheck.api.responses import answer_in_time, busy, find_report, pending_document, report_answer, spend_quota
-from spfcheck.api.routes import DEFAULT_WAIT_MS, MAX_RECORD, reasons_not_ready
+from spfcheck.api.routes import DEFAULT_WAIT_MS, MAX_RECORD
 from spfcheck.audit.judgement.status import decisive
 from spfcheck.checking.connection import AddressError, host_question
 from spfcheck.checking.senders import one_check
 from spfcheck.names import NotADomainName, domain_name, shown
 from spfcheck.web import help as help_pages
-from spfcheck.web import people, render
+from spfcheck.web import look_up, people, render
 from spfcheck.web.difference import changes
 from spfcheck.web.view import report_view, when
 from spfcheck.web.words import safe, words
@@ -37,51 +36,10 @@ HISTORY = 12
 """Changes of a domain on its page."""
 
 TYPED_PARAMETERS = frozenset({"record", "ip", "sender", "helo"})
-DOMAIN_PARAMETERS = TYPED_PARAMETERS | {"fresh", "expand"}
-
-LONGEST_ADDRESS = 1_900
-"""Characters of an address that holds what was typed. Longer ones would not lead back after signing in, and servers
-and proxies refuse them from some 8,000 on."""
+DOMAIN_PARAMETERS = TYPED_PARAMETERS | look_up.PASTED_PARAMETERS | {"fresh", "expand"}
 
 LONGEST_TYPED = 64 * 1024
 """Characters of what was typed that stay in the field: all that a body may bring."""
-
-
-async def home(request: web.Request) -> web.StreamResponse:
-    """The field to look a domain up; what was typed is understood as far as it can be."""
-    asked = query(request, frozenset({"q"})).get("q", "")
-    if "q" in request.query:
-        return _understood(request, asked)
-    return _home(request, reasons=await reasons_not_ready(service_of(request)))
-
-
-async def looked_up(request: web.Request) -> web.StreamResponse:
-    """The field of `home`, sent as a body: what is pasted may be longer than an address can be."""
-    text = (await form(request)).get("q", "")
-    if len(quote(text)) <= LONGEST_ADDRESS:
-        return _go("/?" + urlencode({"q": text}))
-    return _understood(request, text)
-
-
-def _understood(request: web.Request, asked: str) -> web.StreamResponse:
-    text = asked.strip()
-    try:
-        return _go(f"/domains/{quote(domain_name(text))}")
-    except NotADomainName as error:
-        fault, likely = error.sentence, error.likely
-    if text.lower().startswith("v=spf1"):
-        fault, likely = words()["home"]["record"], None
-    elif _is_address(text):
-        fault += " " + words()["home"]["address"]
-    return _home(request, asked=shown(asked, LONGEST_TYPED), fault=fault, likely=likely)
-
-
-def _go(address: str) -> web.Response:
-    return web.Response(status=303, headers={"Location": address})
-
-
-def _home(request: web.Request, **values: Any) -> web.Response:
-    return render.page(request, "home.html", **{"asked": "", "fault": "", "likely": None, "reasons": (), **values})
 
 
 async def domain_page(request: web.Request) -> web.StreamResponse:
@@ -91,11 +49,13 @@ async def domain_page(request: web.Request) -> web.StreamResponse:
     try:
         domain = domain_name(typed)
     except NotADomainName as error:
-        answer = _home(request, asked=shown(typed, LONGEST_TYPED), fault=error.sentence, likely=error.likely)
+        answer = look_up.home_page(
+            request, asked=shown(typed, LONGEST_TYPED), fault=error.sentence, likely=error.likely
+        )
         answer.set_status(404)
         return answer
     if domain != typed:
-        return _go(f"/domains/{quote(domain)}")
+        return look_up.go(f"/domains/{quote(domain)}")
     return await _about(request, domain, values)
 
 
@@ -104,8 +64,8 @@ async def typed_on_domain_page(request: web.Request) -> web.StreamResponse:
     domain = domain_name(request.match_info["domain"])
     typed = {name: value for name, value in (await form(request)).items() if name in TYPED_PARAMETERS}
     address = urlencode(typed)
-    if len(address) <= LONGEST_ADDRESS:
-        return _go(f"/domains/{quote(domain)}?{address}{'#test' if 'ip' in typed else ''}")
+    if len(address) <= look_up.LONGEST_ADDRESS:
+        return look_up.go(f"/domains/{quote(domain)}?{address}{'#test' if 'ip' in typed else ''}")
     if request[CALLER] is NOBODY:
         return people.ask_to_sign_in(request)
     demand(request[CALLER], Scope.SUPPORT)
@@ -119,13 +79,13 @@ async def _about(request: web.Request, domain: str, values: Mapping[str, str]) -
     wait = DEFAULT_WAIT_MS / 1000
     served, _ = await answer_in_time(request, service, domain, wait, fresh=fresh, opinion=OPINION_SECONDS)
     if fresh and served.source is not Source.PENDING:
-        return _go(f"/domains/{quote(domain)}")  # so that reloading does not ask again
+        return look_up.go(f"/domains/{quote(domain)}")  # so that reloading does not ask again
     if served.entry is None:
         return _page(request, service, pending_document(domain, service), refresh=True)
     document = served.entry.document()
     if served.source is Source.STALE:
         document["stale"] = True
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = {"pasted": look_up.pasted_from(values)}
     if "ip" in values:
         extra["test"] = await _test(request, service, document, values)
     if "record" in values:
@@ -144,6 +104,7 @@ def _page(
     keep = urlencode({name: value for name, value in request.query.items() if name not in ("expand", "fresh")})
     values: dict[str, Any] = {
         "frozen": False, "test": None, "try_fault": "", "tried": "", "today_diff": [], "history": [], "notices": None,
+        "pasted": None,
         "asking": not document["opinion"]["asked"] and service.checks.opinions.under_way(document["report_id"]),
         "asked": document["domain"], "help_url": f"{base}/help/{code}" if code else f"{base}/help",
         "keep": None if request.method == "POST" else f"{keep}&" if keep else "",
@@ -176,15 +137,6 @@ async def _tried(
     return _page(
         request, service, entry.document(), tried=shown(record, MAX_RECORD), today_diff=changes(published, record)
     )
-
-
-def _is_address(text: str) -> bool:
-    """True for an IP address as people write it."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 async def _test(
@@ -296,9 +248,9 @@ async def static(request: web.Request) -> web.StreamResponse:
 
 
 ROUTES = (
-    Route("GET", "/", home, Scope.SUPPORT, page=True),
+    Route("GET", "/", look_up.home, Scope.SUPPORT, page=True),
     # These two only turn what was typed into an address, which needs the scope; so the text outlives a sign-in.
-    Route("POST", "/", looked_up, None, page=True),
+    Route("POST", "/", look_up.looked_up, None, page=True),
     Route("POST", "/domains/{domain}", typed_on_domain_page, None, page=True),
     Route("GET", "/domains/{domain}", domain_page, Scope.SUPPORT, page=True),
     Route("GET", "/reports/{id}", report_page, Scope.SUPPORT, page=True),

@@ -203,6 +203,28 @@ async def test_check_host() -> None:
             assert (await answer.json())["result"] == "pass"
 
 
+async def test_a_pasted_text_is_read_and_nothing_is_looked_up() -> None:
+    text = "550-5.7.26 SPF [fine.example] with ip: [198.51.100.9] = did not pass"
+    async with running() as client:
+        async with client.post("/v1/read", json={"text": text}) as answer:
+            assert await answer.json() == {
+                "meanings": [
+                    {
+                        "domain": "fine.example",
+                        "source": "bounce",
+                        "ip": "198.51.100.9",
+                        "sender": "",
+                        "helo": "",
+                        "result": "",
+                    }
+                ],
+                "sure": True,
+                "nothing": None,
+            }
+        async with client.post("/v1/read", json={"text": "192.0.2.1"}) as answer:
+            assert await answer.json() == {"meanings": [], "sure": False, "nothing": "address"}
+
+
 async def test_quota_counts_cold_checks_and_spares_cached_ones() -> None:
     keys = make_keys()
     settings = settings_of(api_keys=list(keys.lines), cold_per_minute=3)

@@ -26,6 +26,15 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// In the box a line end is part of what was pasted; in one line, Enter looks it up as in any field.
+for (const box of document.querySelectorAll(".box")) {
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || box.value.includes("\n")) return;
+    event.preventDefault();
+    box.form.requestSubmit();
+  });
+}
+
 const field = document.querySelector("[data-first]");
 document.addEventListener("keydown", (event) => {
   const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
