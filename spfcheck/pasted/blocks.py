@@ -15,9 +15,6 @@ from typing import Final
 PARTS: Final = 64
 """Parts of a message that are decoded: a bounce has three."""
 
-BOUNDARIES: Final = 200
-"""Lines that may open or close a part. A text with more is no bounce, and is not taken apart: the parser recurses."""
-
 _FIELD: Final = re.compile(r"[>|\s]{0,40}([A-Za-z][A-Za-z0-9-]{0,60}):[ \t]?(.*)")
 _QUOTED: Final = re.compile(r"(?m)^(?:[>|][ \t]?){1,20}")
 _ENCODED: Final = re.compile(r"(?im)^[> \t]{0,9}content-transfer-encoding:[ \t]*(?:base64|quoted-printable)")
@@ -29,7 +26,7 @@ _TAG: Final = re.compile(r"</?(?:br|p|div|td|tr|pre|span|li|ul|b|i|a|code)\b[^<>
 
 def opened(text: str) -> str:
     """*text*, with what its transfer encodings hide added behind it."""
-    if not _ENCODED.search(text) or text.count("\n--") > BOUNDARIES:
+    if not _ENCODED.search(text):
         return text
     try:
         message = email.message_from_string(_QUOTED.sub("", text).lstrip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -76,11 +77,11 @@ def said_in_json(text: str) -> Iterator[Meant]:
 
 
 def _objects(whole: Any) -> Iterator[dict[str, Any]]:
-    waiting, seen = [whole], 0
+    waiting, seen = deque([whole]), 0
     while waiting and seen < NODES:
-        value, seen = waiting.pop(0), seen + 1
+        value, seen = waiting.popleft(), seen + 1
         if isinstance(value, dict):
             yield value
-            waiting.extend(list(value.values())[:NODES])
+            waiting.extend(value.values())
         elif isinstance(value, list):
-            waiting.extend(value[:NODES])
+            waiting.extend(value)

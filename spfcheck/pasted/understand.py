@@ -41,8 +41,8 @@ def read(text: str) -> Understood:
         return Understood((), nothing=Nothing.NO_NAME)
     nearest = RANK[found[0].source]
     alone = len(found) == 1 or RANK[found[1].source] > nearest
-    # A name somewhere in a refusal or a message's head may well be the receiver's.
-    guessed = found[0].source is ReadFrom.TEXT and (is_reply(text) or len(found) > 1)
+    # A name somewhere in a refusal may well be the receiver's.
+    guessed = found[0].source is ReadFrom.TEXT and is_reply(text)
     return Understood(found[:CHOICES], sure=alone and not guessed)
 
 

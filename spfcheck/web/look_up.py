@@ -14,6 +14,7 @@ from spfcheck.api.params import form, query
 from spfcheck.api.routes import reasons_not_ready
 from spfcheck.names import NotADomainName, domain_name, shown
 from spfcheck.pasted import LONGEST, Meant, Nothing, ReadFrom, read
+from spfcheck.pasted.headers import result_in
 from spfcheck.web import render
 from spfcheck.web.words import words
 
@@ -27,7 +28,7 @@ READ_HERE = 4_096
 OTHERS = 5
 """Other domains of a text that the page of the one offers."""
 
-PASTED_PARAMETERS = frozenset({"read", "also"})
+PASTED_PARAMETERS = frozenset({"read", "also", "said"})
 """What the page of a domain is told of the text that led there."""
 
 
@@ -79,6 +80,8 @@ def address_of(meant: Meant, others: Sequence[Meant] = ()) -> str:
     values: dict[str, str] = {}
     if meant.source is not ReadFrom.TYPED:
         values["read"] = meant.source
+    if meant.result:
+        values["said"] = meant.result
     if others:
         values["also"] = ",".join(f"{one.domain}:{one.source}" for one in others[:OTHERS])
     if meant.ip:
@@ -95,7 +98,7 @@ def _choices(meanings: Sequence[Meant]) -> list[dict[str, str]]:
 
 
 def pasted_from(values: Mapping[str, str]) -> dict[str, Any] | None:
-    """What the page of a domain says of the text that led there: where it was read, and what else it named; or None.
+    """What the page of a domain says of the text that led there: where it was read, and what else it said; or None.
 
     Both come from an address, so that what is no name and no source of ours is left out.
     """
@@ -110,7 +113,7 @@ def pasted_from(values: Mapping[str, str]) -> dict[str, Any] | None:
         except NotADomainName:
             continue
         others.append({"domain": domain, "where": places[source] if source in set(ReadFrom) else ""})
-    return {"where": places[values["read"]], "others": others}
+    return {"where": places[values["read"]], "others": others, "said": result_in(values.get("said", ""))}
 
 
 def go(address: str) -> web.Response:

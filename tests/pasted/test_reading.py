@@ -82,8 +82,32 @@ def test_a_long_text_is_read_up_to_its_limit() -> None:
 
 
 def test_parts_within_parts_are_not_followed_for_ever() -> None:
-    part = "Content-Type: multipart/mixed; boundary=x\nContent-Transfer-Encoding: base64\n\n--x\n"
-    assert read(part * 800 + "\nDomain: florist.example").meanings[0].domain == "florist.example"
+    head = "Content-Transfer-Encoding: base64\n"
+    assert read(head + "Content-Type: message/rfc822\n\n" * 2_000 + "Domain: florist.example").meanings[0].domain == (
+        "florist.example"
+    )
+
+
+def test_a_name_somewhere_in_a_refusal_is_asked_for() -> None:
+    reading = read("550 5.7.1 Rejected. Your postmaster at florist.example knows more")
+    assert [one.domain for one in reading.meanings] == ["florist.example"]
+    assert not reading.sure
+
+
+def test_a_helo_name_that_cannot_be_shown_is_left_out() -> None:
+    said = "Received-SPF: fail client-ip=192.0.2.1; envelope-from=a@florist.example; helo="
+    assert read(said + "mail\u202e.example").meanings[0].helo == ""
+    assert read(said + "mail.example").meanings[0].helo == "mail.example"
+
+
+def test_json_is_looked_through_up_to_its_bound() -> None:
+    inner = '{"domain": "florist.example"}'
+    assert read(f"[{'{},' * 1_000}{inner}]").meanings[0].source is ReadFrom.JSON
+    assert read(f"[{'{},' * 3_000}{inner}]").meanings[0].source is not ReadFrom.JSON
+
+
+def test_a_person_is_shown_a_handful() -> None:
+    assert len(read(" ".join(f"d{number}.example" for number in range(50))).meanings) == 8
 
 
 @pytest.mark.parametrize("made", [st.text(), st.text("=;:<>[]()@.\n spfdomaintru-/?&%\"'0123456789")])

@@ -23,7 +23,9 @@ LOOKS = (("light", 1200), ("dark", 1200), ("light", 320))
 
 PAGES = {
     "home": "/",
-    "home-fault": "/?q=https://plumber.example/x",
+    "home-fault": "/?q=192.0.2.1",
+    "home-choices": "/?q=from+plumber.example+to+bakery.example",
+    "pasted": "/?q=SPF+%5Bplumber.example%5D+with+ip%3A+%5B192.0.2.77%5D+did+not+pass",
     "broken": "/domains/plumber.example",
     "broken-open": "/domains/theatre.example?expand=all",
     "manual": "/domains/theatre.example",

@@ -20,7 +20,9 @@ from tests.web.night import MENDED, Morning, morning
 
 STATES = {
     "home": "/",
-    "fault": "/?q=https://plumber.example/x",
+    "fault": "/?q=192.0.2.1",
+    "choices": "/?q=from+plumber.example+to+bakery.example",
+    "pasted": "/?q=SPF+%5Bplumber.example%5D+with+ip%3A+%5B192.0.2.77%5D+did+not+pass",
     "fine": "/domains/bakery.example",
     "at-risk": "/domains/courier.example",
     "action": "/domains/plumber.example",
@@ -41,7 +43,6 @@ def test_looking_a_domain_up(chrome: Browser, open_service: str, script: bool) -
     page = visit(chrome, open_service, script=script)
     page.get_by_label("Domain").fill("https://plumber.example/")
     page.get_by_role("button", name="Check").click()
-    page.get_by_role("link", name="plumber.example", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("plumber.example")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Action needed")
     expect(page.locator("#remedy-value")).to_have_text("v=spf1 include:_spf.google.com include:_spf.mail.example ~all")
@@ -52,6 +53,33 @@ def test_looking_a_domain_up(chrome: Browser, open_service: str, script: bool) -
         assert box["y"] + box["height"] < 900
     page.locator("#tree summary").nth(1).click()
     expect(page.locator("#tree")).to_contain_text("ip4:198.51.100.0/26")
+    page.context.close()
+
+
+HEADERS = """Return-Path: <info@plumber.example>
+Received: from out.mail.example (out.mail.example [203.0.113.77])
+    by mx.baker.example with ESMTPS
+Authentication-Results: mx.baker.example;
+    spf=softfail smtp.mailfrom=info@plumber.example
+From: Piet <info@plumber.example>
+To: bob@baker.example
+"""
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_pasted_headers_lead_to_the_tested_connection(chrome: Browser, open_service: str, script: bool) -> None:
+    page = visit(chrome, open_service, script=script)
+    page.get_by_label("Domain").fill(HEADERS)
+    page.keyboard.press("Enter")  # it is part of what was pasted
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Look a domain up")
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("plumber.example")
+    expect(page.locator("#pasted")).to_contain_text("Authentication-Results, what the receiver judged")
+    expect(page.locator("#pasted")).to_contain_text("The receiver said: softfail.")
+    expect(page.locator("#test")).to_contain_text("softfail")
+    assert page.locator("#ip").input_value() == "203.0.113.77"
+    assert page.locator("#sender").input_value() == "info@plumber.example"
+    assert page.locator("#helo").input_value() == "out.mail.example"
     page.context.close()
 
 

@@ -384,19 +384,22 @@ async def test_where_several_may_be_meant_a_person_is_asked() -> None:
 
 @pytest.mark.parametrize("also", ["other.example:<b>", "<b>:from", "192.0.2.1:from", "//evil.example:from", ":", ",,,"])
 async def test_what_a_link_says_of_a_text_is_not_believed(also: str) -> None:
+    values = {"read": "from", "also": also, "said": also}
     async with (
         running() as client,
-        client.get("/domains/fine.example", params={"read": "from", "also": also}) as answer,
+        client.get("/domains/fine.example", params=values) as answer,
     ):
         assert answer.status == 200
         assert_nothing_runs(page := Page(await answer.text()))
     assert "<b>" not in page.text
+    assert "The receiver said" not in page.text
     async with running() as client, client.get("/domains/fine.example?read=<b>") as answer:
+        assert answer.status == 200
         assert "Read from" not in await answer.text()
 
 
 def test_each_source_has_its_words() -> None:
-    assert set(words()["pasted"]) == set(ReadFrom) | {"banner", "also"}
+    assert set(words()["pasted"]) == set(ReadFrom) | {"banner", "also", "said"}
 
 
 async def test_what_was_typed_outlives_a_sign_in() -> None:
