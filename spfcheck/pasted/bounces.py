@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
+from spfcheck.pasted.headers import result_in
 from spfcheck.pasted.meaning import Meant, ReadFrom, name_in, told
 
 _NAME: Final = r"[\[<(\"']{0,2}(?P<name>[^\s\[\]<>()\"',;]{1,320})[\]>)\"']{0,2}"
@@ -80,7 +81,7 @@ def receivers(text: str) -> frozenset[str]:
 def said_in_refusals(line: str) -> Iterator[Meant]:
     """What the refusals in *line*, a text on one line, say that SPF judged."""
     yield from why_links(line)
-    result = match[1].lower() if (match := _RESULT.search(line)) else ""
+    result = result_in(match[1]) if (match := _RESULT.search(line)) else ""
     for pattern in _PHRASES:
         for match in pattern.finditer(line):
             groups = match.groupdict()
